@@ -1,0 +1,93 @@
+"""Restricted Boltzmann machines: energy, its gradient, conditionals (paper, Sec. 2).
+
+A machine of D = D_left + D_right binary units, z = (z_left, z_right), has the energy
+
+    E(z) = -a·z - z_left W z_right,    p(z) = exp(-E(z)) / Z,
+
+which is the paper's E(z) = -a·z - z·J·z / 2 with J = [[0, W], [W', 0]]. Multilinear in z, so that E at the means of a
+factorial distribution is the mean of E. All in nats.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.elementary import sigmoid
+
+
+class RBM(NamedTuple):
+    """Parameters theta = {a, W}; also used for gradients in them."""
+
+    a: np.ndarray  # (D_left + D_right,)
+    W: np.ndarray  # (D_left, D_right)
+
+    @property
+    def a_left(self):
+        return self.a[: self.W.shape[0]]
+
+    @property
+    def a_right(self):
+        return self.a[self.W.shape[0] :]
+
+
+class Moments(NamedTuple):
+    """E[z] and E[z_left z_right'] of a distribution over z: minus the mean energy's gradient in a and W."""
+
+    z: np.ndarray  # (D,)
+    zz: np.ndarray  # (D_left, D_right)
+
+
+def split(z, rbm):
+    """(z_left, z_right): views of the two sides of the last axis of z."""
+    n_left = rbm.W.shape[0]
+    return z[..., :n_left], z[..., n_left:]
+
+
+def check(rbm):
+    """Raise ValueError unless a and W are finite and of matching shapes."""
+    if rbm.W.ndim != 2 or rbm.a.shape != (sum(rbm.W.shape),):
+        raise ValueError(
+            f"an RBM takes W of shape (D_left, D_right) and a of shape (D_left + D_right,); "
+            f"got W {rbm.W.shape} and a {rbm.a.shape}"
+        )
+    for name, value in zip(rbm._fields, rbm, strict=True):
+        if not np.all(np.isfinite(value)):
+            raise ValueError(f"the RBM's {name} has {np.sum(~np.isfinite(value))} values that are not finite")
+
+
+def energy(rbm, z):
+    """E(z) = -a·z - z_left W z_right.  z: (..., D), binary or means in [0, 1]  ->  (...,)."""
+    left, right = split(z, rbm)
+    return -(z @ rbm.a) - np.sum((left @ rbm.W) * right, -1)
+
+
+def energy_backward(d_energy, rbm, z):
+    """Gradients of sum(d_energy * E(z)) in (rbm, z).  d_energy: (N,), z: (N, D)."""
+    left, right = split(z, rbm)
+    weighted = d_energy[:, None] * z
+    weighted_left, _ = split(weighted, rbm)
+    d_z = d_energy[:, None] * -field(rbm, z)
+    return RBM(-weighted.sum(0), -(weighted_left.T @ right)), d_z
+
+
+def field(rbm, z):
+    """-dE/dz: the input a + J z of every unit.  (..., D) -> (..., D)."""
+    left, right = split(z, rbm)
+    return rbm.a + np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
+
+
+def conditional_right(rbm, z_left):
+    """p(z_right = 1 | z_left): the right side given the left.  (N, D_left) -> (N, D_right)."""
+    return sigmoid(rbm.a_right + z_left @ rbm.W)
+
+
+def conditional_left(rbm, z_right):
+    """p(z_left = 1 | z_right): the left side given the right.  (N, D_right) -> (N, D_left)."""
+    return sigmoid(rbm.a_left + z_right @ rbm.W.T)
+
+
+def moments(rbm, z, weights=None):
+    """Weighted mean over rows of z and z_left z_right'.  z: (R, D), weights: (R,) summing to 1, default 1/R."""
+    weights = np.full(len(z), 1 / len(z), z.dtype) if weights is None else weights
+    left, right = split(z, rbm)
+    return Moments(weights @ z, (weights[:, None] * left).T @ right)

@@ -1,0 +1,29 @@
+"""Scalar functions that are accurate over the whole float range and keep the dtype they are given."""
+
+import numpy as np
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)). Relative error of a few ulp for every x, also where the result is tiny.
+
+    1 - sigmoid(x) is sigmoid(-x): never subtract.
+    """
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+def softplus(x):
+    """log(1 + exp(x)), nats; its derivative is sigmoid(x)."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def logaddexp(x, y):
+    """log(exp(x) + exp(y)); unlike NumPy's, vectorised. Not for two equal infinities."""
+    return np.maximum(x, y) + np.log1p(np.exp(-np.abs(x - y)))
+
+
+def bernoulli_entropy(logit):
+    """H(p) = -p log p - (1-p) log(1-p) in nats at p = sigmoid(logit); dH/dlogit = -logit p (1-p)."""
+    size = np.abs(logit)
+    e = np.exp(-size)
+    return np.log1p(e) + size * e / (1 + e)
