@@ -4,8 +4,8 @@ A machine of D = D_left + D_right binary units, z = (z_left, z_right), has the e
 
     E(z) = -a·z - z_left W z_right,    p(z) = exp(-E(z)) / Z,
 
-which is the paper's E(z) = -a·z - z·J·z / 2 with J = [[0, W], [W', 0]]. Multilinear in z, so that E at the means of a
-factorial distribution is the mean of E. All in nats.
+which is the paper's E(z) = -a·z - z·J·z / 2 with J = [[0, W], [W', 0]]. It is multilinear in z: E at the means
+of a factorial distribution is the mean of E. All in nats.
 """
 
 from typing import NamedTuple
@@ -63,9 +63,9 @@ def energy(rbm, z):
 
 def energy_backward(d_energy, rbm, z):
     """Gradients of sum(d_energy * E(z)) in (rbm, z).  d_energy: (N,), z: (N, D)."""
-    left, right = split(z, rbm)
+    right = split(z, rbm)[1]
     weighted = d_energy[:, None] * z
-    weighted_left, _ = split(weighted, rbm)
+    weighted_left = split(weighted, rbm)[0]
     d_z = d_energy[:, None] * -field(rbm, z)
     return RBM(-weighted.sum(0), -(weighted_left.T @ right)), d_z
 
@@ -87,7 +87,7 @@ def conditional_left(rbm, z_right):
 
 
 def moments(rbm, z, weights=None):
-    """Weighted mean over rows of z and z_left z_right'.  z: (R, D), weights: (R,) summing to 1, default 1/R."""
+    """Mean of z and z_left z_right' over rows.  z: (R, D); weights: (R,), summing to 1, default 1/R."""
     weights = np.full(len(z), 1 / len(z), z.dtype) if weights is None else weights
     left, right = split(z, rbm)
     return Moments(weights @ z, (weights[:, None] * left).T @ right)

@@ -16,8 +16,8 @@ def items(tree, path=""):
     if isinstance(tree, np.ndarray):
         return [(path, tree)]
     names = getattr(tree, "_fields", range(len(tree)))
-    dot = "." if path else ""
-    return [item for name, branch in zip(names, tree, strict=True) for item in items(branch, f"{path}{dot}{name}")]
+    prefix = f"{path}." if path else ""
+    return [item for name, branch in zip(names, tree, strict=True) for item in items(branch, f"{prefix}{name}")]
 
 
 def leaves(tree):

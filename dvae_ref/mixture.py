@@ -1,0 +1,87 @@
+"""The mixture q(zeta|x) = (1 - q) r(zeta|0) + q r(zeta|1) of one group: sampling, reparameterisation, density.
+
+q is given by its logit, zeta by the centred coordinate t of dvae_ref.smoothing. Arrays broadcast; the dtype is kept.
+
+Densities are relative to r_max(zeta) = max(r(zeta|0), r(zeta|1)): these factors, hundreds of nats a row, are the same
+in p and q, and an importance weight must not depend on how well they cancel.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import elementwise
+
+from dvae_ref.elementary import logaddexp, sigmoid, softplus
+
+
+def sample(logit_q, u, rho, smoothing):
+    """Ancestral sample: z = [u < q], zeta ~ r(zeta|z) from rho.  Returns t.  u, rho: uniform on (0, 1)."""
+    t0 = smoothing.sample0(rho)
+    return np.where(u < sigmoid(logit_q), -t0, t0)
+
+
+def inverse_cdf(logit_q, rho, smoothing):
+    """t at which CDF(zeta) = rho (Eq. 8), solved in float64 to about 1e-14 relative in CDF, for any rho in (0, 1).
+
+    The upper half is solved as the mirror image of the lower, where the CDF has full relative accuracy.
+    """
+    shape = np.broadcast_shapes(np.shape(logit_q), np.shape(rho))
+    upper = np.broadcast_to(rho, shape) > 0.5
+    flip = np.where(upper, -1.0, 1.0)
+    tail = np.where(upper, 1 - np.asarray(rho), rho).astype(np.float64)
+    logit = flip * np.asarray(logit_q, np.float64)
+    low = smoothing.quantile0_bounds(tail)[0]
+    high = -smoothing.quantile0_bounds(1 - tail)[0]
+    margin = 1e-6 * (1 + np.abs(low) + np.abs(high))
+    root = elementwise.find_root(
+        lambda t, logit, tail: np.log(cdf(t, logit, smoothing)) - np.log(tail),
+        (low - margin, high + margin),
+        args=(logit, tail),
+        maxiter=2000,
+    )
+    if not np.all(root.success):
+        raise ValueError(f"no zeta found for {np.sum(~root.success)} values of rho: are they inside (0, 1)?")
+    return (flip * root.x).astype(np.result_type(logit_q, rho))
+
+
+def cdf(t, logit_q, smoothing):
+    """CDF(zeta) = (1 - q) R(zeta|0) + q R(zeta|1) (Eq. 8)."""
+    return sigmoid(-logit_q) * smoothing.cdf0(t) + sigmoid(logit_q) * smoothing.cdf1(t)
+
+
+def d_t_d_logit_q(t, logit_q, smoothing):
+    """dt/dlogit(q) at fixed rho: Eq. 9 as (R0 - R1) / (f0 / q + f1 / (1 - q)), f the densities of t.
+
+    dzeta/dq = (dt/dlogit(q)) (dzeta/dt) / (q (1 - q)). It holds for a sample drawn in whatever way.
+    """
+    log_f = logaddexp(smoothing.log_f0(t) + softplus(-logit_q), smoothing.log_f1(t) + softplus(logit_q))
+    return smoothing.cdf_gap(t) * np.exp(-log_f)
+
+
+def d_t_d_beta(t, logit_q, smoothing):
+    """dt/dbeta at fixed rho (Sec. 3.3): -((1-q) dR0/dbeta + q dR1/dbeta) / ((1-q) f0 + q f1)."""
+    log_f = logaddexp(smoothing.log_f0(t) - softplus(logit_q), smoothing.log_f1(t) - softplus(-logit_q))
+    d_cdf = sigmoid(-logit_q) * smoothing.d_beta_cdf0(t) + sigmoid(logit_q) * smoothing.d_beta_cdf1(t)
+    return -d_cdf * np.exp(-log_f)
+
+
+class LogQ(NamedTuple):
+    logit_q: np.ndarray
+    b: np.ndarray
+
+
+def log_q(logit_q, b):
+    """log q(zeta|x) - log r_max(zeta), summed over the last axis: (N, D) -> (N,), nats, with its cache.
+
+    One unit: log((1-q) r0 + q r1) - max(log r0, log r1) = log((1-q) e^-max(b,0) + q e^-max(-b,0)).
+    """
+    log_mixture = logaddexp(-softplus(logit_q) - np.maximum(b, 0), -softplus(-logit_q) - np.maximum(-b, 0))
+    return log_mixture.sum(-1), LogQ(logit_q, b)
+
+
+def log_q_backward(d_log_q, cache):
+    """Gradients (d_logit_q, d_b).  With nu = sigmoid(logit q + b) = q(z=1|x,zeta): nu - q and nu - [b > 0]."""
+    logit_q, b = cache
+    nu, one_minus_nu = sigmoid(logit_q + b), sigmoid(-logit_q - b)
+    d = d_log_q[:, None]
+    return d * (nu - sigmoid(logit_q)), d * np.where(b > 0, -one_minus_nu, nu)

@@ -1,0 +1,315 @@
+"""Smoothing transformations r(zeta|z), Eqs. 1 and 10 and Sec. 3.3: one class each, `beta` their sharpness.
+
+Every r here is its own mirror image, r(zeta|1) = r(1 - zeta|0), so a class states r(zeta|0) and the rest follows.
+Floating point cannot hold a zeta close to 1 (nor, at beta = 30, 58% of the power-function draws, which lie within
+1e-7 of a vertex), so the argument is never zeta but the centred coordinate
+
+    t = logit(zeta) on the unit interval,    t = zeta - 1/2 for the Gaussian,
+
+in which the mirror image is -t, the log-ratio b is odd, and everything is finite without a guard. t does not depend
+on beta, so derivatives in beta at fixed t are those at fixed zeta. Functions keep the shape and dtype of t; natural
+logarithms. Domain: any finite t; rho in (0, 1), where an end point is read as the nearest number inside.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from dvae_ref.elementary import sigmoid, softplus
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """What follows from r(zeta|0) by mirror symmetry. A class defines beta and the functions of r(zeta|0)."""
+
+    beta: float
+    minimum_beta = 0.0
+
+    def __post_init__(self):
+        if not (self.minimum_beta < self.beta < math.inf):
+            raise ValueError(f"{type(self).__name__} takes a finite beta > {self.minimum_beta:g}, got {self.beta}")
+
+    def log_r1(self, t):
+        """log r(zeta|1), nats."""
+        return self.log_r0(-t)
+
+    def cdf1(self, t):
+        """R(zeta|1); relative accuracy also where it is tiny."""
+        return self.survival0(-t)
+
+    def survival1(self, t):
+        """1 - R(zeta|1)."""
+        return self.cdf0(-t)
+
+    def log_ratio(self, t):
+        """The paper's b = log r(zeta|1) - log r(zeta|0), an odd function of t."""
+        return self.log_r0(-t) - self.log_r0(t)
+
+    def d_log_ratio(self, t):
+        """db/dt."""
+        return -self.d_log_r0(-t) - self.d_log_r0(t)
+
+    def d_beta_log_ratio(self, t):
+        """db/dbeta at fixed zeta."""
+        return self.d_beta_log_r0(-t) - self.d_beta_log_r0(t)
+
+    def d_beta_cdf1(self, t):
+        """dR(zeta|1)/dbeta at fixed zeta."""
+        return -self.d_beta_cdf0(-t)
+
+    def log_f0(self, t):
+        """log of the density of t given z = 0: r(zeta|0) dzeta/dt."""
+        return self.log_r0(t) + self.log_d_zeta(t)
+
+    def log_f1(self, t):
+        """log of the density of t given z = 1."""
+        return self.log_f0(-t)
+
+    def quantile0_bounds(self, rho):
+        """Two values of t that enclose the solution of R(zeta|0) = rho."""
+        return self.sample0(rho), self.sample0(rho)
+
+
+class UnitInterval(Smoothing):
+    """zeta in (0, 1), t = logit(zeta)."""
+
+    def zeta(self, t):
+        """zeta(t) = sigmoid(t); 1 - zeta is zeta(-t)."""
+        return sigmoid(t)
+
+    def t(self, zeta):
+        """The coordinate of a given zeta in (0, 1)."""
+        return np.log(zeta) - np.log1p(-zeta)
+
+    def d_zeta(self, t):
+        """dzeta/dt = zeta (1 - zeta)."""
+        return sigmoid(t) * sigmoid(-t)
+
+    def log_d_zeta(self, t):
+        return -softplus(t) - softplus(-t)
+
+
+class Exponential(UnitInterval):
+    """r(zeta|0) = exp(-beta zeta) / Z, Z = (1 - exp(-beta)) / beta on [0, 1] (Eq. 1, right); beta > 0."""
+
+    @property
+    def log_z(self):
+        return math.log(-math.expm1(-self.beta) / self.beta)
+
+    def log_r0(self, t):
+        """The paper's c."""
+        return -self.beta * sigmoid(t) - self.log_z
+
+    def d_log_r0(self, t):
+        """d log r0/dt = -beta dzeta/dt."""
+        return -self.beta * self.d_zeta(t)
+
+    def d_beta_log_r0(self, t):
+        """-zeta - d log Z/dbeta, where -d log Z/dbeta = 1/beta - 1/(e^beta - 1) is the mean of zeta."""
+        return -sigmoid(t) + 1 / self.beta - 1 / math.expm1(self.beta)
+
+    def log_ratio(self, t):
+        """b = beta (2 zeta - 1)."""
+        return self.beta * np.tanh(t / 2)
+
+    def cdf0(self, t):
+        """(1 - e^(-beta zeta)) / (1 - e^-beta)."""
+        return np.expm1(-self.beta * sigmoid(t)) / math.expm1(-self.beta)
+
+    def survival0(self, t):
+        """e^(-beta zeta) (1 - e^(-beta (1 - zeta))) / (1 - e^-beta)."""
+        return np.exp(-self.beta * sigmoid(t)) * self.cdf0(-t)
+
+    def cdf_gap(self, t):
+        """R(zeta|0) - R(zeta|1) = (1 - e^(-beta zeta)) (1 - e^(-beta (1 - zeta))) / (1 - e^-beta)."""
+        return -math.expm1(-self.beta) * self.cdf0(t) * self.cdf0(-t)
+
+    def d_beta_cdf0(self, t):
+        """dR(zeta|0)/dbeta, written around the nearer end of the interval so that nothing cancels there."""
+        beta, zeta, one_minus = self.beta, sigmoid(t), sigmoid(-t)
+        near0 = np.exp(-beta * zeta) * zeta * -math.expm1(-beta) + math.exp(-beta) * np.expm1(-beta * zeta)
+        near1 = np.exp(-beta * zeta) * (-np.expm1(-beta * one_minus) + one_minus * math.expm1(-beta))
+        return np.where(t < 0, near0, near1) / math.expm1(-beta) ** 2
+
+    def sample0(self, rho):
+        """t at which R(zeta|0) = rho: zeta and 1 - zeta each by a formula that does not cancel."""
+        rho = inside(rho)
+        log_survival = np.log1p(-rho)
+        zeta = -(log_survival + np.log1p(rho / (1 - rho) * math.exp(-self.beta))) / self.beta
+        one_minus = softplus(log_survival + (self.beta + math.log(-math.expm1(-self.beta)))) / self.beta
+        return np.log(zeta) - np.log(one_minus)
+
+
+@dataclass(frozen=True)
+class UniformExponential(UnitInterval):
+    """r'(zeta|z) = (1 - epsilon) r(zeta|z) + epsilon with the exponential r (Sec. 3.3); beta > 0."""
+
+    epsilon: float = 0.05
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.epsilon < 1:
+            raise ValueError(f"UniformExponential takes 0 < epsilon < 1, got {self.epsilon}")
+
+    @property
+    def exponential(self):
+        return Exponential(self.beta)
+
+    def log_odds_exponential(self, t):
+        """log odds that a zeta drawn from r'(.|0) came from the exponential."""
+        return self.exponential.log_r0(t) + math.log1p(-self.epsilon) - math.log(self.epsilon)
+
+    def log_r0(self, t):
+        """The paper's c, with the mixed density."""
+        return math.log(self.epsilon) + softplus(self.log_odds_exponential(t))
+
+    def d_log_r0(self, t):
+        return sigmoid(self.log_odds_exponential(t)) * self.exponential.d_log_r0(t)
+
+    def d_beta_log_r0(self, t):
+        return sigmoid(self.log_odds_exponential(t)) * self.exponential.d_beta_log_r0(t)
+
+    def cdf0(self, t):
+        return (1 - self.epsilon) * self.exponential.cdf0(t) + self.epsilon * sigmoid(t)
+
+    def survival0(self, t):
+        return (1 - self.epsilon) * self.exponential.survival0(t) + self.epsilon * sigmoid(-t)
+
+    def cdf_gap(self, t):
+        """R(zeta|0) - R(zeta|1): the uniform parts cancel."""
+        return (1 - self.epsilon) * self.exponential.cdf_gap(t)
+
+    def d_beta_cdf0(self, t):
+        return (1 - self.epsilon) * self.exponential.d_beta_cdf0(t)
+
+    def sample0(self, rho):
+        """A draw from r'(.|0), not its quantile: the epsilon part of (0, 1) draws the uniform, the rest the
+        exponential, each from what is left of rho, stretched to (0, 1)."""
+        uniform = inside(rho / self.epsilon)
+        rest = inside((rho - self.epsilon) / (1 - self.epsilon))
+        return np.where(rho < self.epsilon, self.t(uniform), self.exponential.sample0(rest))
+
+    def quantile0_bounds(self, rho):
+        ends = self.t(inside(rho)), self.exponential.sample0(rho)
+        return np.minimum(*ends), np.maximum(*ends)
+
+
+class Power(UnitInterval):
+    """r(zeta|0) = zeta^(lam - 1) lam with lam = 1 / beta, the Beta(1/beta, 1) density (Eq. 10); beta > 1."""
+
+    minimum_beta = 1.0
+
+    def log_r0(self, t):
+        """The paper's c."""
+        return (1 - 1 / self.beta) * softplus(-t) - math.log(self.beta)
+
+    def d_log_r0(self, t):
+        return -(1 - 1 / self.beta) * sigmoid(-t)
+
+    def d_beta_log_r0(self, t):
+        """-log(zeta) / beta^2 - 1 / beta."""
+        return softplus(-t) / self.beta**2 - 1 / self.beta
+
+    def log_ratio(self, t):
+        """b = (1 - 1/beta) logit(zeta)."""
+        return (1 - 1 / self.beta) * t
+
+    def d_log_ratio(self, t):
+        return np.full_like(t, 1 - 1 / self.beta)
+
+    def d_beta_log_ratio(self, t):
+        return t / self.beta**2
+
+    def log_f0(self, t):
+        """log(lam zeta^lam (1 - zeta)): the large terms of log r0 and log dzeta/dt cancel on paper."""
+        return -softplus(-t) / self.beta - softplus(t) - math.log(self.beta)
+
+    def cdf0(self, t):
+        """zeta^lam."""
+        return np.exp(-softplus(-t) / self.beta)
+
+    def survival0(self, t):
+        """1 - zeta^lam."""
+        return -np.expm1(-softplus(-t) / self.beta)
+
+    def cdf_gap(self, t):
+        """R(zeta|0) - R(zeta|1) = zeta^lam (1 - zeta^(1-lam)) + (1-zeta)^lam (1 - (1-zeta)^(1-lam)), which is
+        zeta^lam + (1-zeta)^lam - 1 as a sum of positive terms."""
+        mu = 1 - 1 / self.beta
+        return sum(self.cdf0(s) * -np.expm1(-mu * softplus(-s)) for s in (t, -t))
+
+    def d_beta_cdf0(self, t):
+        """-zeta^lam log(zeta) / beta^2."""
+        return self.cdf0(t) * softplus(-t) / self.beta**2
+
+    def sample0(self, rho):
+        """t at which zeta = rho^beta."""
+        log_zeta = self.beta * np.log(inside(rho))
+        return log_zeta - np.log(-np.expm1(log_zeta))
+
+
+class Gaussian(Smoothing):
+    """r(zeta|z) = N(zeta | z, 1/beta) on the real line, t = zeta - 1/2 (Sec. 3.3); beta > 0."""
+
+    def zeta(self, t):
+        return t + 0.5
+
+    def t(self, zeta):
+        """The coordinate of a given zeta."""
+        return zeta - 0.5
+
+    def d_zeta(self, t):
+        return np.ones_like(t)
+
+    def log_d_zeta(self, t):
+        return np.zeros_like(t)
+
+    def log_r0(self, t):
+        """The paper's c = -beta zeta^2 / 2 + log(beta / 2 pi) / 2."""
+        return -self.beta / 2 * (t + 0.5) ** 2 + 0.5 * math.log(self.beta / (2 * math.pi))
+
+    def d_log_r0(self, t):
+        return -self.beta * (t + 0.5)
+
+    def d_beta_log_r0(self, t):
+        return -((t + 0.5) ** 2) / 2 + 0.5 / self.beta
+
+    def log_ratio(self, t):
+        """b = beta (zeta - 1/2)."""
+        return self.beta * t
+
+    def d_log_ratio(self, t):
+        return np.full_like(t, self.beta)
+
+    def d_beta_log_ratio(self, t):
+        return t
+
+    def cdf0(self, t):
+        """Phi(sqrt(beta) zeta)."""
+        return ndtr(math.sqrt(self.beta) * (t + 0.5))
+
+    def survival0(self, t):
+        return ndtr(-math.sqrt(self.beta) * (t + 0.5))
+
+    def cdf_gap(self, t):
+        """R(zeta|0) - R(zeta|1), even in t: taken in the lower tail, where both are small."""
+        return self.cdf0(-np.abs(t)) - self.cdf1(-np.abs(t))
+
+    def d_beta_cdf0(self, t):
+        """zeta r(zeta|0) / (2 beta)."""
+        return (t + 0.5) * np.exp(self.log_r0(t)) / (2 * self.beta)
+
+    def sample0(self, rho):
+        """t at which zeta = Phi^-1(rho) / sqrt(beta)."""
+        return ndtri(inside(rho)) / math.sqrt(self.beta) - 0.5
+
+
+def inside(rho):
+    """rho with 0 and 1 moved to the nearest numbers of its dtype inside (0, 1)."""
+    info = np.finfo(rho.dtype)
+    return np.clip(rho, info.tiny, 1 - info.epsneg)
+
+
+SMOOTHINGS = {"exp": Exponential, "unexp": UniformExponential, "power": Power, "gauss": Gaussian}
