@@ -55,14 +55,20 @@ def d_t_d_logit_q(t, logit_q, smoothing):
     dzeta/dq = (dt/dlogit(q)) (dzeta/dt) / (q (1 - q)). It holds for a sample drawn in whatever way.
     """
     log_f = logaddexp(smoothing.log_f0(t) + softplus(-logit_q), smoothing.log_f1(t) + softplus(logit_q))
-    return smoothing.cdf_gap(t) * np.exp(-log_f)
+    return over_density(smoothing.cdf_gap(t), log_f)
 
 
 def d_t_d_beta(t, logit_q, smoothing):
     """dt/dbeta at fixed rho (Sec. 3.3): -((1-q) dR0/dbeta + q dR1/dbeta) / ((1-q) f0 + q f1)."""
     log_f = logaddexp(smoothing.log_f0(t) - softplus(logit_q), smoothing.log_f1(t) - softplus(-logit_q))
     d_cdf = sigmoid(-logit_q) * smoothing.d_beta_cdf0(t) + sigmoid(logit_q) * smoothing.d_beta_cdf1(t)
-    return -d_cdf * np.exp(-log_f)
+    return -over_density(d_cdf, log_f)
+
+
+def over_density(x, log_f):
+    """x / f in two steps: in the far tails x and f are near the smallest float, 1 / f alone would overflow."""
+    root = np.exp(-log_f / 2)
+    return x * root * root
 
 
 class LogQ(NamedTuple):

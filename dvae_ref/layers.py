@@ -1,0 +1,131 @@
+"""Dense layers, batch normalisation and tanh, and the Bernoulli likelihood: forward above, backward below.
+
+Rows are samples. A forward returns (value, cache); its backward takes the cotangent and the cache and returns fresh
+gradients in the order of the forward's arguments.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.elementary import sigmoid, softplus
+
+
+class Dense(NamedTuple):
+    kernel: np.ndarray  # (inputs, outputs)
+    bias: np.ndarray  # (outputs,)
+
+
+class DenseCache(NamedTuple):
+    kernel: np.ndarray
+    x: np.ndarray
+    zeta: np.ndarray | None
+
+
+def dense(params, x, zeta=None):
+    """[x, zeta] kernel + bias, each of the B rows of x serving K consecutive rows of zeta.
+
+    x: (B, V), zeta: (B K, P) or None -> (B K, outputs), or (B, outputs) without zeta. What depends on x alone is
+    computed once, not K times.
+    """
+    kernel, bias = params
+    n_x = x.shape[1]
+    y = x @ kernel[:n_x] + bias
+    if zeta is not None:
+        y = np.repeat(y, len(zeta) // len(x), axis=0) + zeta @ kernel[n_x:]
+    return y, DenseCache(kernel, x, zeta)
+
+
+def dense_backward(d_y, cache, *, need_x=True):
+    """Gradients (Dense, d_x, d_zeta); d_x is None unless needed, d_zeta where there is no zeta."""
+    kernel, x, zeta = cache
+    n_x = x.shape[1]
+    d_zeta, d_kernel_zeta, d_shared = None, np.empty_like(kernel[n_x:]), d_y
+    if zeta is not None:
+        d_zeta, d_kernel_zeta = d_y @ kernel[n_x:].T, zeta.T @ d_y
+        d_shared = d_y.reshape(len(x), -1, d_y.shape[1]).sum(1)
+    d_kernel = np.concatenate([x.T @ d_shared, d_kernel_zeta])
+    return Dense(d_kernel, d_shared.sum(0)), d_shared @ kernel[:n_x].T if need_x else None, d_zeta
+
+
+class BatchNorm(NamedTuple):
+    scale: np.ndarray
+    offset: np.ndarray
+
+
+class Averages(NamedTuple):
+    """Mean and biased variance of a layer's inputs: of one batch, or their moving averages."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+class BatchNormCache(NamedTuple):
+    normed: np.ndarray
+    scale: np.ndarray
+    inverse_std: np.ndarray
+    batch: Averages
+
+
+BATCH_NORM_EPSILON = 1e-2
+BATCH_NORM_MOMENTUM = 0.8
+
+
+def batch_norm(params, x):
+    """scale (x - mean) / sqrt(variance + 1e-2) + offset with the batch's mean and biased variance.  (N, H)."""
+    mean = x.mean(0)
+    centred = x - mean
+    variance = np.mean(centred * centred, 0)
+    inverse_std = 1 / np.sqrt(variance + BATCH_NORM_EPSILON)
+    normed = centred * inverse_std
+    return normed * params.scale + params.offset, BatchNormCache(
+        normed, params.scale, inverse_std, Averages(mean, variance)
+    )
+
+
+def batch_norm_backward(d_y, cache):
+    """Gradients (BatchNorm, d_x): what moves the batch's mean or variance is projected out of d_x."""
+    normed, scale, inverse_std, _ = cache
+    d_scale, d_offset = np.sum(d_y * normed, 0), d_y.sum(0)
+    d_x = (d_y - d_offset / len(d_y) - normed * (d_scale / len(d_y))) * (scale * inverse_std)
+    return BatchNorm(d_scale, d_offset), d_x
+
+
+def batch_norm_evaluate(params, averages, x):
+    """batch_norm with given averages, for evaluation."""
+    return (x - averages.mean) * (params.scale / np.sqrt(averages.variance + BATCH_NORM_EPSILON)) + params.offset
+
+
+def update_averages(moving, batch):
+    """moving <- 0.8 moving + 0.2 batch."""
+    return Averages(
+        *(BATCH_NORM_MOMENTUM * m + (1 - BATCH_NORM_MOMENTUM) * b for m, b in zip(moving, batch, strict=True))
+    )
+
+
+def tanh(x):
+    y = np.tanh(x)
+    return y, y
+
+
+def tanh_backward(d_y, y):
+    return d_y * (1 - y * y)
+
+
+class BernoulliCache(NamedTuple):
+    x: np.ndarray
+    logits: np.ndarray
+
+
+def bernoulli(x, logits):
+    """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,)."""
+    logits = logits.reshape(len(x), -1, x.shape[1])
+    value = (logits @ x[:, :, None])[..., 0] - softplus(logits).sum(-1)
+    return value.reshape(-1), BernoulliCache(x, logits)
+
+
+def bernoulli_backward(d_value, cache):
+    """Gradient in logits: x - sigmoid(logits)."""
+    x, logits = cache
+    d_logits = d_value.reshape(len(x), -1, 1) * (x[:, None] - sigmoid(logits))
+    return d_logits.reshape(-1, x.shape[1])

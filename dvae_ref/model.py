@@ -1,0 +1,151 @@
+"""DVAE#: the K-sample bound of Eq. 3 under a relaxed RBM prior as one objective, and its gradient by hand.
+
+Stations of the objective, each a forward/backward pair of its own module:
+
+    x -> encoder -> zeta ~ q(zeta|x) -> log q(zeta|x), log p(zeta), log p(x|zeta) -> log w -> bound
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref import bounds, layers, mixture, networks, overlapping
+from dvae_ref.boltzmann import RBM
+from dvae_ref.networks import Network
+from dvae_ref.smoothing import Smoothing
+
+
+@dataclass(frozen=True)
+class Structure:
+    """`groups` groups of `width` latent units; every network has hidden layers of the widths `hidden`."""
+
+    groups: int
+    width: int
+    hidden: tuple = ()
+
+    def __post_init__(self):
+        if self.groups < 1 or self.width < 1 or self.latents % 2:
+            raise ValueError(f"a structure needs groups, width >= 1 and an even number of latent units, got {self}")
+
+    @property
+    def latents(self):
+        """D; the first half of the units is the RBM's left side."""
+        return self.groups * self.width
+
+
+STRUCTURES = {
+    "1-layer-lin": Structure(1, 200),
+    "1-layer-nonlin": Structure(1, 200, (200, 200)),
+    "2-layer-nonlin": Structure(2, 200, (200, 200)),
+    "4-layer-nonlin": Structure(4, 100, (200, 200)),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the objective needs besides its parameters."""
+
+    structure: Structure
+    smoothing: Smoothing
+    k: int = 1
+    mean_field_sweeps: int = 5
+
+    def __post_init__(self):
+        if self.k < 1:
+            raise ValueError(f"k, the number of importance samples, must be at least 1, got {self.k}")
+        if self.mean_field_sweeps < 1:
+            raise ValueError(f"mean_field_sweeps must be at least 1, got {self.mean_field_sweeps}")
+
+
+class Params(NamedTuple):
+    encoder: tuple  # of Network, one a group
+    decoder: Network
+    rbm: RBM
+
+
+class Statistics(NamedTuple):
+    """What is measured, not trained: the mean image, and the moving averages of batch norm."""
+
+    mean_x: np.ndarray  # (V,)
+    encoder: tuple
+    decoder: tuple
+
+
+def init(rng, structure, mean_x, dtype=np.float32):
+    """Fresh (Params, Statistics): networks as in networks.init_dense, an RBM of zeros.  mean_x: (V,) in [0, 1]."""
+    mean_x = np.asarray(mean_x, dtype)
+    if mean_x.ndim != 1 or not np.all((mean_x >= 0) & (mean_x <= 1)):
+        raise ValueError(f"mean_x must be one image with pixels in [0, 1], got shape {mean_x.shape}")
+    n_pixels, d = len(mean_x), structure.latents
+    groups = [
+        networks.init_network(rng, n_pixels + g * structure.width, structure.width, structure.hidden, dtype)
+        for g in range(structure.groups)
+    ]
+    decoder, decoder_moving = networks.init_network(rng, d, n_pixels, structure.hidden, dtype)
+    rbm = RBM(np.zeros(d, dtype), np.zeros((d // 2, d - d // 2), dtype))
+    encoder, encoder_moving = zip(*groups, strict=True)
+    return Params(encoder, decoder, rbm), Statistics(mean_x, encoder_moving, decoder_moving)
+
+
+def output_bias(mean_x):
+    """logit of the mean image, clipped to [0.001, 0.999]: added to the decoder's logits, not trained."""
+    p = np.clip(mean_x, 0.001, 0.999)
+    return np.log(p) - np.log1p(-p)
+
+
+class Cache(NamedTuple):
+    encoder: networks.EncoderCache
+    decoder: networks.NetworkCache
+    log_q: mixture.LogQ
+    log_p: overlapping.LogP
+    log_px: layers.BernoulliCache
+    weights: np.ndarray
+    kappa: float
+
+
+def objective(params, statistics, x, noise, *, config, kappa=1.0):
+    """The K-sample bound plus kappa log Z, nats, for each image: (B, V) -> (B,), with its cache.
+
+    log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta), log p(zeta) by mean field. x: pixels in [0, 1];
+    noise: N = B K rows, those of one image consecutive; kappa: the KL warm-up coefficient.
+    """
+    posterior, encoder_cache = networks.encode(params.encoder, x - statistics.mean_x, noise, smoothing=config.smoothing)
+    b = config.smoothing.log_ratio(posterior.t)
+    log_q, q_cache = mixture.log_q(posterior.logit_q, b)
+    log_p, p_cache = overlapping.log_p(params.rbm, b, config.mean_field_sweeps)
+    logits, decoder_cache = networks.network(params.decoder, posterior.zeta)
+    log_px, px_cache = layers.bernoulli(x, logits + output_bias(statistics.mean_x))
+    log_w = bounds.log_weights(log_p, log_q, log_px, kappa=kappa)
+    bound, weights = bounds.importance_weighted(log_w.reshape(len(x), config.k))
+    return bound, Cache(encoder_cache, decoder_cache, q_cache, p_cache, px_cache, weights, kappa)
+
+
+def objective_backward(d_bound, cache, negative, *, config):
+    """Gradient in Params of sum(d_bound * bound), the bound's -kappa log Z included.
+
+    negative: the Moments of the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW.
+    """
+    d_log_w = bounds.importance_weighted_backward(d_bound, cache.weights).reshape(-1)
+    d_log_p, d_log_q, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
+    d_logits = layers.bernoulli_backward(d_log_px, cache.log_px)
+    d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
+    positive, d_b_from_p = overlapping.log_p_backward(d_log_p, cache.log_p)
+    d_logit_q, d_b_from_q = mixture.log_q_backward(d_log_q, cache.log_q)
+    smoothing, t = config.smoothing, cache.encoder.posterior.t
+    d_t = (d_b_from_p + d_b_from_q) * smoothing.d_log_ratio(t) + d_zeta * smoothing.d_zeta(t)
+    d_encoder = networks.encode_backward(d_logit_q, d_t, cache.encoder, smoothing=smoothing)
+    total = d_log_p.sum()
+    d_rbm = RBM(positive.a - total * negative.z, positive.W - total * negative.zz)
+    return Params(d_encoder, d_decoder, d_rbm)
+
+
+def update_statistics(statistics, cache):
+    """The moving averages after the batch that made this cache."""
+
+    def update(moving, network_cache):
+        batch = networks.batch_averages(network_cache)
+        return tuple(layers.update_averages(*pair) for pair in zip(moving, batch, strict=True))
+
+    encoder = tuple(update(*pair) for pair in zip(statistics.encoder, cache.encoder.networks, strict=True))
+    return statistics._replace(encoder=encoder, decoder=update(statistics.decoder, cache.decoder))
