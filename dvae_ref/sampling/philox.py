@@ -1,0 +1,113 @@
+"""Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011).
+
+A block cipher turns (counter, key) into four 32-bit words. A random number is therefore a function of what it is for
+(key, index), never of how many were drawn before or by which thread.
+
+Counters are (index, index or sweep, side, domain); the domain keeps the three uses of one key apart.
+"""
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+
+from dvae_ref.sampling import scalars
+
+DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
+
+_WORD = np.uint64(0xFFFFFFFF)
+_SHIFT = np.uint64(32)
+_ZERO = np.uint64(0)
+_MULTIPLIER_0, _MULTIPLIER_2 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_CHUNK = 4096  # counters per task: a few microseconds of work
+
+
+class Key(NamedTuple):
+    """The two 32-bit words of a Philox key."""
+
+    k0: int
+    k1: int
+
+
+def key(seed):
+    """The key of a seed, 0 <= seed < 2**64."""
+    return Key(*_words(seed, "a seed"))
+
+
+def fold_in(key, *data):
+    """A new key for each sequence of integers 0 <= data < 2**64: one role, sweep or restart apiece."""
+    for item in data:
+        counter = [np.uint64(word) for word in _words(item, "what is folded into a key")]
+        words = philox(*counter, _ZERO, DOMAIN_KEY, np.uint64(key.k0), np.uint64(key.k1))
+        key = Key(int(words[0]), int(words[1]))
+    return key
+
+
+def _words(value, name):
+    value = int(value)
+    if not 0 <= value < 2**64:
+        raise ValueError(f"{name} must lie in 0 <= value < 2**64; got {value}")
+    return value & 0xFFFFFFFF, value >> 32
+
+
+@register_jitable(forceinline=True)
+def philox(c0, c1, c2, c3, k0, k1):
+    """Four random words from a counter and a key; all are uint64 that hold 32-bit words (scalars or arrays)."""
+    c0, c1, c2, c3 = c0 & _WORD, c1 & _WORD, c2 & _WORD, c3 & _WORD  # tells the compiler that 32 x 32 bits suffice
+    for _ in range(10):
+        product_0 = _MULTIPLIER_0 * c0
+        product_2 = _MULTIPLIER_2 * c2
+        c0 = (product_2 >> _SHIFT) ^ c1 ^ k0
+        c2 = (product_0 >> _SHIFT) ^ c3 ^ k1
+        c1 = product_2 & _WORD
+        c3 = product_0 & _WORD
+        k0 = (k0 + _WEYL_0) & _WORD
+        k1 = (k1 + _WEYL_1) & _WORD
+    return c0, c1, c2, c3
+
+
+def uniform(key, shape, dtype=np.float32):
+    """Independent uniform numbers in the open interval (0, 1), as many as `shape` holds.
+
+    float32: (n + 1/2) / 2**23 with n of 23 bits, four to a counter; float64: (n + 1/2) / 2**52 with n of 52 bits, two to
+    a counter. Neither 0 nor 1 can occur. The same for any number of threads.
+    """
+    fills = {np.dtype(np.float32): (_fill_float32, 4), np.dtype(np.float64): (_fill_float64, 2)}
+    if np.dtype(dtype) not in fills:
+        raise ValueError(f"uniform numbers come as float32 or float64; got dtype {np.dtype(dtype)}")
+    fill, per_counter = fills[np.dtype(dtype)]
+    shape = (shape,) if np.isscalar(shape) else tuple(shape)
+    size = math.prod(shape)
+    out = np.empty((per_counter, -(-size // per_counter)), dtype)  # word k of counter i stands at [k, i]
+    fill(out, np.uint64(key.k0), np.uint64(key.k1))
+    return out.reshape(-1)[:size].reshape(shape)
+
+
+@numba.njit(parallel=True, cache=True)
+def _fill_float32(out, k0, k1):
+    for chunk in numba.prange(-(-out.shape[1] // _CHUNK)):
+        start = chunk * _CHUNK
+        part0, part1 = out[0, start : start + _CHUNK], out[1, start : start + _CHUNK]
+        part2, part3 = out[2, start : start + _CHUNK], out[3, start : start + _CHUNK]
+        for i in range(part0.size):
+            index = np.uint64(start) + np.uint64(i)
+            w0, w1, w2, w3 = philox(index, index >> _SHIFT, _ZERO, DOMAIN_UNIFORM, k0, k1)
+            part0[i] = scalars.uniform(w0)
+            part1[i] = scalars.uniform(w1)
+            part2[i] = scalars.uniform(w2)
+            part3[i] = scalars.uniform(w3)
+
+
+@numba.njit(parallel=True, cache=True)
+def _fill_float64(out, k0, k1):
+    for chunk in numba.prange(-(-out.shape[1] // _CHUNK)):
+        start = chunk * _CHUNK
+        part0, part1 = out[0, start : start + _CHUNK], out[1, start : start + _CHUNK]
+        for i in range(part0.size):
+            index = np.uint64(start) + np.uint64(i)
+            w0, w1, w2, w3 = philox(index, index >> _SHIFT, _ZERO, DOMAIN_UNIFORM, k0, k1)
+            part0[i] = scalars.uniform_double(w0, w1)
+            part1[i] = scalars.uniform_double(w2, w3)

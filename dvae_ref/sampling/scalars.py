@@ -1,0 +1,80 @@
+"""Scalar functions of the samplers, written once for every backend.
+
+Each is plain Python that numba compiles too. The arithmetic is chosen so that every backend rounds alike:
+
+- 32-bit words travel in uint64 carriers and constants are typed NumPy scalars, because mixed integer types and Python
+  floats promote differently in NumPy and in numba;
+- only float32 +, - and * occur, correctly rounded everywhere, and no product is written next to a sum: compilers for GPUs
+  contract a * b + c into one rounding, so products go through `mul`, which a GPU backend maps to its uncontracted multiply.
+
+All but `clamp` work elementwise on arrays as well, so the NumPy oracles call the very same functions.
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+
+ONE = np.float32(1)
+HALF = np.float32(0.5)
+FIELD_MAX = np.float32(80)
+_ULP_OF_UNIFORM = np.float32(2.0**-23)
+_NINE, _TWELVE, _TWENTY = np.uint64(9), np.uint64(12), np.uint64(20)
+
+_LOG2_E = np.float32(1.44269504)
+_ROUND = np.float32(1.5 * 2.0**23)  # adding it leaves the nearest integer in the low bits of the sum
+_LN2_HIGH = np.float32(0.693359375)  # ten bits: n * _LN2_HIGH is exact
+_LN2_LOW = np.float32(-2.12194440e-4)
+_EXP = tuple(  # exp(r) = 1 + r + r^2 P(r), |r| <= log(2)/2; coefficients of Cephes' expf, highest first
+    np.float32(c)
+    for c in (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+)
+_MANTISSA_BITS = np.int32(23)
+
+
+@register_jitable(forceinline=True)
+def mul(x, y):
+    """x * y with its own rounding, never contracted with a following sum."""
+    return x * y
+
+
+@register_jitable(forceinline=True)
+def clamp(field):
+    """The field moved into the domain of `exp`; no flip probability changes by as much as 1e-34."""
+    return min(max(field, -FIELD_MAX), FIELD_MAX)
+
+
+@register_jitable(forceinline=True)
+def exp(x):
+    """exp(x) in float32 for |x| <= 87; about 1 ulp (measured: tests/sampling/test_philox.py)."""
+    shifted = mul(x, _LOG2_E) + _ROUND
+    n = shifted - _ROUND
+    r = (x - mul(n, _LN2_HIGH)) - mul(n, _LN2_LOW)
+    p = mul(_EXP[0], r) + _EXP[1]
+    p = mul(p, r) + _EXP[2]
+    p = mul(p, r) + _EXP[3]
+    p = mul(p, r) + _EXP[4]
+    p = mul(p, r) + _EXP[5]
+    y = mul(p, mul(r, r)) + r + ONE
+    # times 2**n: the low bits of `shifted` are n, and the shift moves them onto the exponent of y
+    bits = np.float32(y).view(np.int32) + (np.float32(shifted).view(np.int32) << _MANTISSA_BITS)
+    return np.int32(bits).view(np.float32)
+
+
+@register_jitable(forceinline=True)
+def uniform(word):
+    """A 32-bit word mapped to the open interval (0, 1): (floor(word / 2**9) + 1/2) / 2**23, exact in float32."""
+    return mul(np.float32(np.int32(word >> _NINE)) + HALF, _ULP_OF_UNIFORM)
+
+
+@register_jitable(forceinline=True)
+def uniform_double(high, low):
+    """Two 32-bit words mapped to (0, 1): (n + 1/2) / 2**52 with n their leading 52 bits, exact in float64."""
+    return (np.int64((high << _TWENTY) | (low >> _TWELVE)) + 0.5) * 2.0**-52
+
+
+@register_jitable(forceinline=True)
+def is_up(u, exp_minus_field):
+    """Whether a unit with this field is 1: u < sigmoid(field), written without a division.
+
+    The probability is sigmoid(field) to within 2**-23 (the spacing of u): below a field of -16.6 a unit is never 1.
+    """
+    return mul(u, ONE + exp_minus_field) < ONE
