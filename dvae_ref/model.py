@@ -10,36 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import bounds, layers, mixture, networks, overlapping
-from dvae_ref.boltzmann import RBM
+from dvae_ref import bounds, kernels, layers, mixture, networks, overlapping
+from dvae_ref.boltzmann import RBM, energy
 from dvae_ref.networks import Network
 from dvae_ref.smoothing import Smoothing
-
-
-@dataclass(frozen=True)
-class Structure:
-    """`groups` groups of `width` latent units; every network has hidden layers of the widths `hidden`."""
-
-    groups: int
-    width: int
-    hidden: tuple = ()
-
-    def __post_init__(self):
-        if self.groups < 1 or self.width < 1 or self.latents % 2:
-            raise ValueError(f"a structure needs groups, width >= 1 and an even number of latent units, got {self}")
-
-    @property
-    def latents(self):
-        """D; the first half of the units is the RBM's left side."""
-        return self.groups * self.width
-
-
-STRUCTURES = {
-    "1-layer-lin": Structure(1, 200),
-    "1-layer-nonlin": Structure(1, 200, (200, 200)),
-    "2-layer-nonlin": Structure(2, 200, (200, 200)),
-    "4-layer-nonlin": Structure(4, 100, (200, 200)),
-}
+from dvae_ref.structures import Structure
 
 
 @dataclass(frozen=True)
@@ -149,3 +124,19 @@ def update_statistics(statistics, cache):
 
     encoder = tuple(update(*pair) for pair in zip(statistics.encoder, cache.encoder.networks, strict=True))
     return statistics._replace(encoder=encoder, decoder=update(statistics.decoder, cache.decoder))
+
+
+def discrete_log_weights(params, statistics, x, u, *, log_z):
+    """log w = -E(z) - log Z - log q(z|x) + log p(x|z) on the discrete model, z ~ q(z|x): the limit beta -> infinity.
+
+    x: (B, V); u: (B K, D) uniform on (0, 1) -> (B, K), nats. The mean of w is an unbiased estimate of p(x), if Z is.
+    """
+    z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
+    log_px = kernels.bernoulli(x, decode_discrete(params, statistics, z))
+    return (log_px - energy(params.rbm, z) - log_q - log_z).reshape(len(x), -1)
+
+
+def decode_discrete(params, statistics, z):
+    """Logits of p(x|z), (N, D) -> (N, V), batch norm by the moving averages."""
+    logits = networks.network_evaluate(params.decoder, statistics.decoder, z)
+    return logits + output_bias(statistics.mean_x)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import layers, mixture
+from dvae_ref.elementary import sigmoid, softplus
 from dvae_ref.layers import Averages, BatchNorm, Dense
 
 
@@ -130,6 +131,22 @@ def encode_backward(d_logit_q, d_t, cache, *, smoothing):
             d_t[:, : own.start] += d_zeta * d_zeta_d_t[:, : own.start]
         d_networks.insert(0, d_network)
     return tuple(d_networks)
+
+
+def encode_discrete(params, moving, x, u):
+    """Draw binary z group by group, z_g ~ Bernoulli(q(z_g|x, z_<g)), batch norm by the moving averages.
+
+    x: (B, V); u: (B K, D) uniform on (0, 1) -> z (B K, D) and log q(z|x) (B K,), nats.
+    """
+    width, k = u.shape[1] // len(params), len(u) // len(x)
+    z, log_q = np.empty_like(u), np.zeros(len(u), u.dtype)
+    for g, group in enumerate(params):
+        own = slice(g * width, (g + 1) * width)
+        logit_q = network_evaluate(group, moving[g], x, z[:, : own.start] if g else None)
+        logit_q = logit_q if g else np.repeat(logit_q, k, axis=0)
+        z[:, own] = u[:, own] < sigmoid(logit_q)
+        log_q -= softplus(np.where(z[:, own] > 0, -logit_q, logit_q)).sum(1)
+    return z, log_q
 
 
 def truncated_normal(rng, shape, std):

@@ -1,0 +1,56 @@
+"""Adam with TensorFlow's epsilon, the learning-rate schedule, the KL warm-up, and weight decay."""
+
+import math
+from bisect import bisect_left
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref import tree
+
+DECAYED = {"kernel", "scale", "W"}  # weights of dense layers, batch norm's scale, the RBM's couplings; no biases
+
+
+class Adam(NamedTuple):
+    """First and second moment of the gradient, trees like the parameters."""
+
+    m: tuple
+    v: tuple
+
+
+def init(params):
+    return Adam(tree.map(np.zeros_like, params), tree.map(np.zeros_like, params))
+
+
+def update(params, gradient, state, *, iteration, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-3):
+    """One step of Adam down the gradient: new (params, state).  iteration counts from 1.
+
+    theta <- theta - lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon): epsilon is added to the
+    *uncorrected* sqrt(v), as TensorFlow does. Elsewhere it is added to sqrt(v / (1 - beta2^t)); there, the same step
+    needs epsilon / sqrt(1 - beta2^t).
+    """
+    m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state.m, gradient)
+    v = tree.map(lambda v, g: beta2 * v + (1 - beta2) * (g * g), state.v, gradient)
+    rate = learning_rate * math.sqrt(1 - beta2**iteration) / (1 - beta1**iteration)
+    params = tree.map(lambda p, m, v: p - rate * m / (np.sqrt(v) + epsilon), params, m, v)
+    return params, Adam(m, v)
+
+
+def weight_decay(params, gradient, strength=1e-4):
+    """The gradient plus that of strength/2 sum w^2 over the DECAYED leaves: part of the loss, not of the update."""
+
+    def add(path, w, g):
+        return g + strength * w if path.rsplit(".", 1)[-1] in DECAYED else g
+
+    triples = zip(tree.items(params), tree.leaves(gradient), strict=True)
+    return tree.unflatten(gradient, [add(path, w, g) for (path, w), g in triples])
+
+
+def learning_rate(iteration, total, *, base, boundaries, factors):
+    """base * factors[i], i the number of boundaries, as fractions of total, below iteration (counted from 0)."""
+    return base * factors[bisect_left([b * total for b in boundaries], iteration)]
+
+
+def warm_up(iteration, total, fraction=0.3):
+    """The KL coefficient kappa = min(iteration / (fraction total), 1), from 0 at iteration 0."""
+    return min(iteration / (fraction * total), 1.0) if fraction * total > 0 else 1.0

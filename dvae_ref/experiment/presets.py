@@ -1,0 +1,124 @@
+"""What a run is: its settings, checked, with the paper's defaults for each (data set, structure, baseline).
+
+Imports nothing heavy: the command line makes its options of the fields of Settings.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+
+from dvae_ref.structures import STRUCTURES
+
+DATASETS = ("mnist5k", "binarized_mnist", "omniglot")
+BASELINES = {"dvaes_power": "power", "dvaes_exp": "exp", "dvaes_unexp": "unexp", "dvaes_gauss": "gauss"}
+
+# The sharpness used for Table 1, by columns of (gauss, exp, unexp, power). Chosen by validation (Sec. 4).
+_BETA_COLUMNS = ("dvaes_gauss", "dvaes_exp", "dvaes_unexp", "dvaes_power")
+_BETAS = {
+    "mnist": {
+        "1-layer-lin": (40, 12, 40, 40),
+        "1-layer-nonlin": (30, 12, 30, 40),
+        "2-layer-nonlin": (25, 10, 16, 30),
+        "4-layer-nonlin": (25, 10, 16, 30),
+    },
+    "omniglot": {
+        "1-layer-lin": (40, 12, 40, 40),
+        "1-layer-nonlin": (25, 10, 16, 30),
+        "2-layer-nonlin": (25, 8, 16, 20),
+        "4-layer-nonlin": (25, 8, 16, 20),
+    },
+}
+
+
+def default_beta(dataset, struct, baseline):
+    """The paper's beta for a cell of Table 1; mnist5k takes MNIST's."""
+    row = _BETAS["omniglot" if dataset == "omniglot" else "mnist"][struct]
+    return float(row[_BETA_COLUMNS.index(baseline)])
+
+
+def default_eval_every(num_train_iter):
+    """Every 20,000 iterations, every 10,000 in runs of up to 100,000."""
+    return 10_000 if num_train_iter <= 100_000 else 20_000
+
+
+def option(default, text):
+    """A field of Settings and what --help says of it."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that determines a run's numbers. ValueError for a value out of range, with the range."""
+
+    dataset: str = option("mnist5k", f"data set: {', '.join(DATASETS)}")
+    struct: str = option("1-layer-nonlin", f"network structure: {', '.join(STRUCTURES)}")
+    baseline: str = option("dvaes_power", f"model: {', '.join(BASELINES)}")
+    k: int = option(1, "importance samples in the bound of Eq. 3")
+    beta: float = option(None, "sharpness of the smoothing; default: the paper's for the cell of Table 1")
+    epsilon: float = option(0.05, "weight of the uniform in dvaes_unexp")
+    num_train_iter: int = option(1_000_000, "iterations; every schedule scales with them")
+    seed: int = option(0, "the run's only source of randomness")
+    batch_size: int = option(100, "images an iteration")
+    learning_rate: float = option(3e-3, "base learning rate")
+    lr_boundaries: tuple = option((0.02, 0.6, 0.75, 0.95), "where the rate changes, as fractions of the run")
+    lr_factors: tuple = option((1 / 10, 1.0, 1 / 3, 1 / 10, 1 / 33), "rate / base rate before, between and after")
+    adam_beta1: float = option(0.9, "decay of Adam's first moment")
+    adam_beta2: float = option(0.999, "decay of Adam's second moment")
+    adam_epsilon: float = option(1e-3, "added to the uncorrected sqrt(v), as TensorFlow does")
+    weight_decay: float = option(1e-4, "strength of the L2 penalty in the loss")
+    warm_up: float = option(0.3, "fraction of the run over which the KL coefficient rises to 1")
+    mean_field_sweeps: int = option(5, "sweeps of mean field a row")
+    chains: int = option(1000, "persistent chains of the negative phase")
+    sweeps: int = option(40, "Gibbs sweeps an update")
+    eval_every: int = option(None, "iterations between validations; default 20,000, or 10,000 in runs up to 100,000")
+    eval_samples: int = option(100, "importance samples a validation image")
+    eval_temperatures: int = option(1000, "AIS temperatures at a validation")
+    checkpoint_every: int = option(1000, "iterations between checkpoints")
+    log_every: int = option(100, "iterations averaged in a record of metrics.jsonl")
+
+    def __post_init__(self):
+        for name, valid in (("dataset", DATASETS), ("struct", STRUCTURES), ("baseline", BASELINES)):
+            if getattr(self, name) not in valid:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(valid)}")
+        if self.beta is None:
+            object.__setattr__(self, "beta", default_beta(self.dataset, self.struct, self.baseline))
+        if self.eval_every is None:
+            object.__setattr__(self, "eval_every", default_eval_every(self.num_train_iter))
+        for name in ("lr_boundaries", "lr_factors"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check()
+
+    def _check(self):
+        for name in ("k", *COUNTS):
+            if not getattr(self, name) >= 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed must lie in 0 <= seed < 2**63, got {self.seed}")
+        lowest = 1 if self.baseline == "dvaes_power" else 0
+        if not lowest < self.beta < math.inf:
+            raise ValueError(f"{self.baseline} takes a finite beta > {lowest}, got {self.beta}")
+        for name in ("epsilon", "adam_beta1", "adam_beta2"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie strictly between 0 and 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "adam_epsilon", "weight_decay", "warm_up"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be finite and not negative, got {getattr(self, name)}")
+        bounds, factors = list(self.lr_boundaries), list(self.lr_factors)
+        if len(factors) != len(bounds) + 1 or bounds != sorted(bounds):
+            raise ValueError(f"lr_boundaries must rise, with one entry less than lr_factors; got {bounds}, {factors}")
+
+    def to_json(self):
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record):
+        """Settings from config.json; ValueError names what does not belong."""
+        unknown = set(record) - {f.name for f in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+        return cls(**record)
+
+
+COUNTS = (
+    *("num_train_iter", "batch_size", "mean_field_sweeps", "chains", "sweeps"),
+    *("eval_every", "eval_samples", "eval_temperatures", "checkpoint_every", "log_every"),
+)

@@ -1,0 +1,29 @@
+"""The four network structures of Table 1. Imports nothing heavy: the command line lists them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Structure:
+    """`groups` groups of `width` latent units; every network has hidden layers of the widths `hidden`."""
+
+    groups: int
+    width: int
+    hidden: tuple = ()
+
+    def __post_init__(self):
+        if self.groups < 1 or self.width < 1 or self.latents % 2:
+            raise ValueError(f"a structure needs groups, width >= 1 and an even number of latent units, got {self}")
+
+    @property
+    def latents(self):
+        """D; the first half of the units is the RBM's left side."""
+        return self.groups * self.width
+
+
+STRUCTURES = {
+    "1-layer-lin": Structure(1, 200),
+    "1-layer-nonlin": Structure(1, 200, (200, 200)),
+    "2-layer-nonlin": Structure(2, 200, (200, 200)),
+    "4-layer-nonlin": Structure(4, 100, (200, 200)),
+}
