@@ -1,0 +1,26 @@
+"""Options and fixtures for all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--data-dir",
+        default=os.environ.get("DVAE_REF_DATA"),
+        help="folder with MNIST/ and OMNIGLOT/, for the tests on real data (default: environment DVAE_REF_DATA)",
+    )
+
+
+@pytest.fixture(scope="session")
+def data_dir(request):
+    """The folder with the real data; tests that need it are skipped when none is given."""
+    given = request.config.getoption("--data-dir")
+    if not given:
+        pytest.skip("needs the real data: pytest --data-dir DIR, or the environment variable DVAE_REF_DATA")
+    path = Path(given).resolve()
+    if not path.is_dir():
+        pytest.fail(f"--data-dir {given} is not a folder")
+    return path
