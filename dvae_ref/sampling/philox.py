@@ -1,7 +1,7 @@
 """Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011).
 
-A block cipher turns (counter, key) into four 32-bit words. A random number is therefore a function of what it is for
-(key, index), never of how many were drawn before or by which thread.
+A block cipher turns (counter, key) into four 32-bit words. A random number is therefore a function of what it
+is for (key, index), never of how many were drawn before or by which thread.
 
 Counters are (index, index or sweep, side, domain); the domain keeps the three uses of one key apart.
 """
@@ -55,8 +55,10 @@ def _words(value, name):
 
 @register_jitable(forceinline=True)
 def philox(c0, c1, c2, c3, k0, k1):
-    """Four random words from a counter and a key; all are uint64 that hold 32-bit words (scalars or arrays)."""
-    c0, c1, c2, c3 = c0 & _WORD, c1 & _WORD, c2 & _WORD, c3 & _WORD  # tells the compiler that 32 x 32 bits suffice
+    """Four random words from a counter and a key; all are uint64 that hold 32-bit words (scalars or
+    arrays)."""
+    # masks show the compiler that all products are of 32 by 32 bits
+    c0, c1, c2, c3 = c0 & _WORD, c1 & _WORD, c2 & _WORD, c3 & _WORD
     for _ in range(10):
         product_0 = _MULTIPLIER_0 * c0
         product_2 = _MULTIPLIER_2 * c2
@@ -72,8 +74,8 @@ def philox(c0, c1, c2, c3, k0, k1):
 def uniform(key, shape, dtype=np.float32):
     """Independent uniform numbers in the open interval (0, 1), as many as `shape` holds.
 
-    float32: (n + 1/2) / 2**23 with n of 23 bits, four to a counter; float64: (n + 1/2) / 2**52 with n of 52 bits, two to
-    a counter. Neither 0 nor 1 can occur. The same for any number of threads.
+    float32: (n + 1/2) / 2**23 with n of 23 bits, four to a counter; float64: (n + 1/2) / 2**52 with n of 52
+    bits, two to a counter. Neither 0 nor 1 can occur. The same for any number of threads.
     """
     fills = {np.dtype(np.float32): (_fill_float32, 4), np.dtype(np.float64): (_fill_float64, 2)}
     if np.dtype(dtype) not in fills:

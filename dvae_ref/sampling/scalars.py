@@ -2,10 +2,11 @@
 
 Each is plain Python that numba compiles too. The arithmetic is chosen so that every backend rounds alike:
 
-- 32-bit words travel in uint64 carriers and constants are typed NumPy scalars, because mixed integer types and Python
-  floats promote differently in NumPy and in numba;
-- only float32 +, - and * occur, correctly rounded everywhere, and no product is written next to a sum: compilers for GPUs
-  contract a * b + c into one rounding, so products go through `mul`, which a GPU backend maps to its uncontracted multiply.
+- 32-bit words travel in uint64 carriers and constants are typed NumPy scalars, because mixed integer types
+  and Python floats promote differently in NumPy and in numba;
+- only float32 +, - and * occur, correctly rounded everywhere, and no product is written next to a sum:
+  compilers for GPUs contract a * b + c into one rounding, so products go through `mul`, which a GPU backend
+  maps to its uncontracted multiply.
 
 All but `clamp` work elementwise on arrays as well, so the NumPy oracles call the very same functions.
 """
@@ -23,10 +24,9 @@ _LOG2_E = np.float32(1.44269504)
 _ROUND = np.float32(1.5 * 2.0**23)  # adding it leaves the nearest integer in the low bits of the sum
 _LN2_HIGH = np.float32(0.693359375)  # ten bits: n * _LN2_HIGH is exact
 _LN2_LOW = np.float32(-2.12194440e-4)
-_EXP = tuple(  # exp(r) = 1 + r + r^2 P(r), |r| <= log(2)/2; coefficients of Cephes' expf, highest first
-    np.float32(c)
-    for c in (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-)
+# exp(r) = 1 + r + r^2 P(r) for |r| <= log(2)/2: the coefficients of Cephes' expf, highest first
+_EXP = tuple(np.float32(c) for c in (1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3))
+_EXP += tuple(np.float32(c) for c in (4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1))
 _MANTISSA_BITS = np.int32(23)
 
 
@@ -61,7 +61,8 @@ def exp(x):
 
 @register_jitable(forceinline=True)
 def uniform(word):
-    """A 32-bit word mapped to the open interval (0, 1): (floor(word / 2**9) + 1/2) / 2**23, exact in float32."""
+    """A 32-bit word mapped to the open interval (0, 1): (floor(word / 2**9) + 1/2) / 2**23, exact in
+    float32."""
     return mul(np.float32(np.int32(word >> _NINE)) + HALF, _ULP_OF_UNIFORM)
 
 
@@ -75,6 +76,7 @@ def uniform_double(high, low):
 def is_up(u, exp_minus_field):
     """Whether a unit with this field is 1: u < sigmoid(field), written without a division.
 
-    The probability is sigmoid(field) to within 2**-23 (the spacing of u): below a field of -16.6 a unit is never 1.
+    The probability is sigmoid(field) to within 2**-23 (the spacing of u): below a field of -16.6 a unit is
+    never 1.
     """
     return mul(u, ONE + exp_minus_field) < ONE

@@ -1,0 +1,127 @@
+"""Block Gibbs sampling of an RBM: many chains, the two sides in turn (paper, Sec. 2; Hinton 2002).
+
+A sweep draws z_right given z_left, then z_left given z_right: unit by unit, z = 1 if u < sigmoid(field), with
+u a function of (key, sweep, side, chain, unit) alone and the field free of rounding (`fields.exact_fields`).
+So `sweep`, fused and on all cores, and `sweep_reference`, the NumPy oracle, yield the same spins, bit for
+bit, for any number of threads.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from dvae_ref.sampling import fields, scalars
+from dvae_ref.sampling.philox import DOMAIN_GIBBS, philox
+
+RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the `side` word of the counter
+_BLOCK = 64  # chains to a task: their fields fit the second-level cache, and 1,000 chains make 16 tasks
+
+
+class Chains(NamedTuple):
+    """Binary states of R chains, packed (`fields.pack`), and how many sweeps they have behind them."""
+
+    left: np.ndarray  # (R, ceil(D_left / 4)), uint8
+    right: np.ndarray  # (R, ceil(D_right / 4)), uint8
+    shape: np.ndarray  # (2,), int64: D_left, D_right
+    sweeps: np.ndarray  # (), int64
+
+    @property
+    def z(self):
+        """z_left, z_right side by side: (R, D), float32, 0 or 1."""
+        n_left, n_right = (int(n) for n in self.shape)
+        return np.concatenate([fields.unpack(self.left, n_left), fields.unpack(self.right, n_right)], -1)
+
+
+def chains_from(z, shape, sweeps=0):
+    """Chains in the states z (R, D), binary, of a machine with (D_left, D_right) = shape."""
+    n_left, n_right = shape
+    if z.ndim != 2 or z.shape[0] < 1 or z.shape[1] != n_left + n_right:
+        raise ValueError(f"chains take z of shape (R, {n_left} + {n_right}) with R >= 1; got {z.shape}")
+    if not np.all((z == 0) | (z == 1)):
+        raise ValueError("the states of chains must be 0 or 1")
+    left, right = (fields.pack(side) for side in (z[:, :n_left], z[:, n_left:]))
+    return Chains(left, right, np.array([n_left, n_right]), np.array(sweeps))
+
+
+def sweep(key, chains, rbm, sweeps):
+    """The chains after this many sweeps of block Gibbs sampling of the RBM, by the fused kernel on all
+    cores."""
+    rbm = _checked(chains, rbm, sweeps)
+    n_left = rbm.W.shape[0]
+    left, right = chains.left.copy(), chains.right.copy()
+    tables = fields.tables(rbm.W, rbm.a[n_left:]), fields.tables(rbm.W.T, rbm.a[:n_left])
+    _sweep_blocks(left, right, *tables, int(chains.sweeps), sweeps, np.uint64(key.k0), np.uint64(key.k1))
+    return Chains(left, right, chains.shape, chains.sweeps + sweeps)
+
+
+def sweep_reference(key, chains, rbm, sweeps):
+    """What `sweep` computes, as readable NumPy: its oracle."""
+    rbm = _checked(chains, rbm, sweeps)
+    n_left = rbm.W.shape[0]
+    z_left, z_right = np.split(chains.z, [n_left], -1)
+    for t in range(int(chains.sweeps), int(chains.sweeps) + sweeps):
+        z_right = _draw(key, t, RIGHT, rbm.a[n_left:] + z_left @ rbm.W)
+        z_left = _draw(key, t, LEFT, rbm.a[:n_left] + z_right @ rbm.W.T)
+    return chains_from(np.concatenate([z_left, z_right], -1), rbm.W.shape, chains.sweeps + sweeps)
+
+
+def _draw(key, t, side, field):
+    """z ~ Bernoulli(sigmoid(field)); field: (R, units)."""
+    chains, units = field.shape
+    q = -(-units // 4)
+    counter = np.arange(chains * q, dtype=np.uint64).reshape(chains, q)
+    words = philox(counter, np.uint64(t), side, DOMAIN_GIBBS, np.uint64(key.k0), np.uint64(key.k1))
+    u = scalars.uniform(np.concatenate(words, -1)[:, :units])
+    bounded = np.clip(field, -scalars.FIELD_MAX, scalars.FIELD_MAX)
+    return scalars.is_up(u, scalars.exp(-bounded)).astype(np.float32)
+
+
+def _checked(chains, rbm, sweeps):
+    """The RBM with exact fields; ValueError if anything does not fit."""
+    rbm, _ = fields.exact_fields(rbm)
+    if tuple(chains.shape) != rbm.W.shape:
+        raise ValueError(f"the chains are of a machine {tuple(chains.shape)}, the RBM's W is {rbm.W.shape}")
+    if len(chains.left) < 1 or len(chains.left) != len(chains.right):
+        raise ValueError(
+            f"need as many chains left as right, at least one; got {len(chains.left)}, {len(chains.right)}"
+        )
+    if sweeps < 0 or int(chains.sweeps) + sweeps >= 2**32:
+        raise ValueError(f"sweeps must be >= 0, 2**32 to a key; asked for {sweeps} after {chains.sweeps}")
+    if len(chains.left) * max(chains.left.shape[1], chains.right.shape[1]) >= 2**32:
+        raise ValueError(f"too many chains for one key: {len(chains.left)}")
+    return rbm
+
+
+@numba.njit(parallel=True, cache=True)
+def _sweep_blocks(left, right, to_right, to_left, start, sweeps, k0, k1):
+    for block in numba.prange(-(-len(left) // _BLOCK)):
+        first = block * _BLOCK
+        block_left, block_right = left[first : first + _BLOCK], right[first : first + _BLOCK]
+        for t in range(start, start + sweeps):
+            _update(block_right, block_left, to_right, first, t, RIGHT, k0, k1)
+            _update(block_left, block_right, to_left, first, t, LEFT, k0, k1)
+
+
+@numba.njit(cache=True)
+def _update(side, other, table, first, t, which, k0, k1):
+    """Draw one side of a block of chains given the other; `first` is the number of its first chain."""
+    q = side.shape[1]
+    rows = np.empty((len(side), table.shape[1]), np.float32)
+    planes = np.empty((4, side.size), np.float32)
+    fields.add_up(other, table, rows, planes)
+    _flip(side.reshape(-1), planes, np.uint64(first * q), np.uint64(t), which, k0, k1)
+
+
+@numba.njit(cache=True)
+def _flip(nibbles, planes, first, t, side, k0, k1):
+    """Four units to a counter, one nibble to four units; every line of the loop is vectorised over
+    counters."""
+    field0, field1, field2, field3 = planes[0], planes[1], planes[2], planes[3]
+    for i in range(nibbles.size):
+        w0, w1, w2, w3 = philox(first + np.uint64(i), t, side, DOMAIN_GIBBS, k0, k1)
+        up0 = scalars.is_up(scalars.uniform(w0), scalars.exp(-scalars.clamp(field0[i])))
+        up1 = scalars.is_up(scalars.uniform(w1), scalars.exp(-scalars.clamp(field1[i])))
+        up2 = scalars.is_up(scalars.uniform(w2), scalars.exp(-scalars.clamp(field2[i])))
+        up3 = scalars.is_up(scalars.uniform(w3), scalars.exp(-scalars.clamp(field3[i])))
+        nibbles[i] = np.uint8(up0) | np.uint8(up1) << 1 | np.uint8(up2) << 2 | np.uint8(up3) << 3

@@ -1,0 +1,52 @@
+"""Persistent contrastive divergence: the negative phase from chains that are never restarted (Tieleman, ICML
+2008).
+
+The chains of the last update, a few sweeps of block Gibbs later, stand for samples of the RBM as it is now.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.boltzmann import RBM, Moments
+from dvae_ref.sampling import fields, gibbs, philox
+
+State = gibbs.Chains
+
+
+class Info(NamedTuple):
+    """What an update estimates: E[z] and E[z_left z_right'] over the chains."""
+
+    moments: Moments
+
+
+def init(key, shape, chains=1000):
+    """Chains in independent uniform states; shape is (D_left, D_right) or an RBM."""
+    n_left, n_right = shape.W.shape if isinstance(shape, RBM) else shape
+    if chains < 1:
+        raise ValueError(f"persistent contrastive divergence needs chains >= 1; got {chains}")
+    z = philox.uniform(key, (chains, n_left + n_right)) < 0.5
+    return gibbs.chains_from(z, (n_left, n_right))
+
+
+def step(key, state, rbm, sweeps=40):
+    """(state after `sweeps` sweeps at these parameters, Info).
+
+    Random numbers are functions of (key, state.sweeps, ...): one key serves a whole run, and a state that was
+    stored and read back continues with the same bytes.
+    """
+    state = gibbs.sweep(key, state, rbm, sweeps)
+    return state, Info(moments(state))
+
+
+def samples(state):
+    """The chains' states z: (R, D), float32."""
+    return state.z
+
+
+def moments(state):
+    """Moments over the chains: counts, exact in float32 below 2**24 chains, divided by their number."""
+    n_left, n_right = (int(n) for n in state.shape)
+    left, right = fields.unpack(state.left, n_left), fields.unpack(state.right, n_right)
+    counts = Moments(np.concatenate([left.sum(0), right.sum(0)]), left.T @ right)
+    return Moments(*(count / np.float32(len(left)) for count in counts))
