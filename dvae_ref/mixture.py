@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import elementwise
 
 from dvae_ref.elementary import logaddexp, sigmoid, softplus
+from dvae_ref.smoothing import inside
 
 
 def sample(logit_q, u, rho, smoothing):
@@ -23,25 +24,33 @@ def sample(logit_q, u, rho, smoothing):
 def inverse_cdf(logit_q, rho, smoothing):
     """t at which CDF(zeta) = rho (Eq. 8), solved in float64 to about 1e-14 relative in CDF, for any rho in (0, 1).
 
-    The upper half is solved as the mirror image of the lower, where the CDF has full relative accuracy.
+    rho = 0 and 1 are read as the nearest numbers inside. The upper half is solved as the mirror image of the lower,
+    where the CDF has full relative accuracy. Raises ValueError where there is no solution: rho outside, NaN.
     """
-    shape = np.broadcast_shapes(np.shape(logit_q), np.shape(rho))
-    upper = np.broadcast_to(rho, shape) > 0.5
+    logit_q, rho = np.asarray(logit_q), np.asarray(rho)
+    upper = rho > 0.5
     flip = np.where(upper, -1.0, 1.0)
-    tail = np.where(upper, 1 - np.asarray(rho), rho).astype(np.float64)
-    logit = flip * np.asarray(logit_q, np.float64)
+    logit, tail = flip * logit_q.astype(np.float64), np.where(upper, 1 - rho, rho).astype(np.float64)
+    if not np.all((tail >= 0) & np.isfinite(logit)):
+        raise ValueError("inverse_cdf takes rho in [0, 1] and a finite logit_q")
+    tail = inside(tail)
     low = smoothing.quantile0_bounds(tail)[0]
     high = -smoothing.quantile0_bounds(1 - tail)[0]
     margin = 1e-6 * (1 + np.abs(low) + np.abs(high))
     root = elementwise.find_root(
-        lambda t, logit, tail: np.log(cdf(t, logit, smoothing)) - np.log(tail),
+        lambda t, logit, tail: _log(cdf(t, logit, smoothing)) - np.log(tail),
         (low - margin, high + margin),
         args=(logit, tail),
         maxiter=2000,
     )
     if not np.all(root.success):
-        raise ValueError(f"no zeta found for {np.sum(~root.success)} values of rho: are they inside (0, 1)?")
+        raise ValueError(f"inverse_cdf found no zeta for {np.sum(~root.success)} values of (logit_q, rho)")
     return (flip * root.x).astype(np.result_type(logit_q, rho))
+
+
+def _log(cdf):
+    """log CDF, where an underflow to 0 (far below the root, at the foot of the bracket) counts as the least float."""
+    return np.log(np.maximum(cdf, np.finfo(cdf.dtype).tiny))
 
 
 def cdf(t, logit_q, smoothing):

@@ -12,6 +12,7 @@ import numpy as np
 
 from dvae_ref import bounds, kernels, layers, mixture, networks, overlapping
 from dvae_ref.boltzmann import RBM, energy
+from dvae_ref.elementary import sigmoid
 from dvae_ref.networks import Network
 from dvae_ref.smoothing import Smoothing
 from dvae_ref.structures import Structure
@@ -84,7 +85,9 @@ def objective(params, statistics, x, noise, *, config, kappa=1.0):
 
     log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta), log p(zeta) by mean field. x: pixels in [0, 1];
     noise: N = B K rows, those of one image consecutive; kappa: the KL warm-up coefficient.
+    Raises ValueError for x or noise of another shape.
     """
+    _check_shapes(statistics, x, noise, config)
     posterior, encoder_cache = networks.encode(params.encoder, x - statistics.mean_x, noise, smoothing=config.smoothing)
     b = config.smoothing.log_ratio(posterior.t)
     log_q, q_cache = mixture.log_q(posterior.logit_q, b)
@@ -94,6 +97,15 @@ def objective(params, statistics, x, noise, *, config, kappa=1.0):
     log_w = bounds.log_weights(log_p, log_q, log_px, kappa=kappa)
     bound, weights = bounds.importance_weighted(log_w.reshape(len(x), config.k))
     return bound, Cache(encoder_cache, decoder_cache, q_cache, p_cache, px_cache, weights, kappa)
+
+
+def _check_shapes(statistics, x, noise, config):
+    if x.ndim != 2 or x.shape[1:] != statistics.mean_x.shape:
+        raise ValueError(f"x must hold images of {statistics.mean_x.size} pixels in rows, got shape {x.shape}")
+    shape = (len(x) * config.k, config.structure.latents)
+    for name, value in zip(noise._fields, noise, strict=True):
+        if value is not None and value.shape != shape:
+            raise ValueError(f"noise.{name} must have the shape (B K, D) = {shape}, got {value.shape}")
 
 
 def objective_backward(d_bound, cache, negative, *, config):
@@ -140,3 +152,9 @@ def decode_discrete(params, statistics, z):
     """Logits of p(x|z), (N, D) -> (N, V), batch norm by the moving averages."""
     logits = networks.network_evaluate(params.decoder, statistics.decoder, z)
     return logits + output_bias(statistics.mean_x)
+
+
+def reconstruct(params, statistics, x, u):
+    """E[x|z] for z ~ q(z|x): (B, V), u (B, D) -> (B, V)."""
+    z, _ = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
+    return sigmoid(decode_discrete(params, statistics, z))
