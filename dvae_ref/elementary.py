@@ -8,8 +8,7 @@ def sigmoid(x):
 
     1 - sigmoid(x) is sigmoid(-x): never subtract.
     """
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
 def softplus(x):

@@ -5,7 +5,7 @@ import numpy as np
 
 def map(f, tree, *others):
     """Apply f leaf by leaf to trees of one structure; the result has that structure."""
-    if isinstance(tree, np.ndarray):
+    if isinstance(tree, np.ndarray | np.generic):
         return f(tree, *others)
     children = [map(f, *branch) for branch in zip(tree, *others, strict=True)]
     return type(tree)(*children) if hasattr(tree, "_fields") else tuple(children)
@@ -13,7 +13,7 @@ def map(f, tree, *others):
 
 def items(tree, path=""):
     """List of (path, leaf), e.g. ("encoder.0.hidden.1.dense.kernel", array), in a fixed order."""
-    if isinstance(tree, np.ndarray):
+    if isinstance(tree, np.ndarray | np.generic):
         return [(path, tree)]
     names = getattr(tree, "_fields", range(len(tree)))
     prefix = f"{path}." if path else ""

@@ -54,11 +54,11 @@ def config_of(settings):
     return model.Config(STRUCTURES[settings.struct], smoothing, settings.k, settings.mean_field_sweeps)
 
 
-def start(settings, dataset):
-    """The State at iteration 0."""
+def start(settings, mean_x):
+    """The State at iteration 0, for images with this mean."""
     role = keys(settings.seed)
     rng = np.random.Generator(np.random.Philox(key=np.array(role["init"], np.uint64)))
-    params, statistics = model.init(rng, config_of(settings).structure, dataset.mean_x)
+    params, statistics = model.init(rng, config_of(settings).structure, mean_x)
     sampler = pcd.init(role["chains"], params.rbm, settings.chains)
     log_z = len(params.rbm.a) * math.log(2)  # exact: the RBM starts from zero
     return State(0, params, statistics, optimizer.init(params), sampler, log_z, 0.0, 0, math.inf, 0)
@@ -162,7 +162,7 @@ class Run:
     def __init__(self, folder, settings, dataset, threads=1):
         self.folder, self.settings, self.dataset, self.threads = Path(folder), settings, dataset, threads
         self.role = keys(settings.seed)
-        self.state, self.metrics = start(settings, dataset), None
+        self.state, self.metrics = start(settings, dataset.mean_x), None
 
     def begin(self):
         """Make the folder and its first checkpoint. FileExistsError if a run is there already."""

@@ -1,0 +1,30 @@
+# Each target makes its own environment in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := out/demo
+
+.PHONY: demo test lint clean
+.DEFAULT_GOAL := demo
+
+# The stamp carries the extras, so that asking for more installs more.
+.venv/.installed-%: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: about five minutes
+	rm -rf $(DEMO)
+	$(BIN)/python -m dvae_ref train --num-train-iter 6000 --eval-every 2000 --run-dir $(DEMO)
+	$(BIN)/python -m dvae_ref evaluate --run-dir $(DEMO)
+	$(BIN)/python -m dvae_ref sample --run-dir $(DEMO)
+	@echo "pictures and numbers are in $(DEMO)/"
+
+test: .venv/.installed-test ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv out runs build *.egg-info

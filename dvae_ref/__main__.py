@@ -1,0 +1,121 @@
+"""The command line: python -m dvae_ref train | evaluate | sample | data.  Parses, calls, prints; no mathematics."""
+
+import argparse
+import os
+import sys
+from dataclasses import fields
+
+from dvae_ref import __version__
+from dvae_ref.experiment.presets import BASELINES, DATASETS, Settings
+from dvae_ref.structures import STRUCTURES
+
+CHOICES = {"dataset": DATASETS, "struct": tuple(STRUCTURES), "baseline": tuple(BASELINES)}
+EPILOG = """
+first steps:
+  python -m dvae_ref train --num-train-iter 5000 --run-dir out/first      train on the bundled digits (about 2 minutes)
+  python -m dvae_ref evaluate --run-dir out/first                         its test log-likelihood
+  python -m dvae_ref sample --run-dir out/first                           digits from the prior, as a picture
+
+a cell of Table 1, once MNIST is there (python -m dvae_ref data fetch binarized_mnist):
+  python -m dvae_ref train --dataset binarized_mnist --struct 2-layer-nonlin --baseline dvaes_power --k 25
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+
+def numbers(text):
+    return tuple(float(part) for part in text.split(","))
+
+
+def add_settings(parser):
+    """An option for each field of Settings. What is not given is absent, so that --resume can tell."""
+    for f in fields(Settings):
+        kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
+        shown = ",".join(f"{x:.3g}" for x in f.default) if f.type is tuple else f.default
+        default = "" if f.default is None else f" (default: {shown})"
+        parser.add_argument(
+            f"--{f.name.replace('_', '-')}",
+            type=kind,
+            choices=CHOICES.get(f.name),
+            metavar=None if f.type is str else kind.__name__.upper(),
+            default=argparse.SUPPRESS,
+            help=f.metadata["help"].split(":")[0] + default,
+        )
+
+
+def add_common(parser, run_dir):
+    parser.add_argument("--run-dir", help=run_dir, required=run_dir.startswith("the run"))
+    parser.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="cores to use (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def build_parser():
+    formatter = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(
+        "python -m dvae_ref",
+        description="DVAE#: discrete VAEs with relaxed Boltzmann priors.",
+        epilog=EPILOG,
+        **formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate | sample | data")
+
+    train = commands.add_parser("train", help="train a model", description="Train a model into a run folder.")
+    add_settings(train)
+    add_common(train, "folder for config, metrics, checkpoints, pictures (default: runs/ and the settings' names)")
+    train.add_argument("--resume", action="store_true", help="continue the run in --run-dir from its last checkpoint")
+
+    evaluate = commands.add_parser(
+        "evaluate", help="test log-likelihood of a trained model", description="log Z by AIS, then importance sampling."
+    )
+    add_common(evaluate, "the run to evaluate")
+    evaluate.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
+    evaluate.add_argument("--split", choices=("test", "validation"), default="test", help="default: test")
+    evaluate.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
+    evaluate.add_argument("--images", type=int, help="only the first so many images")
+    evaluate.add_argument("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
+    evaluate.add_argument("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
+    evaluate.add_argument("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
+
+    sample = commands.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
+    add_common(sample, "the run to sample from")
+    sample.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
+    sample.add_argument("--number", type=int, default=100, help="images (default: 100)")
+    sample.add_argument("--sweeps", type=int, default=10_000, help="Gibbs sweeps from random states (default: 10000)")
+    sample.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
+    sample.add_argument("--out", help="picture to write (default: samples.png in the run folder)")
+
+    data = commands.add_parser("data", help="find or download data sets", description="What data are there, and where.")
+    data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")
+    data.add_argument("name", nargs="?", choices=DATASETS, help="data set to fetch")
+    data.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
+    data.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    return parser
+
+
+def main(argv=None):
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    # One thread for BLAS: its results must not depend on the number of cores, and the samplers use the others.
+    for library in ("OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    from dvae_ref.experiment import commands
+
+    try:
+        return getattr(commands, args.command)(args)
+    except commands.UsageError as error:
+        if args.debug:
+            raise
+        parser.exit(2, f"python -m dvae_ref {args.command}: {error}\n")
+    except (ValueError, OSError, ArithmeticError, ImportError, MemoryError) as error:
+        if args.debug:
+            raise
+        parser.exit(1, f"python -m dvae_ref {args.command}: {type(error).__name__}: {error}\n")
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

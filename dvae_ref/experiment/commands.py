@@ -1,0 +1,278 @@
+"""The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code."""
+
+import json
+import math
+import shlex
+import signal
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numba
+import numpy as np
+from tqdm import tqdm
+
+from dvae_ref import model, tree
+from dvae_ref.boltzmann import check
+from dvae_ref.elementary import sigmoid
+from dvae_ref.experiment import datasets, evaluation, files, image_files, plots, training
+from dvae_ref.experiment.presets import Settings
+from dvae_ref.sampling import ais, pcd, philox
+
+
+class UsageError(Exception):
+    """The arguments make no sense: exit code 2."""
+
+
+def train(args):
+    """Train, validate, draw pictures."""
+    use_threads(args)
+    given = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
+    settings = resumed_settings(args, given) if args.resume else checked_settings(given)
+    folder = Path(args.run_dir or default_run_dir(settings))
+    dataset = datasets.load(settings.dataset, args.data_dir)
+    run = training.Run(folder, settings, dataset, args.threads)
+    run.resume() if args.resume else run.begin()
+    report(f"{describe(settings)}\ndata: {dataset.origin}\nrun folder: {folder}")
+    with Interrupt() as interrupted, Progress(run) as progress:
+        finished = run.advance(interrupted, progress.iteration, progress.validation)
+    if not finished:
+        where = ["--run-dir", str(folder)] + (["--data-dir", args.data_dir] if args.data_dir else [])
+        report(f"stopped at iteration {run.state.iteration:,}; a checkpoint is written. To continue:")
+        report(f"  {shlex.join(['python', '-m', 'dvae_ref', 'train', '--resume', *where])}")
+        return 130
+    draw_pictures(run)
+    summary = {
+        "run_dir": str(folder),
+        "iterations": run.state.iteration,
+        "best_validation_nll": run.state.best_nll,
+        "best_iteration": run.state.best_iteration,
+        "log_z": run.state.log_z,
+    }
+    conclude(args, summary, f"best validation NLL {run.state.best_nll:.2f} nats at {run.state.best_iteration:,}")
+    return 0
+
+
+def evaluate(args):
+    """log Z by AIS, then the likelihood of a split by importance sampling; evaluation.json in the run folder."""
+    use_threads(args)
+    for name in ("samples", "temperatures", "ais_chains"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    settings, state = load_run(args)
+    images = getattr(datasets.load(settings.dataset, args.data_dir), args.split)[: args.images]
+    key = philox.fold_in(philox.key(args.seed), training.ROLES.index("evaluation"))
+    with tqdm(total=args.temperatures, desc="log Z (AIS)", unit="temp", **bar_style()) as bar:
+        rbm = state.params.rbm
+        z = ais.log_z(philox.fold_in(key, 0), rbm, args.temperatures, args.ais_chains, progress=absolute(bar))
+    with tqdm(total=len(images), desc=f"{args.split} images", unit="image", **bar_style()) as bar:
+        result = evaluation.log_likelihood(
+            philox.fold_in(key, 1),
+            state.params,
+            state.statistics,
+            images,
+            log_z=z.log_z,
+            samples=args.samples,
+            threads=args.threads,
+            progress=bar.update,
+        ).summary()
+    record = {
+        "checkpoint": args.checkpoint,
+        "iteration": state.iteration,
+        "split": args.split,
+        "samples": args.samples,
+        "log_z": z.log_z,
+        "log_z_standard_error": z.standard_error,
+        "temperatures": args.temperatures,
+        "ais_chains": args.ais_chains,
+        "seed": args.seed,
+        **result,
+    }
+    if not math.isfinite(result["nll"]):
+        raise training.DivergedError(f"the {args.split} log-likelihood is {result['nll']}")
+    files.write_json(Path(args.run_dir) / "evaluation.json", {"settings": settings.to_json(), **record})
+    text = (
+        f"{args.split} NLL {result['nll']:.2f} ± {result['nll_standard_error']:.2f} nats over {len(images):,} images, "
+        f"{args.samples:,} samples each\nlog Z {z.log_z:.3f} ± {z.standard_error:.3f}, ELBO {result['elbo']:.2f}, "
+        f"effective sample size: median {result['ess_median']:.1f}, least {result['ess_minimum']:.1f}"
+    )
+    conclude(args, record, text)
+    return 0
+
+
+def sample(args):
+    """Images from the prior: Gibbs from random states, then the decoder's means."""
+    use_threads(args)
+    if args.number < 1 or args.sweeps < 1:
+        raise UsageError(f"--number and --sweeps must be at least 1, got {args.number} and {args.sweeps}")
+    _, state = load_run(args)
+    out = Path(args.out or Path(args.run_dir) / "samples.png")
+    images = prior_images(philox.key(args.seed), state, args.number, args.sweeps)
+    plots.samples(images, out, title=f"{args.number} images from the prior, iteration {state.iteration:,}")
+    conclude(args, {"picture": str(out), "number": args.number, "sweeps": args.sweeps}, f"wrote {out}")
+    return 0
+
+
+def data(args):
+    """List what data sets are there, or fetch one."""
+    if args.action == "fetch":
+        if not args.name:
+            raise UsageError("data fetch takes the name of a data set")
+        from dvae_ref.experiment import downloads
+
+        downloads.fetch(args.name, args.data_dir)
+    record = {}
+    for name in [args.name] if args.name else datasets.LOADERS:
+        try:
+            loaded = datasets.load(name, args.data_dir)
+            sizes = [len(loaded.train), len(loaded.validation), len(loaded.test)]
+            record[name] = {"origin": loaded.origin, "images": sizes}
+        except (OSError, ValueError) as error:
+            record[name] = {"error": str(error)}
+    lines = [f"{name}: {found.get('origin') or found['error']}" for name, found in record.items()]
+    conclude(args, record, "\n".join(lines))
+    return 0
+
+
+def checked_settings(given):
+    try:
+        return Settings(**given)
+    except ValueError as error:
+        raise UsageError(error) from error
+
+
+def resumed_settings(args, given):
+    """The settings in the run folder; what is given besides must agree with them."""
+    if not args.run_dir:
+        raise UsageError("--resume needs the --run-dir of the run to continue")
+    settings = read_settings(args.run_dir)
+    differing = [name for name, value in given.items() if getattr(settings, name) != value]
+    if differing:
+        raise UsageError(f"--resume continues a run as it was, but {', '.join(differing)} differ from its config.json")
+    return settings
+
+
+def read_settings(run_dir):
+    path = Path(run_dir) / "config.json"
+    try:
+        return Settings.from_json(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no run in {run_dir}: there is no config.json") from None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def load_run(args):
+    """(Settings, State) of a checkpoint of the run in args.run_dir, its parameters finite."""
+    settings = read_settings(args.run_dir)
+    pixels = np.zeros(image_files.PIXELS, np.float32)
+    like = training.start(settings, pixels)
+    path = Path(args.run_dir) / f"{args.checkpoint}.npz"
+    _, state = training.load_state(path, like, settings)
+    check(state.params.rbm)
+    for name, leaf in tree.items((state.params, state.statistics)):
+        if not np.all(np.isfinite(leaf)):
+            raise ValueError(f"{path}: parameter {name} is not finite")
+    return settings, state
+
+
+def prior_images(key, state, number, sweeps):
+    """Means of p(x|z) for z from the prior, (number, V)."""
+    chains = pcd.init(philox.fold_in(key, 0), state.params.rbm, number)
+    chains, _ = pcd.step(philox.fold_in(key, 1), chains, state.params.rbm, sweeps)
+    return sigmoid(model.decode_discrete(state.params, state.statistics, pcd.samples(chains)))
+
+
+def draw_pictures(run, number=20, sweeps=2000):
+    """curves.png, reconstructions.png and samples.png in the run folder."""
+    state, key = run.state, philox.fold_in(philox.key(run.settings.seed), len(training.ROLES))
+    images = run.dataset.validation[:number].astype(np.float32)
+    u = philox.uniform(philox.fold_in(key, 0), (number, len(state.params.rbm.a)))
+    means = model.reconstruct(state.params, state.statistics, images, u)
+    plots.curves(run.folder / "metrics.jsonl", run.folder / "curves.png", title=describe(run.settings))
+    plots.reconstructions(images, means, run.folder / "reconstructions.png")
+    title = f"images from the prior, iteration {state.iteration:,}"
+    plots.samples(prior_images(philox.fold_in(key, 1), state, 100, sweeps), run.folder / "samples.png", title=title)
+
+
+def describe(settings):
+    s = settings
+    return f"{s.baseline} {s.struct} on {s.dataset}, K = {s.k}, beta = {s.beta:g}, {s.num_train_iter:,} iterations"
+
+
+def default_run_dir(s):
+    return Path("runs") / f"{s.dataset}-{s.struct}-{s.baseline}-k{s.k}-seed{s.seed}"
+
+
+def use_threads(args):
+    most = numba.config.NUMBA_NUM_THREADS
+    if not 1 <= args.threads <= most:
+        raise UsageError(f"--threads must lie in 1 to {most}, got {args.threads}")
+    numba.set_num_threads(args.threads)
+
+
+def report(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def conclude(args, record, text):
+    print(text)
+    if args.json:
+        print(json.dumps(record))
+
+
+def bar_style():
+    """A progress bar on standard error; fewer lines where it is no terminal."""
+    return {"mininterval": 0.2 if sys.stderr.isatty() else 10, "dynamic_ncols": True}
+
+
+def absolute(bar):
+    """A callback (done, total) for a bar."""
+    return lambda done, total: bar.update(done - bar.n)
+
+
+class Progress:
+    """The progress bar of a run: bound, rate, time left, and the last validation."""
+
+    def __init__(self, run):
+        self.run, self.smoothed, self.validated = run, None, ""
+
+    def __enter__(self):
+        total = self.run.settings.num_train_iter
+        self.bar = tqdm(total=total, initial=self.run.state.iteration, desc="train", unit="it", **bar_style())
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+    def iteration(self, state, bound):
+        self.smoothed = bound if self.smoothed is None else 0.98 * self.smoothed + 0.02 * bound
+        self.bar.set_postfix_str(f"bound {self.smoothed:.2f}{self.validated}", refresh=False)
+        self.bar.update()
+
+    def validation(self, state, record):
+        self.validated = f", validation NLL {record['validation_nll']:.2f}"
+        text = f"iteration {state.iteration:,}: validation NLL {record['validation_nll']:.2f} ± "
+        text += f"{record['validation_nll_standard_error']:.2f}, log Z {record['log_z']:.2f} ± "
+        self.bar.write(text + f"{record['log_z_standard_error']:.2f}", file=sys.stderr)
+
+
+class Interrupt:
+    """While active, Ctrl-C (or SIGTERM) only raises a flag; a second one stops at once."""
+
+    def __enter__(self):
+        self.raised = False
+        self.previous = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, *_):
+        if self.raised:
+            raise KeyboardInterrupt
+        self.raised = True
+
+    def __call__(self):
+        return self.raised
