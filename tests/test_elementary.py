@@ -1,0 +1,57 @@
+"""Scalar functions against mpmath at 50 digits, over the whole range."""
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvae_ref import elementary
+
+X = np.concatenate([[0.0], [s * m for s in (1, -1) for m in (1e-30, 1e-8, 0.1, 1, 3, 17, 36.7, 88, 300, 700)]])
+
+
+def ulps(value, exact):
+    """Error in units of eps * |exact|; below the smallest normal number, of eps times that."""
+    info = np.finfo(value.dtype)
+    with mpmath.workdps(50):
+        return float(abs(mpmath.mpf(float(value)) - exact) / (float(info.eps) * max(abs(exact), float(info.tiny))))
+
+
+EXACT = {
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "bernoulli_entropy": lambda x: (
+        mpmath.log1p(mpmath.exp(x)) / (1 + mpmath.exp(x)) + mpmath.log1p(mpmath.exp(-x)) / (1 + mpmath.exp(-x))
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", EXACT)
+def test_every_result_is_good_to_four_ulps(name, dtype):
+    """One rounding of exp, one or two of the sum, one of the quotient: four eps hold for sums of positive terms."""
+    for x in X.astype(dtype):
+        value = getattr(elementary, name)(np.array([x]))[0]
+        assert value.dtype == dtype
+        with mpmath.workdps(50):
+            assert ulps(value, EXACT[name](mpmath.mpf(float(x)))) < 4, x
+
+
+def test_control_subtraction_loses_the_small_side():
+    x = np.float64(30)
+    assert abs((1 - elementary.sigmoid(x)) / elementary.sigmoid(-x) - 1) > 1e-5
+
+
+@given(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))
+def test_logaddexp_is_numpy_s(x, y):
+    assert elementary.logaddexp(np.float64(x), np.float64(y)) == pytest.approx(np.logaddexp(x, y), rel=1e-15, abs=1e-15)
+
+
+def test_slopes():
+    """softplus' = sigmoid and dH/dlogit = -logit p (1 - p), by central differences: step 1e-5, error about 1e-10."""
+    x, h = np.linspace(-6, 7, 40), 1e-5
+    slope = (elementary.softplus(x + h) - elementary.softplus(x - h)) / (2 * h)
+    np.testing.assert_allclose(slope, elementary.sigmoid(x), atol=1e-9)
+    slope = (elementary.bernoulli_entropy(x + h) - elementary.bernoulli_entropy(x - h)) / (2 * h)
+    np.testing.assert_allclose(slope, -x * elementary.sigmoid(x) * elementary.sigmoid(-x), atol=1e-9)
