@@ -88,11 +88,12 @@ class Settings:
         self._check()
 
     def _check(self):
-        for name in ("k", *COUNTS):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed must lie in 0 <= seed < 2**63, got {self.seed}")
+        for name, least in {"k": 1, **dict.fromkeys(COUNTS, 1), "eval_temperatures": 2}.items():
+            value = getattr(self, name)
+            if not (isinstance(value, int) and value >= least):
+                raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
+        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**63):
+            raise ValueError(f"seed must be a whole number in 0 <= seed < 2**63, got {self.seed!r}")
         lowest = 1 if self.baseline == "dvaes_power" else 0
         if not lowest < self.beta < math.inf:
             raise ValueError(f"{self.baseline} takes a finite beta > {lowest}, got {self.beta}")
@@ -103,6 +104,8 @@ class Settings:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be finite and not negative, got {getattr(self, name)}")
         bounds, factors = list(self.lr_boundaries), list(self.lr_factors)
+        if not all(0 <= value < math.inf for value in bounds + factors):
+            raise ValueError(f"lr_boundaries and lr_factors must be finite and not negative, got {bounds}, {factors}")
         if len(factors) != len(bounds) + 1 or bounds != sorted(bounds):
             raise ValueError(f"lr_boundaries must rise, with one entry less than lr_factors; got {bounds}, {factors}")
 
