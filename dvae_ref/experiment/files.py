@@ -13,6 +13,7 @@ from dvae_ref import tree
 
 FORMAT = "dvae_ref checkpoint"
 VERSION = 1
+UNREADABLE = (zipfile.BadZipFile, ValueError, KeyError, EOFError, AttributeError, OSError, TypeError, RuntimeError)
 
 
 @contextlib.contextmanager
@@ -54,13 +55,13 @@ def save_checkpoint(path, header, **trees):
 def load_checkpoint(path):
     """(header, arrays by path). ValueError names a file that is truncated, foreign or of another version."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header")))
         found = header.pop("format"), header.pop("version")
     except FileNotFoundError:
         raise FileNotFoundError(f"no checkpoint {path}") from None
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, AttributeError, OSError, TypeError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} is truncated or no checkpoint of dvae_ref ({error})") from error
     if found != (FORMAT, VERSION):
         raise ValueError(f"{path} is a {found[0]!r} of version {found[1]}; expected {FORMAT!r} of version {VERSION}")
