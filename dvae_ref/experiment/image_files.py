@@ -6,11 +6,12 @@ file, what was found and what was expected. Files may be gzipped: plain name or 
 
 import gzip
 import hashlib
-import io
 import struct
 import zlib
 
 import numpy as np
+
+from dvae_ref.experiment import matlab
 
 IMAGE_SHAPE = (28, 28)
 PIXELS = 784
@@ -95,13 +96,10 @@ def read_chardata(path, n_data, n_testdata):
 
     The file holds an image as a column of pixels, listed column by column; they are transposed here, to read upright.
     """
-    from scipy.io import loadmat  # takes 0.2 s, which only this data set should pay
-
-    content = io.BytesIO(read_bytes(path))
     try:
-        matrices = loadmat(content, variable_names=["data", "testdata"])
-    except Exception as error:  # on damaged files loadmat raises whatever it stumbles upon
-        raise ValueError(f"{path}: not a readable MATLAB file: {type(error).__name__}: {error}") from error
+        matrices = matlab.read(read_bytes(path), ["data", "testdata"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return tuple(
         _upright(path, name, matrices.get(name), n) for name, n in [("data", n_data), ("testdata", n_testdata)]
     )
@@ -109,8 +107,8 @@ def read_chardata(path, n_data, n_testdata):
 
 def _upright(path, name, matrix, n):
     """The images of one matrix of chardata.mat: (784, n) -> (n, 784) float32."""
-    if not isinstance(matrix, np.ndarray) or matrix.shape != (PIXELS, n):
-        found = "not there" if matrix is None else f"of shape {getattr(matrix, 'shape', '()')}"
+    if matrix is None or matrix.shape != (PIXELS, n):
+        found = "not there" if matrix is None else f"of shape {matrix.shape}"
         raise ValueError(f"{path}: matrix '{name}' is {found}, expected {(PIXELS, n)}")
     check_pixels(matrix.T, f"{path}: matrix '{name}'")
     images = matrix.T.reshape(n, *IMAGE_SHAPE).swapaxes(1, 2)
