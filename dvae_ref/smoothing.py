@@ -1,8 +1,8 @@
 """Smoothing transformations r(zeta|z), Eqs. 1 and 10 and Sec. 3.3: one class each, `beta` their sharpness.
 
 Every r here is its own mirror image, r(zeta|1) = r(1 - zeta|0), so a class states r(zeta|0) and the rest follows.
-Floating point cannot hold a zeta close to 1 (nor, at beta = 30, 58% of the power-function draws, which lie within
-1e-7 of a vertex), so the argument is never zeta but the centred coordinate
+Floating point cannot hold a zeta close to 1 (and at beta = 30, 58% of the power-function draws lie within 1e-7 of
+their vertex), so the argument is never zeta but the centred coordinate
 
     t = logit(zeta) on the unit interval,    t = zeta - 1/2 for the Gaussian,
 
@@ -28,7 +28,7 @@ class Smoothing:
     minimum_beta = 0.0
 
     def __post_init__(self):
-        if not (self.minimum_beta < self.beta < math.inf):
+        if not np.all((self.beta > self.minimum_beta) & (self.beta < math.inf)):
             raise ValueError(f"{type(self).__name__} takes a finite beta > {self.minimum_beta:g}, got {self.beta}")
 
     def log_r1(self, t):
@@ -58,6 +58,14 @@ class Smoothing:
     def d_beta_cdf1(self, t):
         """dR(zeta|1)/dbeta at fixed zeta."""
         return -self.d_beta_cdf0(-t)
+
+    def log_r_max(self, t):
+        """log max(r(zeta|0), r(zeta|1)): the density of the nearer vertex."""
+        return self.log_r0(-np.abs(t))
+
+    def d_log_r_max(self, t):
+        """d log r_max/dt."""
+        return -np.sign(t) * self.d_log_r0(-np.abs(t))
 
     def log_f0(self, t):
         """log of the density of t given z = 0: r(zeta|0) dzeta/dt."""
@@ -251,7 +259,7 @@ class Power(UnitInterval):
 
 
 class Gaussian(Smoothing):
-    """r(zeta|z) = N(zeta | z, 1/beta) on the real line, t = zeta - 1/2 (Sec. 3.3); beta > 0."""
+    """r(zeta|z) = N(zeta | z, 1/beta) on the real line, t = zeta - 1/2 (Sec. 3.3); beta > 0, one for all or one a unit."""
 
     def zeta(self, t):
         return t + 0.5
@@ -268,7 +276,7 @@ class Gaussian(Smoothing):
 
     def log_r0(self, t):
         """The paper's c = -beta zeta^2 / 2 + log(beta / 2 pi) / 2."""
-        return -self.beta / 2 * (t + 0.5) ** 2 + 0.5 * math.log(self.beta / (2 * math.pi))
+        return -self.beta / 2 * (t + 0.5) ** 2 + 0.5 * _log(self.beta / (2 * math.pi))
 
     def d_log_r0(self, t):
         return -self.beta * (t + 0.5)
@@ -281,17 +289,17 @@ class Gaussian(Smoothing):
         return self.beta * t
 
     def d_log_ratio(self, t):
-        return np.full_like(t, self.beta)
+        return self.beta + np.zeros_like(t)
 
     def d_beta_log_ratio(self, t):
         return t
 
     def cdf0(self, t):
         """Phi(sqrt(beta) zeta)."""
-        return ndtr(math.sqrt(self.beta) * (t + 0.5))
+        return ndtr(self.beta**0.5 * (t + 0.5))
 
     def survival0(self, t):
-        return ndtr(-math.sqrt(self.beta) * (t + 0.5))
+        return ndtr(-(self.beta**0.5) * (t + 0.5))
 
     def cdf_gap(self, t):
         """R(zeta|0) - R(zeta|1), even in t: taken in the lower tail, where both are small."""
@@ -303,7 +311,12 @@ class Gaussian(Smoothing):
 
     def sample0(self, rho):
         """t at which zeta = Phi^-1(rho) / sqrt(beta)."""
-        return ndtri(inside(rho)) / math.sqrt(self.beta) - 0.5
+        return ndtri(inside(rho)) / self.beta**0.5 - 0.5
+
+
+def _log(beta):
+    """log of a Python number, which leaves the dtype of arrays alone, or of an array."""
+    return math.log(beta) if np.ndim(beta) == 0 else np.log(beta)
 
 
 def inside(rho):
