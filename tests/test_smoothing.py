@@ -1,0 +1,300 @@
+"""The four smoothings against scipy.stats, quadrature, and mpmath with 50 digits and more."""
+
+import itertools
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import witness
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate
+
+from dvae_ref.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential
+
+BETAS = {"power": (1.5, 40.0), "exp": (8.0, 40.0), "unexp": (8.0, 40.0), "gauss": (20.0, 40.0)}
+CASES = [(name, beta) for name, betas in BETAS.items() for beta in betas]
+LEAST = {np.float32: 2.0**-24, np.float64: 2.0**-53}  # the smallest uniform number; the largest is 1 less it
+each_case = pytest.mark.parametrize(("name", "beta"), CASES)
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def random_numbers(dtype):
+    """The smallest and the largest uniform numbers, 0 and 1 themselves, and some in between, on both sides of 0.05."""
+    return np.array([0, LEAST[dtype], 0.05, 0.0500001, 0.3, 0.999, 1 - LEAST[dtype], 1], dtype)
+
+
+def coordinates(smoothing, dtype):
+    """Every t that random_numbers draw, given z = 0 and z = 1, and some in the middle."""
+    t = smoothing.sample0(random_numbers(dtype))
+    middle = np.array([-0.6, -0.3, 0, 0.01, 0.5], dtype) * (1 if isinstance(smoothing, Gaussian) else 5)
+    return np.concatenate([t, -t, middle])
+
+
+# -- the exact values ----------------------------------------------------------------------------------------------
+
+
+class Exact:
+    """r, R and what follows, in mpmath, as functions of zeta, 1 - zeta and beta; u is 1 - zeta."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def zeta(self, t):
+        return t + mpmath.mpf(1) / 2 if self.name == "gauss" else 1 / (1 + mpmath.exp(-t))
+
+    def log_r0(self, t, beta):
+        zeta = self.zeta(t)
+        if self.name == "gauss":
+            return -beta * zeta**2 / 2 + mpmath.log(beta / (2 * mpmath.pi)) / 2
+        if self.name == "power":
+            return (1 / beta - 1) * mpmath.log(zeta) - mpmath.log(beta)
+        r = mpmath.exp(-beta * zeta) * beta / (1 - mpmath.exp(-beta))
+        share = mpmath.mpf(witness.UNIFORM_SHARE) if self.name == "unexp" else 0
+        return mpmath.log((1 - share) * r + share)
+
+    def cdf0(self, t, beta):
+        zeta = self.zeta(t)
+        if self.name == "gauss":
+            return mpmath.ncdf(mpmath.sqrt(beta) * zeta)
+        if self.name == "power":
+            return zeta ** (1 / beta)
+        r = (1 - mpmath.exp(-beta * zeta)) / (1 - mpmath.exp(-beta))
+        share = mpmath.mpf(witness.UNIFORM_SHARE) if self.name == "unexp" else 0
+        return (1 - share) * r + share * zeta
+
+    def survival0(self, t, beta):
+        return mpmath.ncdf(-mpmath.sqrt(beta) * self.zeta(t)) if self.name == "gauss" else 1 - self.cdf0(t, beta)
+
+    def cdf1(self, t, beta):
+        return self.survival0(-t, beta)
+
+    def survival1(self, t, beta):
+        return self.cdf0(-t, beta)
+
+    def cdf_gap(self, t, beta):
+        return self.cdf0(-abs(t), beta) - self.cdf1(-abs(t), beta)
+
+    def log_ratio(self, t, beta):
+        return self.log_r0(-t, beta) - self.log_r0(t, beta)
+
+    def d_zeta(self, t, beta):
+        return mpmath.mpf(1) if self.name == "gauss" else self.zeta(t) * self.zeta(-t)
+
+    def log_f0(self, t, beta):
+        return self.log_r0(t, beta) + mpmath.log(self.d_zeta(t, beta))
+
+    def log_r1(self, t, beta):
+        return self.log_r0(-t, beta)
+
+    def log_f1(self, t, beta):
+        return self.log_f0(-t, beta)
+
+    def d_log_r0(self, t, beta):
+        return mpmath.diff(lambda t: self.log_r0(t, beta), t)
+
+    def d_log_ratio(self, t, beta):
+        return mpmath.diff(lambda t: self.log_ratio(t, beta), t)
+
+    def d_beta_log_r0(self, t, beta):
+        return mpmath.diff(lambda beta: self.log_r0(t, beta), beta)
+
+    def d_beta_log_ratio(self, t, beta):
+        return mpmath.diff(lambda beta: self.log_ratio(t, beta), beta)
+
+    def d_beta_cdf0(self, t, beta):
+        return mpmath.diff(lambda beta: self.cdf0(t, beta), beta)
+
+    def d_beta_cdf1(self, t, beta):
+        return mpmath.diff(lambda beta: self.cdf1(t, beta), beta)
+
+
+def exact(name, function, t, beta):
+    """The exact value as an mpmath number, with 50 digits beyond those that 1 - R loses to a tail of e^-|t| (e^-beta
+    zeta^2 / 2 of the Gaussian), twice that because a numerical derivative halves them."""
+    tail = beta * (abs(t) + 0.5) ** 2 / 2 if name == "gauss" else abs(t)
+    with mpmath.workdps(50 + int(2 * tail / math.log(10))):
+        return getattr(Exact(name), function)(mpmath.mpf(float(t)), mpmath.mpf(beta))
+
+
+POSITIVE = ["cdf0", "cdf1", "survival0", "survival1", "cdf_gap", "d_zeta", "d_log_r0", "d_log_ratio"]
+POSITIVE += ["d_beta_cdf0", "d_beta_cdf1"]  # of one sign, or zero at a single point that floating point hits exactly
+SIGNED = ["log_r0", "log_r1", "log_ratio", "log_f0", "log_f1", "d_beta_log_r0", "d_beta_log_ratio"]
+
+
+def tolerance(function, value, dtype):
+    """Bound of the error, from how the functions are computed.
+
+    POSITIVE ones are products of few factors good to an ulp or two and of exponentials e^x, whose x carries a relative
+    error of up to four eps (three roundings, doubled by the square in the Gaussian's): 4 (4 + |log value|) eps of it,
+    however small the value is, down to the smallest normal number. SIGNED ones are sums of terms of which the largest
+    is of the size of 1 or of the result: 8 eps of that.
+    """
+    info = np.finfo(dtype)
+    if function in SIGNED:
+        return float(info.eps) * 8 * max(1, abs(value))
+    size = max(abs(value), float(info.tiny))
+    return float(info.eps) * 4 * (4 + abs(math.log(size))) * size
+
+
+@each_dtype
+@each_case
+def test_every_function_at_every_random_number(name, beta, dtype):
+    """Finite, of the dtype of t, and accurate, for all t that can be drawn."""
+    smoothing = SMOOTHINGS[name](beta)
+    ts = coordinates(smoothing, dtype)
+    ts = ts[np.abs(ts) < 1500]  # rho = 0 in float64 and the power function: 300 digits a factor; finite is tested below
+    worst = {}
+    for function in POSITIVE + SIGNED:
+        values = getattr(smoothing, function)(ts)
+        assert values.dtype == dtype, function
+        for t, value in zip(ts, values, strict=True):
+            expected = exact(name, function, t, beta)
+            error = float(abs(mpmath.mpf(float(value)) - expected)) / tolerance(function, float(expected), dtype)
+            worst[function] = max(worst.get(function, 0), error)
+            assert error <= 1, (function, t, value, float(expected))
+    most = max(worst, key=worst.get)
+    print(f"{name} beta = {beta:g} {dtype.__name__}: at most {worst[most]:.2f} of the tolerance, by {most}")
+
+
+def test_control_a_subtraction_is_seen():
+    """1 - R(zeta|0) in the place of a survival function, for a draw near the end of the interval."""
+    smoothing, t = Power(40.0), np.array([8.0])
+    expected = float(exact("power", "survival0", 8.0, 40.0))
+    allowed = tolerance("survival0", expected, np.float64)
+    assert abs(smoothing.survival0(t)[0] - expected) <= allowed
+    assert abs((1 - smoothing.cdf0(t))[0] - expected) > 10 * allowed
+
+
+@each_dtype
+@each_case
+def test_finite_for_zero_and_one(name, beta, dtype):
+    smoothing = SMOOTHINGS[name](beta)
+    t = smoothing.sample0(np.array([0, 1], dtype))
+    for function in ["zeta", "log_d_zeta", *POSITIVE, *SIGNED]:
+        for sign in (1, -1):
+            assert np.all(np.isfinite(getattr(smoothing, function)(sign * t))), function
+
+
+@pytest.mark.parametrize("name", SMOOTHINGS)
+@settings(deadline=None, derandomize=True)
+@given(n=st.integers(0, 2**23 - 1), beta=st.floats(1.01, 50))
+def test_finite_for_every_float32_uniform_number(name, n, beta):
+    """(n + 1/2) / 2^23: all that Philox's 23 bits can make; and every probability keeps its order."""
+    smoothing = SMOOTHINGS[name](beta)
+    t = smoothing.sample0(np.array([(n + 0.5) / 2**23], np.float32))
+    for function in ["zeta", "log_d_zeta", *POSITIVE, *SIGNED]:
+        for sign in (1, -1):
+            assert np.all(np.isfinite(getattr(smoothing, function)(sign * t))), function
+    assert 0 <= smoothing.cdf1(t) <= smoothing.cdf0(t) <= 1
+    assert smoothing.cdf_gap(t) >= 0
+
+
+# -- densities and distributions -----------------------------------------------------------------------------------
+
+
+@each_case
+def test_density_integrates_to_the_distribution(name, beta):
+    """In t, where the power function is no singularity: quadrature to 1e-10, in pieces around the modes."""
+    smoothing = SMOOTHINGS[name](beta)
+    for log_f, cdf in ((smoothing.log_f0, smoothing.cdf0), (smoothing.log_f1, smoothing.cdf1)):
+        total = 0.0
+        ends = np.array([-2000, -400, -100, -20, -5, -1, 0, 1, 5, 20, 100, 400, 2000.0])
+        ends = ends / 20 if name == "gauss" else ends
+        for low, high in itertools.pairwise(ends):
+            total += integrate.quad(lambda t, f=log_f: math.exp(f(np.float64(t))), low, high, epsabs=1e-12)[0]
+            assert total == pytest.approx(cdf(np.float64(high)), abs=1e-10)
+        assert total == pytest.approx(1, abs=1e-10)
+
+
+@each_case
+def test_against_scipy_stats(name, beta):
+    """In zeta, where it is held well: beta(1/beta, 1), truncexpon and norm, the uniform share added."""
+    smoothing = SMOOTHINGS[name](beta)
+    zeta = np.linspace(-1, 2, 31) if name == "gauss" else np.array([1e-9, 1e-4, 0.02, 0.1, 0.37, 0.5, 0.8, 0.99])
+    t = smoothing.t(zeta)
+    for z, log_r, cdf in ((0, smoothing.log_r0, smoothing.cdf0), (1, smoothing.log_r1, smoothing.cdf1)):
+        np.testing.assert_allclose(log_r(t), np.log(witness.density(name, beta, zeta, z)), rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(cdf(t), witness.distribution(name, beta, zeta, z), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(smoothing.zeta(t), zeta, rtol=1e-13)
+    law = witness.law0(name, beta)
+    if name != "unexp":
+        np.testing.assert_allclose(np.exp(smoothing.log_r0(t)), law.pdf(zeta), rtol=1e-10)
+        rho = np.array([1e-10, 0.01, 0.3, 0.6, 0.999])
+        np.testing.assert_allclose(smoothing.zeta(smoothing.sample0(rho)), law.ppf(rho), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["exp", "unexp"])
+def test_the_paper_s_b_and_c_of_the_exponential(name):
+    """Below Eq. 4: b = beta (2 zeta - 1), c = -beta zeta - log Z; by r' = (1 - eps) r + eps the uniform is added."""
+    beta, zeta = 10.0, np.array([0.1, 0.4, 0.9])
+    b, c = beta * (2 * zeta - 1), -beta * zeta - np.log((1 - np.exp(-beta)) / beta)
+    smoothing = SMOOTHINGS[name](beta)
+    if name == "unexp":
+        r0, r1 = 0.95 * np.exp(c) + 0.05, 0.95 * np.exp(c + b) + 0.05
+        b, c = np.log(r1 / r0), np.log(r0)
+    np.testing.assert_allclose(smoothing.log_ratio(smoothing.t(zeta)), b, rtol=1e-12)
+    np.testing.assert_allclose(smoothing.log_r0(smoothing.t(zeta)), c, rtol=1e-12)
+
+
+@each_case
+def test_draws_follow_the_distribution(name, beta):
+    """Midpoints of n cells as rho: a quantile function puts the i-th draw into the i-th cell of R(.|0), and the two
+    parts of uniform + exponential put as many draws below any zeta as R says, up to one cell each."""
+    n = 2000
+    rho = (np.arange(n) + 0.5) / n
+    smoothing = SMOOTHINGS[name](beta)
+    levels = np.sort(smoothing.cdf0(smoothing.sample0(rho)))
+    if name == "unexp":
+        assert np.abs(levels - rho).max() < 1.5 / n
+    else:
+        np.testing.assert_allclose(levels, rho, rtol=1e-12)
+    wrong = np.sort(smoothing.cdf0(-smoothing.sample0(rho)))  # the control: draws given z = 1
+    assert np.abs(wrong - rho).max() > 0.1
+
+
+@each_case
+def test_quantile_bounds_enclose_the_quantile(name, beta):
+    rho = np.array([1e-300, 1e-12, 0.01, 0.049, 0.0501, 0.3, 0.9, 1 - 1e-12])
+    smoothing = SMOOTHINGS[name](beta)
+    low, high = smoothing.quantile0_bounds(rho)
+    assert np.all(smoothing.cdf0(low) <= rho * (1 + 1e-11))
+    assert np.all(smoothing.cdf0(high) >= rho * (1 - 1e-11))
+
+
+def test_why_there_is_no_guard():
+    """At beta = 30, 58% of the power-function draws lie within 1e-7 of the vertex, and the usual density
+    lam (zeta + 1e-7)^(lam - 1) integrates to 0.42.
+
+    In float32 more than half of the draws given z = 1 are zeta = 1, while t tells nearly all of them apart.
+    """
+    power, lam = Power(30.0), 1 / 30
+    rho = (np.arange(100_000) + 0.5) / 100_000
+    assert np.mean(power.zeta(power.sample0(rho)) < 1e-7) == pytest.approx(0.584, abs=1e-3)
+    ends = [0, *np.logspace(-10, 0, 21)]
+    pieces = itertools.pairwise(ends)
+    guarded = sum(integrate.quad(lambda zeta: lam * (zeta + 1e-7) ** (lam - 1), *piece)[0] for piece in pieces)
+    assert guarded == pytest.approx(0.416, abs=1e-3)
+    zeta1 = power.zeta(-power.sample0(rho.astype(np.float32)))
+    assert np.mean(zeta1 == 1) > 0.5
+    t = power.sample0(rho.astype(np.float32))
+    assert len(np.unique(t)) > 0.99 * len(np.unique(rho.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: Power(1.0), "Power takes a finite beta > 1, got 1"),
+        (lambda: Power(0.5), "beta > 1"),
+        (lambda: Exponential(0.0), "Exponential takes a finite beta > 0, got 0"),
+        (lambda: Gaussian(-1.0), "beta > 0"),
+        (lambda: Gaussian(math.inf), "finite"),
+        (lambda: UniformExponential(math.nan), "UniformExponential takes a finite beta"),
+        (lambda: UniformExponential(10.0, epsilon=0.0), "epsilon"),
+        (lambda: UniformExponential(10.0, epsilon=1.0), "epsilon"),
+    ],
+)
+def test_bad_parameters_are_refused(build, said):
+    with pytest.raises(ValueError, match=said):
+        build()
