@@ -62,13 +62,13 @@ def unpack(nibbles, units):
     return planes.reshape(len(nibbles), -1)[:, :units].astype(np.float32)
 
 
-def tables(W, a):
+def tables(W, a, padding=NEVER):
     """Partial fields of every nibble value: (16 q_in, width), float32; width is 4 q_out rounded up to whole
     cache lines.
 
     W is (units in, units out). Row 16 g + v is the sum of the rows of W that nibble g switches on when its
-    value is v, so the rows of all nibbles add up to the field; a is part of the rows of nibble 0. Padding
-    units have the field NEVER.
+    value is v, so the rows of all nibbles add up to the field; a is part of the rows of nibble 0. Units that
+    pad the last nibbles have the field `padding`.
     """
     q_in, q_out = (-(-units // 4) for units in W.shape)
     width = -(-4 * q_out // _LINE) * _LINE
@@ -78,7 +78,7 @@ def tables(W, a):
     sums = (_BITS @ padded.reshape(4, -1)).reshape(16, q_in, width)
     table.reshape(q_in, 16, width)[:] = sums.transpose(1, 0, 2)
     table[:16, : W.shape[1]] += a
-    table[:16, W.shape[1] :] = NEVER
+    table[:16, W.shape[1] :] = padding
     return table
 
 
@@ -131,3 +131,11 @@ def _to_planes(rows, fields):
             target = fields[k, c * q_out : (c + 1) * q_out]
             for g in range(q_out):
                 target[g] = source[g]
+
+
+def block_planes(values, chains):
+    """A side's values (units,) laid out as `add_up` lays out the fields of a block: (4, chains q); padding
+    units: NEVER."""
+    planes = np.full((4, -(-len(values) // 4)), NEVER)
+    planes.reshape(-1)[: len(values)] = values
+    return np.tile(planes, (1, chains))

@@ -61,12 +61,12 @@ def sweep_reference(key, chains, rbm, sweeps):
     n_left = rbm.W.shape[0]
     z_left, z_right = np.split(chains.z, [n_left], -1)
     for t in range(int(chains.sweeps), int(chains.sweeps) + sweeps):
-        z_right = _draw(key, t, RIGHT, rbm.a[n_left:] + z_left @ rbm.W)
-        z_left = _draw(key, t, LEFT, rbm.a[:n_left] + z_right @ rbm.W.T)
+        z_right = draw(key, t, RIGHT, rbm.a[n_left:] + z_left @ rbm.W)
+        z_left = draw(key, t, LEFT, rbm.a[:n_left] + z_right @ rbm.W.T)
     return chains_from(np.concatenate([z_left, z_right], -1), rbm.W.shape, chains.sweeps + sweeps)
 
 
-def _draw(key, t, side, field):
+def draw(key, t, side, field):
     """z ~ Bernoulli(sigmoid(field)); field: (R, units)."""
     chains, units = field.shape
     q = -(-units // 4)
@@ -81,7 +81,7 @@ def _checked(chains, rbm, sweeps):
     """The RBM with exact fields; ValueError if anything does not fit."""
     rbm, _ = fields.exact_fields(rbm)
     if tuple(chains.shape) != rbm.W.shape:
-        raise ValueError(f"the chains are of a machine {tuple(chains.shape)}, the RBM's W is {rbm.W.shape}")
+        raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the RBM's W is {rbm.W.shape}")
     if len(chains.left) < 1 or len(chains.left) != len(chains.right):
         raise ValueError(
             f"need as many chains left as right, at least one; got {len(chains.left)}, {len(chains.right)}"
@@ -110,11 +110,11 @@ def _update(side, other, table, first, t, which, k0, k1):
     rows = np.empty((len(side), table.shape[1]), np.float32)
     planes = np.empty((4, side.size), np.float32)
     fields.add_up(other, table, rows, planes)
-    _flip(side.reshape(-1), planes, np.uint64(first * q), np.uint64(t), which, k0, k1)
+    flip(side.reshape(-1), planes, np.uint64(first * q), np.uint64(t), which, k0, k1)
 
 
 @numba.njit(cache=True)
-def _flip(nibbles, planes, first, t, side, k0, k1):
+def flip(nibbles, planes, first, t, side, k0, k1):
     """Four units to a counter, one nibble to four units; every line of the loop is vectorised over
     counters."""
     field0, field1, field2, field3 = planes[0], planes[1], planes[2], planes[3]

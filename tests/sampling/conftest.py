@@ -1,0 +1,20 @@
+import numba
+import pytest
+
+
+@pytest.fixture
+def threads():
+    """run(f) -> f() with one thread, f() with two."""
+    before = numba.get_num_threads()
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("numba was started with one thread")
+
+    def run(f):
+        results = []
+        for count in (1, 2):
+            numba.set_num_threads(count)
+            results.append(f())
+        return results
+
+    yield run
+    numba.set_num_threads(before)

@@ -1,0 +1,37 @@
+"""An RBM of a few units, exactly: every state written out, in float64."""
+
+import itertools
+
+import numpy as np
+
+from dvae_ref.boltzmann import RBM, Moments
+
+
+def skewed_rbm(n_left=12, n_right=9, seed=0):
+    """Biases and weights of non-zero mean, so that a flipped sign or a transposed W shows in every moment."""
+    rng = np.random.default_rng(seed)
+    a = np.concatenate([rng.normal(-0.6, 0.5, n_left), rng.normal(0.4, 0.5, n_right)])
+    return RBM(a, rng.normal(0.15, 0.6, (n_left, n_right)))
+
+
+def states(units):
+    return np.array(list(itertools.product((0.0, 1.0), repeat=units)))
+
+
+def log_p_left(rbm):
+    """Unnormalised log-probability of every state of the left side: a_left·z + sum_j log(1 +
+    exp(field_j))."""
+    z = states(len(rbm.W))
+    return z @ rbm.a_left + np.sum(np.logaddexp(0, rbm.a_right + z @ rbm.W), -1)
+
+
+def log_z(rbm):
+    return np.logaddexp.reduce(log_p_left(rbm))
+
+
+def moments(rbm):
+    """E[z], E[z_left z_right'] as visible sums over the left side's states."""
+    z_left = states(len(rbm.W))
+    p = np.exp(log_p_left(rbm) - log_z(rbm))
+    right = 1 / (1 + np.exp(-(rbm.a_right + z_left @ rbm.W)))
+    return Moments(np.concatenate([p @ z_left, p @ right]), (p[:, None] * z_left).T @ right)

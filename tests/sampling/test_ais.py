@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+from enumeration import log_p_left, log_z, skewed_rbm, states
+
+from dvae_ref.boltzmann import RBM
+from dvae_ref.sampling import ais, fields, philox
+
+KEY = philox.key(22)
+BASES = ["uniform", "bias"]
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize(
+    ("n_left", "n_right", "chains", "temperatures"),
+    [(12, 30, 100, 200), (30, 5, 65, 400), (1, 1, 3, 9), (17, 9, 64, [0, 0.2, 0.21, 0.9, 1])],
+)
+@pytest.mark.filterwarnings("ignore:annealing ended")  # four temperatures are few, on purpose
+def test_kernel_is_the_numpy_oracle(n_left, n_right, chains, temperatures, base):
+    """The same spins: the log-weights differ by the float32 rounding of the increments alone.
+
+    Stated accuracy: 1e-6 of the sum of absolute increments, here below 60 nats; a single differing spin costs
+    1e-3 or more.
+    """
+    rbm = skewed_rbm(n_left, n_right)
+    result = ais.log_z(KEY, rbm, temperatures, chains, base)
+    oracle = ais.log_weights_reference(KEY, rbm, temperatures, chains, base)
+    assert np.max(np.abs(result.log_weights - oracle)) < 6e-5
+    other = ais.log_weights_reference(philox.fold_in(KEY, 0), rbm, temperatures, chains, base)
+    assert np.max(np.abs(result.log_weights - other)) > 1e-3 or n_left == 1
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_error_bars_cover_at_their_nominal_rate(base):
+    """60 seeds, 12 x 30: z-scores (estimate - exact) / error against the normal law.
+
+    |mean z| < 4 / sqrt(60); sum z^2 within the central 99.9% of chi-square with 60 degrees of freedom, (31,
+    103); at least 51 of 60 within 1.96 (binomial: 1 in 1,000). Error bars of half the size, or Z of -W, fail
+    each.
+    """
+    rbm, runs = skewed_rbm(12, 30), 60
+    results = [ais.log_z(philox.fold_in(KEY, i), rbm, 150, 200, base) for i in range(runs)]
+    score = np.array([(r.log_z - log_z(rbm)) / r.standard_error for r in results])
+    assert abs(score.mean()) < 4 / np.sqrt(runs)
+    assert 31 < np.sum(score**2) < 103
+    assert np.sum(np.abs(score) < 1.96) >= 51
+    assert np.sum((2 * score) ** 2) > 103
+    assert abs(log_z(rbm) - log_z(RBM(rbm.a, -rbm.W))) > 100 * results[0].standard_error
+
+
+def test_more_temperatures_and_the_better_base_help():
+    rbm = skewed_rbm(12, 30)
+    error = {(b, t): ais.log_z(KEY, rbm, t, 400, b).standard_error for b in BASES for t in (20, 2000)}
+    assert error["uniform", 2000] < error["uniform", 20] / 5
+    weak = RBM(rbm.a, 0.02 * rbm.W)  # nearly the biased base itself
+    uniform, bias = (ais.log_z(KEY, weak, 20, 400, b).standard_error for b in BASES)
+    assert bias < uniform / 5
+
+
+def test_weights_are_unbiased_for_z():
+    """Also with few temperatures: mean w over 20,000 chains within 4.5 standard errors of Z."""
+    rbm = skewed_rbm(5, 7)
+    w = np.exp(ais.log_z(KEY, rbm, [0, 0.3, 1], 20_000).log_weights - log_z(rbm))
+    assert abs(w.mean() - 1) < 4.5 * w.std() / np.sqrt(len(w))
+    assert w.std() > 0.3  # few temperatures indeed
+
+
+def test_a_machine_without_couplings_is_exact():
+    """W = 0 and the base that has the same a: nothing to anneal, every weight is Z but for the rounding of
+    a."""
+    rbm = RBM(skewed_rbm(6, 3).a, np.zeros((6, 3)))
+    result = ais.log_z(KEY, rbm, 10, 50, "bias")
+    _, step = fields.exact_fields(rbm)
+    assert np.max(np.abs(result.log_weights - np.sum(np.logaddexp(0, rbm.a)))) < len(rbm.a) * step / 2
+    assert (result.standard_error, result.effective_sample_size) == (
+        pytest.approx(0, abs=1e-7),
+        pytest.approx(50),
+    )
+
+
+def test_the_rounding_of_the_weights_is_corrected():
+    """With a bias of -8000 the step is 2**-11; sums over all states of p*_rounded exp(correction) are exactly
+    Z."""
+    rbm = skewed_rbm(8, 5)
+    rbm.a[-1] = -8000
+    path = ais.annealing_path(rbm, "bias")
+    rounded = RBM((path.base + path.slope).astype(np.float64), path.W.astype(np.float64))
+    corrected = np.logaddexp.reduce(log_p_left(rounded) + ais.correction(rbm, path, states(8)))
+    assert abs(corrected - log_z(rbm)) < 1e-12
+    assert abs(log_z(rounded) - log_z(rbm)) > 1e-5
+
+
+def test_the_number_of_threads_does_not_matter(threads):
+    rbm = skewed_rbm(30, 21)
+    one, two = threads(lambda: ais.log_z(KEY, rbm, 50, 333))
+    assert one.log_weights.tobytes() == two.log_weights.tobytes()
+
+
+def test_result_summarises_its_weights():
+    log_w = np.log([1.0, 2.0, 3.0, 6.0]) - 1000  # mean 3, standard deviation sqrt(14/3)
+    result = ais.summarize(log_w)
+    assert result.log_z == pytest.approx(np.log(3) - 1000, abs=1e-12)
+    assert result.standard_error == pytest.approx(np.sqrt(14 / 3) / 3 / 2, rel=1e-10)
+    assert result.effective_sample_size == pytest.approx(144 / 50, rel=1e-10)
+
+
+def test_progress_ends_at_the_number_of_temperatures():
+    for temperatures in (2, 7, 100, 101, 350):
+        calls = []
+        ais.log_z(KEY, skewed_rbm(3, 2), temperatures, 40, progress=lambda *call, calls=calls: calls.append(call))
+        done, total = zip(*calls, strict=True)
+        assert done[-1] == temperatures
+        assert set(total) == {temperatures}
+        assert list(done) == sorted(done)
+        assert len(calls) <= 100
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "message"),
+    [
+        (1, "at least 2; got 1"),
+        (2.5, "whole number"),
+        ([0, 0.5, 0.4, 1], "entries 1 and 2"),
+        ([0, 0.5, 0.5 + 1e-9, 1], "increase strictly, in float32"),
+        ([0, np.nan, 1], "increase strictly"),
+        ([0.1, 1], "begins with 0 and ends with 1"),
+        ([0, 0.9], "begins with 0 and ends with 1"),
+        ([[0, 1]], "a vector"),
+    ],
+)
+def test_bad_schedules_are_refused(temperatures, message):
+    with pytest.raises(ValueError, match=message):
+        ais.log_z(KEY, skewed_rbm(), temperatures, 10)
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="at least 2 chains"):
+        ais.log_z(KEY, skewed_rbm(), 10, 0)
+    with pytest.raises(ValueError, match="uniform, bias; got 'data'"):
+        ais.log_z(KEY, skewed_rbm(), 10, 10, "data")
+    with pytest.raises(ValueError, match="not finite"):
+        ais.log_z(KEY, RBM(np.full(21, np.nan), np.zeros((12, 9))), 10, 10)
+
+
+def test_a_collapsed_sample_is_reported():
+    rbm = skewed_rbm()
+    with pytest.warns(UserWarning, match="use more temperatures"):
+        ais.log_z(KEY, RBM(6 * rbm.a, 6 * rbm.W), 2, 100)

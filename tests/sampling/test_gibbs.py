@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+from enumeration import moments, skewed_rbm
+
+from dvae_ref.boltzmann import RBM
+from dvae_ref.sampling import fields, gibbs, pcd, philox
+
+KEY = philox.key(20)
+SHAPES = [(12, 9, 100), (1, 1, 3), (5, 30, 65), (33, 17, 129), (23, 4, 64), (100, 101, 7)]
+
+
+@pytest.mark.parametrize(("n_left", "n_right", "chains"), SHAPES)
+def test_kernel_is_the_numpy_oracle_bit_for_bit(n_left, n_right, chains):
+    rbm = skewed_rbm(n_left, n_right, seed=chains)
+    state = pcd.init(KEY, rbm, chains)
+    fast, slow = (sweep(KEY, state, rbm, 3) for sweep in (gibbs.sweep, gibbs.sweep_reference))
+    for ours, oracle in zip(fast, slow, strict=True):
+        np.testing.assert_array_equal(ours, oracle)
+    other_key = gibbs.sweep(philox.fold_in(KEY, 1), state, rbm, 3)
+    assert chains < 10 or np.any(other_key.left != fast.left)
+
+
+def test_sweeps_compose_and_the_input_is_left_alone():
+    rbm, before = skewed_rbm(), pcd.init(KEY, (12, 9), 70)
+    copy = gibbs.Chains(*(value.copy() for value in before))
+    at_once = gibbs.sweep(KEY, before, rbm, 5)
+    in_two = gibbs.sweep(KEY, gibbs.sweep(KEY, before, rbm, 2), rbm, 3)
+    for a, b in zip([*at_once, *before], [*in_two, *copy], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_number_of_threads_and_of_chains_does_not_matter(threads):
+    rbm = skewed_rbm(30, 21)
+    state = pcd.init(KEY, rbm, 333)
+    one, two = threads(lambda: gibbs.sweep(KEY, state, rbm, 4))
+    for a, b in zip(one, two, strict=True):
+        assert a.tobytes() == b.tobytes()
+    few = gibbs.Chains(state.left[:100], state.right[:100], state.shape, state.sweeps)
+    np.testing.assert_array_equal(gibbs.sweep(KEY, few, rbm, 4).left, one.left[:100])
+
+
+def chain_averages(sweep, rbm, chains=1500, burn_in=60, rounds=50):
+    """Averages over time of z and z_left z_right', one row for each of the independent chains: (R, D + D_left
+    D_right)."""
+    n_left = len(rbm.W)
+    state = sweep(pcd.init(KEY, rbm, chains), burn_in)
+    total = 0
+    for _ in range(rounds):
+        state = sweep(state, 2)
+        z = state.z
+        zz = z[:, :n_left, None] * z[:, None, n_left:]
+        total = total + np.concatenate([z, zz.reshape(chains, -1)], -1) / rounds
+    return total
+
+
+def worst_error(averages, rbm):
+    """Largest deviation from the exact moments, in standard errors, and the smallest effective sample size.
+
+    The chains are independent: the error of a mean over them is their deviation / sqrt(R); the ESS is the
+    number of independent states that would have that error.
+    """
+    exact = np.concatenate([value.ravel() for value in moments(rbm)])
+    error = averages.std(0, ddof=1) / np.sqrt(len(averages))
+    return np.max(np.abs(averages.mean(0) - exact) / error), np.min(exact * (1 - exact) / error**2)
+
+
+def test_moments_of_a_skewed_rbm():
+    """129 moments, 12 x 9: 5 standard errors would be exceeded by chance in 1 of 13,000 runs; the seed is
+    fixed."""
+    rbm = skewed_rbm()
+    worst, ess = worst_error(chain_averages(lambda state, n: gibbs.sweep(KEY, state, rbm, n), rbm), rbm)
+    assert ess > 3000
+    assert worst < 5
+
+
+def test_moments_catch_a_flipped_sign():
+    rbm = skewed_rbm()
+    flipped = RBM(rbm.a, -rbm.W)
+    worst, _ = worst_error(chain_averages(lambda state, n: gibbs.sweep(KEY, state, flipped, n), rbm), rbm)
+    assert worst > 50
+
+
+def test_moments_catch_a_stale_side():
+    """Both sides drawn from the old state: each side's law is right, that of the pair is not."""
+    rbm, _ = fields.exact_fields(skewed_rbm())
+
+    def stale_sweep(state, sweeps):
+        for t in range(int(state.sweeps), int(state.sweeps) + sweeps):
+            left, right = np.split(state.z, [12], -1)
+            new_right = gibbs.draw(KEY, t, gibbs.RIGHT, rbm.a_right + left @ rbm.W)
+            new_left = gibbs.draw(KEY, t, gibbs.LEFT, rbm.a_left + right @ rbm.W.T)
+            state = gibbs.chains_from(np.concatenate([new_left, new_right], -1), (12, 9), t + 1)
+        return state
+
+    worst, _ = worst_error(chain_averages(stale_sweep, rbm, chains=500, rounds=20), skewed_rbm())
+    assert worst > 5
+
+
+@pytest.mark.parametrize(("n_left", "n_right"), [(12, 9), (1, 3), (200, 150)])
+def test_exact_fields_do_not_round(n_left, n_right):
+    given = skewed_rbm(n_left, n_right)
+    rbm, step = fields.exact_fields(given)
+    n, rng = max(n_left, n_right), np.random.default_rng(1)
+    reach = np.max(np.abs(given.a) + np.concatenate([np.abs(given.W).sum(1), np.abs(given.W).sum(0)]))
+    assert reach + (n + 1) * step / 2 < 2**24 * step  # the rule
+    assert np.log2(step) == np.round(np.log2(step))
+    assert reach + (n + 1) * step / 4 >= 2**23 * step  # half the step would break it
+    for rounded, value in zip(rbm, given, strict=True):
+        assert np.max(np.abs(rounded - value)) <= step / 2
+    z = rng.integers(0, 2, (64, n_left)).astype(np.float32)
+    assert spread_of_sums(z, rbm, rng) == 0
+    if n > 100:
+        single = RBM(*(value.astype(np.float32) for value in given))
+        assert spread_of_sums(z, single, rng) > 0  # what the rounding buys
+
+
+def spread_of_sums(z, rbm, rng):
+    """Largest difference between float32 fields of the right side, summed in ten random orders, and float64
+    ones."""
+    exact = rbm.a_right.astype(np.float64) + z.astype(np.float64) @ rbm.W.astype(np.float64)
+    spread = 0.0
+    for _ in range(10):
+        terms = np.concatenate([np.tile(rbm.a_right, (len(z), 1))[:, None], z[:, :, None] * rbm.W], 1)
+        total = np.zeros_like(rbm.a_right)
+        for i in rng.permutation(terms.shape[1]):
+            total = total + terms[:, i]
+        spread = max(spread, np.max(np.abs(total - exact)))
+    return spread
+
+
+def test_kernel_fields_are_the_matrix_product():
+    rbm, _ = fields.exact_fields(skewed_rbm(23, 41))
+    z = np.random.default_rng(2).integers(0, 2, (13, 23))
+    table = fields.tables(rbm.W, rbm.a_right)
+    planes = np.empty((4, 13 * 11), np.float32)
+    fields.add_up(fields.pack(z), table, fields.aligned(13, table.shape[1]), planes)
+    ours = planes.reshape(4, 13, 11).transpose(1, 0, 2).reshape(13, 44)
+    np.testing.assert_array_equal(ours[:, :41], rbm.a_right + z.astype(np.float32) @ rbm.W)
+    assert np.all(ours[:, 41:] == fields.NEVER)
+
+
+def test_packing_is_invertible():
+    for units in (1, 4, 9, 30):
+        z = np.random.default_rng(units).integers(0, 2, (7, units))
+        assert fields.pack(z).shape == (7, -(-units // 4))
+        np.testing.assert_array_equal(fields.unpack(fields.pack(z), units), z)
+
+
+def changed(rbm, **changes):
+    values = {name: value.copy() for name, value in rbm._asdict().items()}
+    for name, value in changes.items():
+        values[name].flat[3] = value
+    return RBM(**values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"W": np.nan}, "W has 1 values that are not finite"),
+        ({"a": np.inf}, "a has 1 values that are not finite"),
+        ({"W": 1e6}, "too large to sample from: a unit's field can reach 1e\\+06"),
+    ],
+)
+def test_bad_weights_are_named(change, message):
+    state = pcd.init(KEY, (12, 9), 4)
+    with pytest.raises(ValueError, match=message):
+        gibbs.sweep(KEY, state, changed(skewed_rbm(), **change), 1)
+
+
+def test_what_does_not_fit_is_refused():
+    rbm, state = skewed_rbm(), pcd.init(KEY, (12, 9), 4)
+    with pytest.raises(ValueError, match=r"chains are of a machine \(9, 12\)"):
+        gibbs.sweep(KEY, pcd.init(KEY, (9, 12), 4), rbm, 1)
+    with pytest.raises(ValueError, match="sweeps must be >= 0"):
+        gibbs.sweep(KEY, state, rbm, -1)
+    with pytest.raises(ValueError, match="at least one"):
+        gibbs.sweep(KEY, gibbs.Chains(state.left[:0], state.right[:0], *state[2:]), rbm, 1)
+    with pytest.raises(ValueError, match="0 or 1"):
+        gibbs.chains_from(np.full((2, 21), 0.5), (12, 9))
+    with pytest.raises(ValueError, match=r"shape \(R, 12 \+ 9\)"):
+        gibbs.chains_from(np.zeros((2, 20)), (12, 9))
+    with pytest.raises(ValueError, match="at least one unit on each side"):
+        fields.exact_fields(RBM(np.zeros(3), np.zeros((3, 0))))
