@@ -1,18 +1,26 @@
-"""The importance-weighted bound of Eq. 3, its importance weights, and their gradients."""
+"""The variational bound of Eq. 2 and the importance-weighted bound of Eq. 3 as functions of K log-weights."""
 
 import math
 
 import numpy as np
 
 
-def log_weights(log_p, log_q, log_px, *, kappa=1.0):
-    """log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta); kappa is the KL warm-up coefficient."""
-    return kappa * (log_p - log_q) + log_px
+def log_weights(log_ratio, log_px, *, kappa=1.0):
+    """log w = kappa log_ratio + log p(x|zeta); kappa is the KL warm-up coefficient.
+
+    log_ratio: log p(zeta) - log q(zeta|x), or the sample's estimate of minus the KL term of Eq. 2.
+    """
+    return kappa * log_ratio + log_px
 
 
 def log_weights_backward(d_log_w, *, kappa=1.0):
-    """Gradients in (log_p, log_q, log_px)."""
-    return kappa * d_log_w, -kappa * d_log_w, d_log_w
+    """Gradients in (log_ratio, log_px)."""
+    return kappa * d_log_w, d_log_w
+
+
+def variational(log_w):
+    """The variational bound of Eq. 2 averaged over K samples, (B, K) -> (B,), and as its cache its weights, 1/K."""
+    return log_w.mean(-1), np.full_like(log_w, 1 / log_w.shape[-1])
 
 
 def importance_weighted(log_w):
@@ -26,6 +34,6 @@ def importance_weighted(log_w):
     return (peak + np.log(total) - math.log(log_w.shape[-1]))[:, 0], w / total
 
 
-def importance_weighted_backward(d_bound, weights):
-    """d bound / d log w_k is the normalised weight of sample k: exact, nothing is stopped.  (B,) -> (B, K)."""
+def backward(d_bound, weights):
+    """d bound / d log w_k is the weight of sample k, for either bound: exact, nothing is stopped.  (B,) -> (B, K)."""
     return d_bound[:, None] * weights

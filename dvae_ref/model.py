@@ -1,8 +1,8 @@
-"""DVAE#: the K-sample bound of Eq. 3 under a relaxed RBM prior as one objective, and its gradient by hand.
+"""One objective, the K-sample bound under an RBM prior, and its gradient by hand, for each of the eight methods.
 
 Stations of the objective, each a forward/backward pair of its own module:
 
-    x -> encoder -> zeta ~ q(zeta|x) -> log q(zeta|x), log p(zeta), log p(x|zeta) -> log w -> bound
+    x -> encoder -> zeta ~ q(zeta|x) -> log p(zeta) - log q(zeta|x), log p(x|zeta) -> log w -> bound
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import bounds, kernels, layers, mixture, networks, overlapping
+from dvae_ref import bounds, kernels, layers, networks, tree
 from dvae_ref.boltzmann import RBM, energy
 from dvae_ref.elementary import sigmoid
+from dvae_ref.methods import Method
 from dvae_ref.networks import Network
-from dvae_ref.smoothing import Smoothing
 from dvae_ref.structures import Structure
 
 
@@ -23,21 +23,19 @@ class Config:
     """What the objective needs besides its parameters."""
 
     structure: Structure
-    smoothing: Smoothing
+    method: Method
     k: int = 1
-    mean_field_sweeps: int = 5
 
     def __post_init__(self):
         if self.k < 1:
-            raise ValueError(f"k, the number of importance samples, must be at least 1, got {self.k}")
-        if self.mean_field_sweeps < 1:
-            raise ValueError(f"mean_field_sweeps must be at least 1, got {self.mean_field_sweeps}")
+            raise ValueError(f"k, the number of samples of zeta, must be at least 1, got {self.k}")
 
 
 class Params(NamedTuple):
     encoder: tuple  # of Network, one a group
     decoder: Network
     rbm: RBM
+    posterior: tuple  # the posterior's own parameters, if it has any
 
 
 class Statistics(NamedTuple):
@@ -48,20 +46,22 @@ class Statistics(NamedTuple):
     decoder: tuple
 
 
-def init(rng, structure, mean_x, dtype=np.float32):
+def init(rng, config, mean_x, dtype=np.float32):
     """Fresh (Params, Statistics): networks as in networks.init_dense, an RBM of zeros.  mean_x: (V,) in [0, 1]."""
     mean_x = np.asarray(mean_x, dtype)
     if mean_x.ndim != 1 or not np.all((mean_x >= 0) & (mean_x <= 1)):
         raise ValueError(f"mean_x must be one image with pixels in [0, 1], got shape {mean_x.shape}")
-    n_pixels, d = len(mean_x), structure.latents
+    structure, posterior = config.structure, config.method.posterior
+    n_pixels, d, n_out = len(mean_x), structure.latents, structure.width * posterior.outputs
     groups = [
-        networks.init_network(rng, n_pixels + g * structure.width, structure.width, structure.hidden, dtype)
+        networks.init_network(rng, n_pixels + g * structure.width, n_out, structure.hidden, dtype)
         for g in range(structure.groups)
     ]
     decoder, decoder_moving = networks.init_network(rng, d, n_pixels, structure.hidden, dtype)
     rbm = RBM(np.zeros(d, dtype), np.zeros((d // 2, d - d // 2), dtype))
     encoder, encoder_moving = zip(*groups, strict=True)
-    return Params(encoder, decoder, rbm), Statistics(mean_x, encoder_moving, decoder_moving)
+    params = Params(encoder, decoder, rbm, posterior.init(d, dtype))
+    return params, Statistics(mean_x, encoder_moving, decoder_moving)
 
 
 def output_bias(mean_x):
@@ -72,9 +72,8 @@ def output_bias(mean_x):
 
 class Cache(NamedTuple):
     encoder: networks.EncoderCache
+    prior: tuple
     decoder: networks.NetworkCache
-    log_q: mixture.LogQ
-    log_p: overlapping.LogP
     log_px: layers.BernoulliCache
     weights: np.ndarray
     kappa: float
@@ -83,25 +82,27 @@ class Cache(NamedTuple):
 def objective(params, statistics, x, noise, *, config, kappa=1.0):
     """The K-sample bound plus kappa log Z, nats, for each image: (B, V) -> (B,), with its cache.
 
-    log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta), log p(zeta) by mean field. x: pixels in [0, 1];
-    noise: N = B K rows, those of one image consecutive; kappa: the KL warm-up coefficient.
-    Raises ValueError for x or noise of another shape.
+    log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta) for the importance-weighted bound of Eq. 3; for the
+    variational bound, minus the KL of Eq. 2 in place of the log-ratio. x: pixels in [0, 1]; noise: N = B K rows, those
+    of one image consecutive; kappa: the KL warm-up coefficient. Raises ValueError for x or noise that do not fit.
     """
-    _check_shapes(statistics, x, noise, config)
-    posterior, encoder_cache = networks.encode(params.encoder, x - statistics.mean_x, noise, smoothing=config.smoothing)
-    b = config.smoothing.log_ratio(posterior.t)
-    log_q, q_cache = mixture.log_q(posterior.logit_q, b)
-    log_p, p_cache = overlapping.log_p(params.rbm, b, config.mean_field_sweeps)
-    logits, decoder_cache = networks.network(params.decoder, posterior.zeta)
+    _check(statistics, x, noise, config)
+    posterior, prior, importance_weighted = config.method
+    centred = x - statistics.mean_x
+    sample, encoder_cache = networks.encode(params.encoder, centred, noise, posterior=posterior, extra=params.posterior)
+    log_ratio, prior_cache = prior.term(params.rbm, sample, params.posterior)
+    logits, decoder_cache = networks.network(params.decoder, sample.zeta)
     log_px, px_cache = layers.bernoulli(x, logits + output_bias(statistics.mean_x))
-    log_w = bounds.log_weights(log_p, log_q, log_px, kappa=kappa)
-    bound, weights = bounds.importance_weighted(log_w.reshape(len(x), config.k))
-    return bound, Cache(encoder_cache, decoder_cache, q_cache, p_cache, px_cache, weights, kappa)
+    log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
+    bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
+    return bound, Cache(encoder_cache, prior_cache, decoder_cache, px_cache, weights, kappa)
 
 
-def _check_shapes(statistics, x, noise, config):
+def _check(statistics, x, noise, config):
     if x.ndim != 2 or x.shape[1:] != statistics.mean_x.shape:
         raise ValueError(f"x must hold images of {statistics.mean_x.size} pixels in rows, got shape {x.shape}")
+    if not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(f"pixels must lie in [0, 1], got {x.min()} to {x.max()}")
     shape = (len(x) * config.k, config.structure.latents)
     for name, value in zip(noise._fields, noise, strict=True):
         if value is not None and value.shape != shape:
@@ -113,18 +114,17 @@ def objective_backward(d_bound, cache, negative, *, config):
 
     negative: the Moments of the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW.
     """
-    d_log_w = bounds.importance_weighted_backward(d_bound, cache.weights).reshape(-1)
-    d_log_p, d_log_q, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
+    posterior, prior, _ = config.method
+    d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
+    d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
     d_logits = layers.bernoulli_backward(d_log_px, cache.log_px)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
-    positive, d_b_from_p = overlapping.log_p_backward(d_log_p, cache.log_p)
-    d_logit_q, d_b_from_q = mixture.log_q_backward(d_log_q, cache.log_q)
-    smoothing, t = config.smoothing, cache.encoder.posterior.t
-    d_t = (d_b_from_p + d_b_from_q) * smoothing.d_log_ratio(t) + d_zeta * smoothing.d_zeta(t)
-    d_encoder = networks.encode_backward(d_logit_q, d_t, cache.encoder, smoothing=smoothing)
-    total = d_log_p.sum()
+    positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
+    d_sample = (*d_sample[:-1], d_sample[-1] + d_zeta)
+    d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
+    total = d_log_ratio.sum()
     d_rbm = RBM(positive.a - total * negative.z, positive.W - total * negative.zz)
-    return Params(d_encoder, d_decoder, d_rbm)
+    return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 
 def update_statistics(statistics, cache):

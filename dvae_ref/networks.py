@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import layers, mixture
+from dvae_ref import layers, tree
 from dvae_ref.elementary import sigmoid, softplus
 from dvae_ref.layers import Averages, BatchNorm, Dense
+from dvae_ref.posteriors import Noise
 
 
 class Hidden(NamedTuple):
@@ -72,78 +73,71 @@ def batch_averages(cache):
     return tuple(layer.norm.batch for layer in cache.hidden)
 
 
-class Noise(NamedTuple):
-    """Uniform numbers on (0, 1), (N, D) each. With u = None, zeta is the inverse CDF of q at rho (Eq. 8)."""
-
-    u: np.ndarray | None
-    rho: np.ndarray
-
-
-class Posterior(NamedTuple):
-    """A sample of q(zeta|x): logit q(z=1|x, zeta_<g), the coordinate t, and zeta; (N, D) each."""
-
-    logit_q: np.ndarray
-    t: np.ndarray
-    zeta: np.ndarray
-
-
 class EncoderCache(NamedTuple):
-    posterior: Posterior
+    sample: tuple  # the posterior's Sample
+    noise: Noise
     networks: tuple  # of NetworkCache
+    extra: tuple
     k: int
 
 
-def encode(params, x, noise, *, smoothing):
-    """Draw zeta group by group.  params: a Network a group; x: (B, V) -> Posterior of N = B K rows, cache."""
+def encode(params, x, noise, *, posterior, extra=()):
+    """Draw zeta group by group.  params: a Network a group; x: (B, V); noise: N = B K rows, (N, D).
+
+    Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
+    """
     n, d = noise.rho.shape
-    width, k = d // len(params), n // len(x)
-    posterior, caches = Posterior(*(np.empty((n, d), x.dtype) for _ in Posterior._fields)), []
-    for g, group in enumerate(params):
-        own = slice(g * width, (g + 1) * width)
-        logit_q, cache = network(group, x, posterior.zeta[:, : own.start] if g else None)
-        logit_q = logit_q if g else np.repeat(logit_q, k, axis=0)
-        t = _reparameterise(logit_q, Noise(*(a if a is None else a[:, own] for a in noise)), smoothing)
-        for whole, part in zip(posterior, (logit_q, t, smoothing.zeta(t)), strict=True):
-            whole[:, own] = part
+    sample, caches = posterior.Sample(*(np.empty((n, d), x.dtype) for _ in posterior.Sample._fields)), []
+    for g, own in enumerate(group_slices(len(params), d)):
+        out, cache = network(params[g], x, sample.zeta[:, : own.start] if g else None)
+        out = out if g else np.repeat(out, n // len(x), axis=0)
+        part = posterior.draw(out, noise_of(noise, own), tree.map(lambda a, own=own: a[own], extra))
+        for whole, columns in zip(sample, part, strict=True):
+            whole[:, own] = columns
         caches.append(cache)
-    return posterior, EncoderCache(posterior, tuple(caches), k)
+    return sample, EncoderCache(sample, noise, tuple(caches), extra, n // len(x))
 
 
-def _reparameterise(logit_q, noise, smoothing):
-    if noise.u is None:
-        return mixture.inverse_cdf(logit_q, noise.rho, smoothing)
-    return mixture.sample(logit_q, noise.u, noise.rho, smoothing)
-
-
-def encode_backward(d_logit_q, d_t, cache, *, smoothing):
-    """Gradients of the Networks, from cotangents of logit q and t that leave out what zeta_g does to the later
-    groups: that is added here, last group first, before Eq. 9 carries d_t over to logit q."""
-    (logit_q, t, _), networks, k = cache
-    width = t.shape[1] // len(networks)
-    d_zeta_d_t, d_t_d_logit_q = smoothing.d_zeta(t), mixture.d_t_d_logit_q(t, logit_q, smoothing)
-    d_t, d_networks = d_t.copy(), []
-    for g in reversed(range(len(networks))):
-        own = slice(g * width, (g + 1) * width)
-        d_out = d_logit_q[:, own] + d_t[:, own] * d_t_d_logit_q[:, own]
-        d_out = d_out if g else d_out.reshape(-1, k, width).sum(1)
+def encode_backward(d_sample, cache, *, posterior):
+    """Gradients (Networks, extra).  d_sample: the cotangents of the Sample, less what zeta_g does to later groups:
+    that is added here, last group first."""
+    sample, noise, networks, extra, k = cache
+    d_sample = type(sample)(*d_sample)._replace(zeta=d_sample[-1].copy())
+    d_networks, d_extras = [], []
+    for g, own in reversed(list(enumerate(group_slices(len(networks), sample.zeta.shape[1])))):
+        d_part, part = (type(sample)(*(a[:, own] for a in fields)) for fields in (d_sample, sample))
+        extra_g = tree.map(lambda a, own=own: a[own], extra)
+        d_out, d_extra = posterior.draw_backward(d_part, part, noise_of(noise, own), extra_g)
+        d_out = d_out if g else d_out.reshape(-1, k, d_out.shape[1]).sum(1)
         d_network, _, d_zeta = network_backward(d_out, networks[g])
         if g:
-            d_t[:, : own.start] += d_zeta * d_zeta_d_t[:, : own.start]
+            d_sample.zeta[:, : own.start] += d_zeta
         d_networks.insert(0, d_network)
-    return tuple(d_networks)
+        d_extras.insert(0, d_extra)
+    return tuple(d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
+
+
+def group_slices(groups, latents):
+    """The columns of each group."""
+    width = latents // groups
+    return [slice(g * width, (g + 1) * width) for g in range(groups)]
+
+
+def noise_of(noise, own):
+    return Noise(*(a if a is None else a[:, own] for a in noise))
 
 
 def encode_discrete(params, moving, x, u):
     """Draw binary z group by group, z_g ~ Bernoulli(q(z_g|x, z_<g)), batch norm by the moving averages.
 
-    x: (B, V); u: (B K, D) uniform on (0, 1) -> z (B K, D) and log q(z|x) (B K,), nats.
+    x: (B, V); u: (B K, D) uniform on (0, 1) -> z (B K, D) and log q(z|x) (B K,), nats. A network's first outputs are
+    logit q; what else a posterior takes from it belongs to zeta.
     """
-    width, k = u.shape[1] // len(params), len(u) // len(x)
     z, log_q = np.empty_like(u), np.zeros(len(u), u.dtype)
-    for g, group in enumerate(params):
-        own = slice(g * width, (g + 1) * width)
-        logit_q = network_evaluate(group, moving[g], x, z[:, : own.start] if g else None)
-        logit_q = logit_q if g else np.repeat(logit_q, k, axis=0)
+    for g, own in enumerate(group_slices(len(params), u.shape[1])):
+        out = network_evaluate(params[g], moving[g], x, z[:, : own.start] if g else None)
+        logit_q = out[:, : own.stop - own.start]
+        logit_q = logit_q if g else np.repeat(logit_q, len(u) // len(x), axis=0)
         z[:, own] = u[:, own] < sigmoid(logit_q)
         log_q -= softplus(np.where(z[:, own] > 0, -logit_q, logit_q)).sum(1)
     return z, log_q

@@ -7,8 +7,9 @@ import pytest
 import witness
 from autograd import value_and_grad
 
-from dvae_ref import bounds, layers, mixture, model, networks, overlapping, tree
+from dvae_ref import bounds, layers, methods, mixture, model, overlapping, tree
 from dvae_ref.boltzmann import RBM, Moments
+from dvae_ref.posteriors import Noise
 from dvae_ref.smoothing import SMOOTHINGS, Power
 from dvae_ref.structures import STRUCTURES as PAPER_STRUCTURES
 from dvae_ref.structures import Structure
@@ -33,16 +34,16 @@ class Case:
         self.name, self.k, self.sweeps = name, k, sweeps
         structure = STRUCTURES[structure]
         d = structure.latents
-        self.config = model.Config(structure, SMOOTHINGS[name](BETAS[name]), k, sweeps)
+        self.config = model.Config(structure, methods.relaxed(SMOOTHINGS[name](BETAS[name]), sweeps), k)
         mean_x = rng.uniform(0, 1, PIXELS)
         mean_x[:2] = 0, 1  # clipped to 0.001 and 0.999 in the output bias
-        params, self.statistics = model.init(rng, structure, mean_x, np.float64)
+        params, self.statistics = model.init(rng, self.config, mean_x, np.float64)
         params = tree.map(lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), params)
         W = coupling * (0.3 + rng.standard_normal((d // 2, d - d // 2)))
         self.params = params._replace(rbm=RBM(rng.normal(-0.5, 1, d), W))
         self.x = rng.uniform(0, 1, (BATCH, PIXELS))
         self.d_bound = rng.uniform(0.5, 2, BATCH)
-        self.noise = networks.Noise(rng.uniform(0.1, 0.9, (BATCH * k, d)), rng.uniform(0.1, 0.9, (BATCH * k, d)))
+        self.noise = Noise(rng.uniform(0.1, 0.9, (BATCH * k, d)), rng.uniform(0.1, 0.9, (BATCH * k, d)))
 
     def value(self, params, noise=None):
         """The bound of dvae_ref, with the exact -kappa log Z that its value leaves out."""
@@ -127,9 +128,9 @@ def d_zeta_of_prior_only(d_log_q, cache):
 LOG_P_BACKWARD, LOG_Q_BACKWARD = overlapping.log_p_backward, mixture.log_q_backward
 BREAKAGES = {
     "sign of dzeta/dq": (mixture, "d_t_d_logit_q", flipped(mixture.d_t_d_logit_q)),
-    "mean of the log weights": (bounds, "importance_weighted_backward", plain_mean),
-    "weights of other samples": (bounds, "importance_weighted_backward", lambda d, w: d[:, None] * w[:, ::-1]),
-    "warm-up left out": (bounds, "log_weights_backward", lambda d, kappa: (d, -d, d)),
+    "mean of the log weights": (bounds, "backward", plain_mean),
+    "weights of other samples": (bounds, "backward", lambda d, w: d[:, None] * w[:, ::-1]),
+    "warm-up left out": (bounds, "log_weights_backward", lambda d, kappa: (d, d)),
     "batch statistics frozen": (layers, "batch_norm_backward", frozen_statistics),
     "prior's gradient in zeta": (overlapping, "log_p_backward", without_d_b),
     "posterior's gradient in zeta": (mixture, "log_q_backward", d_zeta_of_prior_only),
@@ -180,7 +181,7 @@ def test_gradient_agrees_with_central_differences(name, structure, k):
     noise = case.noise._replace(u=None)
     gradient = case.gradient(noise)
     rng = np.random.default_rng(5)
-    for field in model.Params._fields:
+    for field in ("encoder", "decoder", "rbm"):
         part = tree.map(lambda a: rng.standard_normal(a.shape), getattr(case.params, field))
         length = np.sqrt(inner(part, part))
         along = tree.map(np.zeros_like, case.params)._replace(**{field: tree.map(lambda a, s=length: a / s, part)})
@@ -214,10 +215,10 @@ def test_what_does_not_depend_on_k_is_computed_once_and_equals_the_repeated_form
     """K samples of an image are the K = 1 samples of K copies of it: value and gradient, batch norm included."""
     case = Case("power", "4-layer-nonlin", 5)
     _, cache = case.value(case.params)
-    config = model.Config(case.config.structure, case.config.smoothing, 1, case.sweeps)
+    config = case.config.__class__(case.config.structure, case.config.method, 1)
     copies = np.repeat(case.x, 5, axis=0)
     _, repeated = model.objective(case.params, case.statistics, copies, case.noise, config=config, kappa=KAPPA)
-    for part, whole in zip(cache.encoder.posterior, repeated.encoder.posterior, strict=True):
+    for part, whole in zip(cache.encoder.sample, repeated.encoder.sample, strict=True):
         np.testing.assert_allclose(part, whole, rtol=1e-11, atol=1e-13)
     negative = exact_moments(case.params.rbm)
     per_sample = (case.d_bound[:, None] * cache.weights).reshape(-1)
@@ -244,7 +245,7 @@ def test_the_objective_keeps_float32():
     case = Case("unexp", "2-layer-nonlin", 5)
     to_float32 = functools.partial(tree.map, np.float32)
     params, statistics = to_float32(case.params), to_float32(case.statistics)
-    noise = networks.Noise(*(np.float32(a) for a in case.noise))
+    noise = Noise(*(np.float32(a) for a in case.noise))
     bound, cache = model.objective(params, statistics, np.float32(case.x), noise, config=case.config)
     negative = to_float32(exact_moments(case.params.rbm))
     gradient = model.objective_backward(np.ones(BATCH, np.float32), cache, negative, config=case.config)
@@ -254,7 +255,8 @@ def test_the_objective_keeps_float32():
 
 
 def test_init_has_the_paper_s_shapes():
-    params, statistics = model.init(np.random.default_rng(0), PAPER_STRUCTURES["4-layer-nonlin"], np.full(784, 0.1))
+    config = model.Config(PAPER_STRUCTURES["4-layer-nonlin"], methods.relaxed(Power(2.0)))
+    params, statistics = model.init(np.random.default_rng(0), config, np.full(784, 0.1))
     shapes = {path: leaf.shape for path, leaf in tree.items(params)}
     assert len(params.encoder) == 4
     assert shapes["encoder.2.hidden.0.dense.kernel"] == (784 + 200, 200)
@@ -273,16 +275,20 @@ def test_output_bias_is_the_logit_of_the_clipped_mean():
     np.testing.assert_allclose(bias, [-np.log(999), -np.log(999), -np.log(3), np.log(999)], rtol=1e-12)
 
 
+def init(mean_x):
+    return model.init(np.random.default_rng(0), Case("exp", "1-layer-lin", 1).config, mean_x)
+
+
 @pytest.mark.parametrize(
     ("build", "said"),
     [
         (lambda: Structure(1, 5), "even number"),
         (lambda: Structure(0, 4), "groups"),
-        (lambda: model.Config(STRUCTURES["1-layer-lin"], Power(2.0), k=0), "k, the number of importance samples"),
-        (lambda: model.Config(STRUCTURES["1-layer-lin"], Power(2.0), mean_field_sweeps=0), "mean_field_sweeps"),
-        (lambda: model.init(np.random.default_rng(0), STRUCTURES["1-layer-lin"], np.array([0.5, 1.5])), "mean_x"),
-        (lambda: model.init(np.random.default_rng(0), STRUCTURES["1-layer-lin"], np.array([0.5, np.nan])), "mean_x"),
-        (lambda: model.init(np.random.default_rng(0), STRUCTURES["1-layer-lin"], np.zeros((2, 2))), "mean_x"),
+        (lambda: model.Config(STRUCTURES["1-layer-lin"], methods.relaxed(Power(2.0)), k=0), "k, the number of samples"),
+        (lambda: methods.relaxed(Power(2.0), mean_field_sweeps=0), "mean_field_sweeps"),
+        (lambda: init(np.array([0.5, 1.5])), "mean_x"),
+        (lambda: init(np.array([0.5, np.nan])), "mean_x"),
+        (lambda: init(np.zeros((2, 2))), "mean_x"),
     ],
 )
 def test_bad_configuration_is_refused(build, said):
@@ -294,12 +300,14 @@ def test_noise_and_images_of_a_wrong_shape_are_refused():
     case = Case("power", "1-layer-lin", 5)
     for rho in (case.noise.rho[:-1], case.noise.rho[:, :-1]):
         with pytest.raises(ValueError, match="noise"):
-            case.value(case.params, networks.Noise(rho, rho))
+            case.value(case.params, Noise(rho, rho))
     with pytest.raises(ValueError, match=r"noise\.u"):
-        case.value(case.params, networks.Noise(case.noise.u[:-1], case.noise.rho))
-    case.x = case.x[:, :-1]
-    with pytest.raises(ValueError, match="7 pixels"):
-        case.value(case.params)
+        case.value(case.params, Noise(case.noise.u[:-1], case.noise.rho))
+    good = case.x
+    for x, said in ((good[:, :-1], "7 pixels"), (good + 1, "pixels must lie"), (good * np.nan, "pixels must lie")):
+        case.x = x
+        with pytest.raises(ValueError, match=said):
+            case.value(case.params)
 
 
 def test_discrete_log_weights_for_every_z():

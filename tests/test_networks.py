@@ -6,6 +6,7 @@ import witness
 from autograd import value_and_grad
 
 from dvae_ref import networks, tree
+from dvae_ref.posteriors import Mixture, Noise
 from dvae_ref.smoothing import SMOOTHINGS, Power
 
 B, K, V, P = 4, 5, 6, 3
@@ -82,52 +83,52 @@ def encoder(rng, groups, width):
 @pytest.mark.parametrize("name", SMOOTHINGS)
 def test_encoder_equals_the_repeated_form(rng, name):
     """What is computed once for all K equals the encoder of B K images, batch norm included: values and gradients."""
-    smoothing, width = SMOOTHINGS[name](4.0), 2
+    posterior, width = Mixture(SMOOTHINGS[name](4.0)), 2
     params, x = encoder(rng, 3, width), rng.standard_normal((B, V))
-    noise = networks.Noise(rng.random((B * K, 6)), rng.random((B * K, 6)))
-    once, cache = networks.encode(params, x, noise, smoothing=smoothing)
-    again, cache_k = networks.encode(params, np.repeat(x, K, axis=0), noise, smoothing=smoothing)
+    noise = Noise(rng.random((B * K, 6)), rng.random((B * K, 6)))
+    once, cache = networks.encode(params, x, noise, posterior=posterior)
+    again, cache_k = networks.encode(params, np.repeat(x, K, axis=0), noise, posterior=posterior)
     for a, b in zip(once, again, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
-    cotangents = rng.standard_normal((B * K, 6)), rng.standard_normal((B * K, 6))
-    gradient = networks.encode_backward(*cotangents, cache, smoothing=smoothing)
-    assert_same_leaves(gradient, tree.leaves(networks.encode_backward(*cotangents, cache_k, smoothing=smoothing)))
+    cotangents = rng.standard_normal((3, B * K, 6))
+    gradient = networks.encode_backward(cotangents, cache, posterior=posterior)
+    assert_same_leaves(gradient, tree.leaves(networks.encode_backward(cotangents, cache_k, posterior=posterior)))
 
 
 def test_encoder_backward_does_not_touch_its_cotangents(rng):
-    params, x, noise = encoder(rng, 2, 3), rng.standard_normal((B, V)), networks.Noise(*rng.random((2, B, 6)))
-    _, cache = networks.encode(params, x, noise, smoothing=Power(4.0))
-    d_logit_q, d_t = rng.standard_normal((2, B, 6))
-    before = d_logit_q.copy(), d_t.copy()
-    networks.encode_backward(d_logit_q, d_t, cache, smoothing=Power(4.0))
-    np.testing.assert_array_equal((d_logit_q, d_t), before)
+    params, x, noise = encoder(rng, 2, 3), rng.standard_normal((B, V)), Noise(*rng.random((2, B, 6)))
+    _, cache = networks.encode(params, x, noise, posterior=Mixture(Power(4.0)))
+    cotangents = rng.standard_normal((3, B, 6))
+    before = cotangents.copy()
+    networks.encode_backward(cotangents, cache, posterior=Mixture(Power(4.0)))
+    np.testing.assert_array_equal(cotangents, before)
 
 
 def test_later_groups_see_all_earlier_ones(rng):
     """Turning over one unit of the first group moves logit q of groups 2 and 3, and of group 1 not."""
     params, x = encoder(rng, 3, 2), rng.standard_normal((B, V))
-    noise = networks.Noise(rng.uniform(0.3, 0.7, (B, 6)), rng.random((B, 6)))
+    noise = Noise(rng.uniform(0.3, 0.7, (B, 6)), rng.random((B, 6)))
     turned = noise._replace(u=noise.u.copy())
     turned.u[:, 0] = np.where(noise.u[:, 0] < 0.5, 1 - 1e-12, 1e-12)
-    a, b = (networks.encode(params, x, n, smoothing=Power(4.0))[0].logit_q for n in (noise, turned))
+    a, b = (networks.encode(params, x, n, posterior=Mixture(Power(4.0)))[0].logit_q for n in (noise, turned))
     np.testing.assert_array_equal(a[:, :2], b[:, :2])
     assert np.all(np.any(a[:, 2:] != b[:, 2:], axis=0))
 
 
 def test_encoder_follows_the_inverse_cdf_along_the_parameters(rng):
     """With u = None, t is a smooth function of the parameters, and encode_backward its exact gradient."""
-    smoothing = Power(4.0)
+    posterior = Mixture(Power(4.0))
     params, x = encoder(rng, 2, 3), rng.standard_normal((B, V))
-    noise = networks.Noise(None, rng.uniform(0.1, 0.9, (B * 2, 6)))
-    _, cache = networks.encode(params, x, noise, smoothing=smoothing)
-    d_logit_q, d_t = rng.standard_normal((2, B * 2, 6))
-    gradient = networks.encode_backward(d_logit_q, d_t, cache, smoothing=smoothing)
+    noise = Noise(None, rng.uniform(0.1, 0.9, (B * 2, 6)))
+    _, cache = networks.encode(params, x, noise, posterior=posterior)
+    cotangents = rng.standard_normal((3, B * 2, 6))
+    gradient, _ = networks.encode_backward(cotangents, cache, posterior=posterior)
     direction = tree.map(lambda a: 0.1 * rng.standard_normal(a.shape), params)
 
     def along(h):
         moved = tree.map(lambda a, v: a + h * v, params, direction)
-        posterior, _ = networks.encode(moved, x, noise, smoothing=smoothing)
-        return np.sum(d_logit_q * posterior.logit_q + d_t * posterior.t)
+        sample, _ = networks.encode(moved, x, noise, posterior=posterior)
+        return np.sum(cotangents * np.stack(sample))
 
     difference = witness.derivative(along)
     slope = sum(np.sum(a * b) for a, b in zip(tree.leaves(gradient), tree.leaves(direction), strict=True))

@@ -7,13 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import model, tree
+from dvae_ref import methods, model, tree
 from dvae_ref.boltzmann import RBM, energy
 from dvae_ref.experiment import datasets, evaluation, files, optimizer
-from dvae_ref.experiment.presets import BASELINES
-from dvae_ref.networks import Noise
+from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais, pcd, philox
-from dvae_ref.smoothing import SMOOTHINGS
 from dvae_ref.structures import STRUCTURES
 
 ROLES = ("init", "noise", "chains", "sweeps", "ais", "evaluation")  # what a run's random numbers are for
@@ -31,7 +29,8 @@ class State(NamedTuple):
     statistics: model.Statistics
     adam: optimizer.Adam
     sampler: pcd.State
-    log_z: float  # of the RBM, carried along from update to update; renewed at every validation
+    log_z: float  # of log_z_rbm, carried along from update to update; renewed at every validation
+    log_z_rbm: RBM
     bound_sum: float  # over the iterations since the last log record
     validated: int  # iteration of the last validation, 0 before the first
     best_nll: float
@@ -49,19 +48,19 @@ def keys(seed):
 
 def config_of(settings):
     """What the objective needs of the settings."""
-    extra = {"epsilon": settings.epsilon} if settings.baseline == "dvaes_unexp" else {}
-    smoothing = SMOOTHINGS[BASELINES[settings.baseline]](settings.beta, **extra)
-    return model.Config(STRUCTURES[settings.struct], smoothing, settings.k, settings.mean_field_sweeps)
+    s, structure = settings, STRUCTURES[settings.struct]
+    extra = {"epsilon": s.epsilon, "mean_field_sweeps": s.mean_field_sweeps}
+    return model.Config(structure, methods.method(s.baseline, s.beta, structure.groups, **extra), s.k)
 
 
 def start(settings, mean_x):
     """The State at iteration 0, for images with this mean."""
     role = keys(settings.seed)
     rng = np.random.Generator(np.random.Philox(key=np.array(role["init"], np.uint64)))
-    params, statistics = model.init(rng, config_of(settings).structure, mean_x)
+    params, statistics = model.init(rng, config_of(settings), mean_x)
     sampler = pcd.init(role["chains"], params.rbm, settings.chains)
     log_z = len(params.rbm.a) * math.log(2)  # exact: the RBM starts from zero
-    return State(0, params, statistics, optimizer.init(params), sampler, log_z, 0.0, 0, math.inf, 0)
+    return State(0, params, statistics, optimizer.init(params), sampler, log_z, params.rbm, 0.0, 0, math.inf, 0)
 
 
 def iterate(state, x, settings, role):
@@ -75,7 +74,8 @@ def iterate(state, x, settings, role):
     d_bound = np.full(len(x), -1 / len(x), x.dtype)
     gradient = model.objective_backward(d_bound, cache, info.moments, config=config)
     gradient = optimizer.weight_decay(state.params, gradient, settings.weight_decay)
-    value = float(bound.mean()) - kappa * state.log_z
+    log_z = state.log_z + log_z_change(state.log_z_rbm, state.params.rbm, pcd.samples(sampler))
+    value = float(bound.mean()) - kappa * log_z
     if not (math.isfinite(value) and all(math.isfinite(leaf.sum()) for leaf in tree.leaves(gradient))):
         raise DivergedError(f"the bound or its gradient is not finite at iteration {i + 1}")
     params, adam = optimizer.update(
@@ -88,7 +88,6 @@ def iterate(state, x, settings, role):
         beta2=settings.adam_beta2,
         epsilon=settings.adam_epsilon,
     )
-    log_z = state.log_z + log_z_change(state.params.rbm, params.rbm, pcd.samples(sampler))
     return state._replace(
         iteration=i + 1,
         params=params,
@@ -96,6 +95,7 @@ def iterate(state, x, settings, role):
         adam=adam,
         sampler=sampler,
         log_z=log_z,
+        log_z_rbm=state.params.rbm,
         bound_sum=state.bound_sum + value,
     ), value
 
@@ -111,10 +111,13 @@ def learning_rate(iteration, settings):
 
 
 def log_z_change(old, new, z):
-    """log Z(new) - log Z(old) = log E[exp(E_old - E_new)] over z from the old RBM: an estimate to show, whose errors
-    add up until the next validation replaces it by AIS."""
-    gain = -energy(RBM(new.a - old.a, new.W - old.W), z).astype(np.float64)
-    return float(gain.max() + np.log(np.mean(np.exp(gain - gain.max()))))
+    """log Z(new) - log Z(old) = -log E[exp(E_new - E_old)] over z from the new RBM.
+
+    From the new one: the update to it was made against the samples of the old one, which therefore do not do. An
+    estimate to show; its errors add up until the next validation replaces it by AIS.
+    """
+    loss = energy(RBM(new.a - old.a, new.W - old.W), z).astype(np.float64)
+    return -float(loss.max() + np.log(np.mean(np.exp(loss - loss.max()))))
 
 
 def validate(state, dataset, settings, role, threads=1, progress=None):
@@ -136,7 +139,7 @@ def validate(state, dataset, settings, role, threads=1, progress=None):
     best = {"best_nll": result["nll"], "best_iteration": i} if result["nll"] < state.best_nll else {}
     record = {"iteration": i, "log_z": z.log_z, "log_z_standard_error": z.standard_error}
     record |= {f"validation_{name}": value for name, value in result.items()}
-    return state._replace(log_z=z.log_z, validated=i, **best), record
+    return state._replace(log_z=z.log_z, log_z_rbm=state.params.rbm, validated=i, **best), record
 
 
 class Metrics:

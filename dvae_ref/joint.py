@@ -1,0 +1,97 @@
+"""The KL term of Eq. 2, for priors that keep z: DVAE++ with overlapping and DVAE with spike-and-exponential smoothing.
+
+KL(q(z, zeta|x) || p(z) r(zeta|z)) needs no density of zeta: r(zeta|z) is the same on both sides, so that
+
+    -KL + log Z = sum_i H(q_i) + a·E[z] + E[z_left W z_right],
+
+and with mu_i = q(z_i=1 | x, zeta_<g) what is left is to estimate the last two terms from a sample zeta ~ q(zeta|x).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.boltzmann import RBM, split
+from dvae_ref.elementary import bernoulli_entropy, sigmoid
+
+
+class Overlapping(NamedTuple):
+    rbm: RBM
+    logit_q: np.ndarray
+    mu: np.ndarray
+    nu: np.ndarray  # of the left side
+
+
+def overlapping_term(rbm, logit_q, b, groups):
+    """-KL + log Z of DVAE++ = sum H(mu) + a·mu + nu_left W mu_right, nats: (N, D) -> (N,), with its cache.
+
+    nu = q(z=1|x, zeta) = sigmoid(logit q + b) stands for z on the left only: the right groups' mu depends on the left
+    zeta, so E[z_left z_right] = E[nu_left mu_right], unbiased since all of left precedes right. In one group mu does
+    not depend on zeta, nu = mu, and the term is exact.
+    """
+    mu = sigmoid(logit_q)
+    left, right = split(mu, rbm)
+    if groups > 1:
+        left = sigmoid(split(logit_q + b, rbm)[0])
+    value = np.sum(bernoulli_entropy(logit_q) + rbm.a * mu, -1) + np.sum((left @ rbm.W) * right, -1)
+    return value, Overlapping(rbm, logit_q, mu, left)
+
+
+def overlapping_term_backward(d_term, cache, groups):
+    """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase."""
+    rbm, logit_q, mu, nu = cache
+    d, one_minus_mu = d_term[:, None], sigmoid(-logit_q)
+    d_mu = d * (rbm.a - logit_q)  # the entropy's derivative in mu is -logit
+    d_mu_left, d_mu_right = split(d_mu, rbm)
+    right = split(mu, rbm)[1]
+    d_nu = d * (right @ rbm.W.T)
+    d_mu_right += d * (nu @ rbm.W)
+    d_b = np.zeros_like(logit_q)
+    if groups > 1:
+        d_left = d_nu * nu * (1 - nu)
+        split(d_b, rbm)[0][:] = d_left
+    else:
+        d_mu_left += d_nu
+    return RBM(d_term @ mu, (d * nu).T @ right), d_mu * mu * one_minus_mu + d_b, d_b
+
+
+class Spike(NamedTuple):
+    rbm: RBM
+    logit_q: np.ndarray
+    z: np.ndarray
+
+
+def spike_term(rbm, logit_q, zeta, groups):
+    """-KL + log Z of DVAE = sum H(q) + a·q + z_left W z_right, nats: (N, D) -> (N,), with its cache.
+
+    z = [zeta > 0], which the spike determines, but z = q in the last group, where no later group depends on it.
+    Unbiased; exact for one group.
+    """
+    q = sigmoid(logit_q)
+    last = zeta.shape[1] * (groups - 1) // groups
+    z = np.concatenate([(zeta[:, :last] > 0).astype(zeta.dtype), q[:, last:]], -1)
+    left, right = split(z, rbm)
+    value = np.sum(bernoulli_entropy(logit_q) + rbm.a * q, -1) + np.sum((left @ rbm.W) * right, -1)
+    return value, Spike(rbm, logit_q, z)
+
+
+def spike_term_backward(d_term, cache):
+    """An unbiased estimate (RBM, d_logit_q) of the gradient of E[spike_term]; not the gradient of its value, since z
+    jumps.
+
+    Moving q_i moves the threshold below which z_i = 0. At the threshold zeta_i = 0 whatever z_i is, so the later
+    groups see no change, and d E[z_i z_j] / dq_i = E[z_j | zeta_i = 0] = E[(1 - z_i) z_j] / (1 - q_i), besides what
+    flows through zeta_i > 0 into q_j, which is the encoder's part. With dq/dlogit = q (1 - q), for left i
+
+        d/dlogit_i = (a_i - logit_i) q_i (1 - q_i) + (J z)_i (1 - z_i) q_i,
+
+    and for right i, on which no left unit depends, the usual (J z)_i q_i (1 - q_i).
+    """
+    rbm, logit_q, z = cache
+    q, one_minus_q = sigmoid(logit_q), sigmoid(-logit_q)
+    d = d_term[:, None]
+    left, right = split(z, rbm)
+    one_minus_z = np.concatenate([1 - left, split(one_minus_q, rbm)[1]], -1)
+    input_from_z = np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
+    d_logit_q = d * q * ((rbm.a - logit_q) * one_minus_q + input_from_z * one_minus_z)
+    return RBM(d_term @ q, (d * left).T @ right), d_logit_q

@@ -1,0 +1,46 @@
+"""The eight columns of Table 1: a posterior, a prior's term, and the bound they are trained by."""
+
+from typing import NamedTuple
+
+from dvae_ref import posteriors, priors
+from dvae_ref.smoothing import SMOOTHINGS
+
+
+class Method(NamedTuple):
+    posterior: object  # of dvae_ref.posteriors
+    prior: object  # of dvae_ref.priors
+    importance_weighted: bool  # Eq. 3, or else Eq. 2 averaged over the K samples
+
+
+def relaxed(smoothing, mean_field_sweeps=5):
+    """DVAE# with an overlapping relaxation."""
+    posterior = posteriors.Mixture(smoothing)
+    return Method(posterior, priors.Relaxed(posterior, mean_field_sweeps), True)
+
+
+def gaussian_integral(beta):
+    """DVAE# with the Gaussian integral trick."""
+    posterior = posteriors.ShiftedGaussian()
+    return Method(posterior, priors.GaussianIntegral(posterior, beta), True)
+
+
+def overlapping_joint(smoothing, groups):
+    """DVAE++."""
+    posterior = posteriors.Mixture(smoothing)
+    return Method(posterior, priors.OverlappingJoint(posterior, groups), False)
+
+
+def spike_joint(beta, groups):
+    """DVAE."""
+    return Method(posteriors.SpikeExponential(beta), priors.SpikeJoint(groups), False)
+
+
+def method(baseline, beta, groups, *, epsilon=0.05, mean_field_sweeps=5):
+    """The Method of a baseline's name, as in presets.BASELINES: family_smoothing."""
+    family, kind = baseline.split("_", 1)
+    if kind == "gi":
+        return gaussian_integral(beta)
+    if kind == "spike_exp":
+        return spike_joint(beta, groups)
+    smoothing = SMOOTHINGS[kind](beta, **({"epsilon": epsilon} if kind == "unexp" else {}))
+    return relaxed(smoothing, mean_field_sweeps) if family == "dvaes" else overlapping_joint(smoothing, groups)

@@ -1,0 +1,128 @@
+"""Families of q(zeta_g|x, zeta_<g): how zeta is drawn from a network's outputs, and what moves with them.
+
+A family draws a Sample, a NamedTuple of (N, units) arrays that ends in zeta. draw_backward takes the cotangents as a
+Sample too, what each field's direct users want of it, and adds up what they come to in the network's outputs, per unit
+`outputs` of them. `extra` holds the family's own trained parameters, (D,) arrays, or is empty.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref import mixture, spike
+from dvae_ref.elementary import sigmoid
+from dvae_ref.smoothing import Gaussian, Smoothing
+
+
+class Noise(NamedTuple):
+    """Uniform numbers on (0, 1), (N, D) each. With u = None, zeta is the inverse CDF of q at rho (Eq. 8)."""
+
+    u: np.ndarray | None
+    rho: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The overlapping mixture (1 - q) r(zeta|0) + q r(zeta|1): logit q from the network (Sec. 3.3)."""
+
+    smoothing: Smoothing
+    outputs = 1
+
+    class Sample(NamedTuple):
+        logit_q: np.ndarray
+        t: np.ndarray  # the centred coordinate of zeta
+        zeta: np.ndarray
+
+    def init(self, latents, dtype):
+        return ()
+
+    def draw(self, out, noise, extra=()):
+        t = _reparameterise(out, noise, self.smoothing)
+        return self.Sample(out, t, self.smoothing.zeta(t))
+
+    def draw_backward(self, d, sample, noise, extra=()):
+        """(d_out, d_extra): zeta is a function of t, and t of logit q by Eq. 9."""
+        d_t = d.t + d.zeta * self.smoothing.d_zeta(sample.t)
+        return d.logit_q + d_t * mixture.d_t_d_logit_q(sample.t, sample.logit_q, self.smoothing), ()
+
+
+class Spread(NamedTuple):
+    s: np.ndarray  # (D,): the standard deviation is |s| / 5 + 0.05
+
+
+@dataclass(frozen=True)
+class ShiftedGaussian:
+    """r(zeta|z) = N(zeta | z + shift, std^2) (Sec. 4): logit q and shift from the network, std trained, one a unit.
+
+    shift = (sigmoid(raw) - 1/2) / 2, within a quarter; std = |s| / 5 + 0.05, at first 1/4. t = zeta - shift - 1/2.
+    """
+
+    outputs = 2
+
+    class Sample(NamedTuple):
+        logit_q: np.ndarray
+        raw: np.ndarray
+        t: np.ndarray
+        zeta: np.ndarray
+
+    def init(self, latents, dtype):
+        return Spread(np.ones(latents, dtype))
+
+    def smoothing(self, extra):
+        """The Gaussian smoothing of t + 1/2 = zeta - shift, with beta = 1 / std^2."""
+        return Gaussian(1 / (np.abs(extra.s) / 5 + 0.05) ** 2)
+
+    def d_s(self, d_beta, extra):
+        """Gradient in s from that in beta."""
+        std = np.abs(extra.s) / 5 + 0.05
+        return Spread(d_beta * -2 / std**3 * np.sign(extra.s) / 5)
+
+    def draw(self, out, noise, extra):
+        logit_q, raw = np.split(out, 2, -1)
+        t = _reparameterise(logit_q, noise, self.smoothing(extra))
+        return self.Sample(logit_q, raw, t, t + 0.5 + (sigmoid(raw) - 0.5) / 2)
+
+    def draw_backward(self, d, sample, noise, extra):
+        """(d_out, d_extra): zeta = t + 1/2 + shift, and t of logit q and std at fixed rho (Eq. 9 and below)."""
+        smoothing, d_t = self.smoothing(extra), d.t + d.zeta
+        d_logit_q = d.logit_q + d_t * mixture.d_t_d_logit_q(sample.t, sample.logit_q, smoothing)
+        d_raw = d.raw + d.zeta * sigmoid(sample.raw) * sigmoid(-sample.raw) / 2
+        d_beta = np.sum(d_t * mixture.d_t_d_beta(sample.t, sample.logit_q, smoothing), 0)
+        return np.concatenate([d_logit_q, d_raw], -1), self.d_s(d_beta, extra)
+
+
+@dataclass(frozen=True)
+class SpikeExponential:
+    """A spike at 0 and an exponential on (0, 1] (Eq. 1, left): logit q from the network. Of the noise, only rho is used."""
+
+    beta: float
+    outputs = 1
+
+    class Sample(NamedTuple):
+        logit_q: np.ndarray
+        zeta: np.ndarray
+
+    def __post_init__(self):
+        if not 0 < self.beta < 700:
+            raise ValueError(f"SpikeExponential takes 0 < beta < 700, got {self.beta}")
+
+    def init(self, latents, dtype):
+        return ()
+
+    def draw(self, out, noise, extra=()):
+        return self.Sample(out, spike.sample(out, noise.rho, self.beta))
+
+    def draw_backward(self, d, sample, noise, extra=()):
+        """(d_out, d_extra): the inverse CDF above the spike, nothing on it."""
+        return d.logit_q + d.zeta * spike.d_zeta_d_logit_q(sample.logit_q, noise.rho, self.beta), ()
+
+
+def _reparameterise(logit_q, noise, smoothing):
+    """t by ancestral sampling, or at rho by Eq. 8; with a beta for each unit that is solved unit by unit."""
+    if noise.u is not None:
+        return mixture.sample(logit_q, noise.u, noise.rho, smoothing)
+    if np.ndim(smoothing.beta) == 0:
+        return mixture.inverse_cdf(logit_q, noise.rho, smoothing)
+    units = zip(logit_q.T, noise.rho.T, smoothing.beta, strict=True)
+    return np.stack([mixture.inverse_cdf(l, rho, type(smoothing)(float(beta))) for l, rho, beta in units], -1)
