@@ -6,12 +6,12 @@ file, what was found and what was expected. Files may be gzipped: plain name or 
 
 import gzip
 import hashlib
+import io
 import struct
 import zlib
 
 import numpy as np
-
-from dvae_ref.experiment import matlab
+import scipy.io
 
 IMAGE_SHAPE = (28, 28)
 PIXELS = 784
@@ -96,10 +96,11 @@ def read_chardata(path, n_data, n_testdata):
 
     The file holds an image as a column of pixels, listed column by column; they are transposed here, to read upright.
     """
+    content = read_bytes(path)
     try:
-        matrices = matlab.read(read_bytes(path), ["data", "testdata"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        matrices = scipy.io.loadmat(io.BytesIO(content), variable_names=["data", "testdata"])
+    except Exception as error:  # damaged bytes raise almost anything
+        raise ValueError(f"{path}: damaged, or no MATLAB file: {error}") from error
     return tuple(
         _upright(path, name, matrices.get(name), n) for name, n in [("data", n_data), ("testdata", n_testdata)]
     )

@@ -137,7 +137,7 @@ def test_damaged_chardata_is_refused_by_name(tmp_path):
         with pytest.raises(ValueError, match=r"chardata\.mat: "):
             image_files.read_chardata(write(path, damaged), 4, 3)
     savemat(path, {"data": np.zeros((784, 4), complex)})
-    with pytest.raises(ValueError, match=r"chardata\.mat: 'data' is not a matrix of real numbers"):
+    with pytest.raises(ValueError, match=r"chardata\.mat: matrix 'data': .* got complex128"):
         image_files.read_chardata(path, 4, 3)
     savemat(path, {"data": np.zeros((784, 4))})
     with pytest.raises(ValueError, match="'testdata' is not there"):
