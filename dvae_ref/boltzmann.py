@@ -1,4 +1,4 @@
-"""Restricted Boltzmann machines: energy, its gradient, conditionals (paper, Sec. 2).
+"""Restricted and general Boltzmann machines: energy, its gradient, conditionals (paper, Sec. 2).
 
 A machine of D = D_left + D_right binary units, z = (z_left, z_right), has the energy
 
@@ -30,6 +30,13 @@ class RBM(NamedTuple):
         return self.a[self.W.shape[0] :]
 
 
+class BoltzmannMachine(NamedTuple):
+    """A machine whose units may all be coupled: E(z) = -a·z - z J z / 2."""
+
+    a: np.ndarray  # (D,)
+    J: np.ndarray  # (D, D), symmetric, zero diagonal
+
+
 class Moments(NamedTuple):
     """E[z] and E[z_left z_right'] of a distribution over z: minus the mean energy's gradient in a and W."""
 
@@ -50,9 +57,35 @@ def check(rbm):
             f"an RBM takes W of shape (D_left, D_right) and a of shape (D_left + D_right,); "
             f"got W {rbm.W.shape} and a {rbm.a.shape}"
         )
-    for name, value in zip(rbm._fields, rbm, strict=True):
+    _check_finite("RBM", rbm)
+
+
+def check_general(machine):
+    """Raise ValueError unless a and J are finite, of matching shapes, and J symmetric with a zero diagonal."""
+    a, J = machine
+    if a.ndim != 1 or J.shape != 2 * a.shape:
+        raise ValueError(f"a Boltzmann machine takes a of shape (D,) and J of (D, D); got {a.shape} and {J.shape}")
+    _check_finite("machine", machine)
+    if np.any(J != J.T) or np.any(np.diag(J)):
+        raise ValueError("a Boltzmann machine takes a symmetric J with a zero diagonal")
+
+
+def _check_finite(kind, machine):
+    for name, value in zip(machine._fields, machine, strict=True):
         if not np.all(np.isfinite(value)):
-            raise ValueError(f"the RBM's {name} has {np.sum(~np.isfinite(value))} values that are not finite")
+            raise ValueError(f"the {kind}'s {name} has {np.sum(~np.isfinite(value))} values that are not finite")
+
+
+def as_general(rbm):
+    """The same machine with J = [[0, W], [W', 0]]."""
+    n_left, n_right = rbm.W.shape
+    zeros_left, zeros_right = np.zeros((n_left, n_left), rbm.W.dtype), np.zeros((n_right, n_right), rbm.W.dtype)
+    return BoltzmannMachine(rbm.a, np.block([[zeros_left, rbm.W], [rbm.W.T, zeros_right]]))
+
+
+def energy_general(machine, z):
+    """E(z) = -a·z - z J z / 2.  z: (..., D)  ->  (...,)."""
+    return -(z @ machine.a) - np.sum((z @ machine.J) * z, -1) / 2
 
 
 def energy(rbm, z):

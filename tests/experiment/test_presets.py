@@ -20,7 +20,10 @@ TABLE = {
     ("omniglot", "2-layer-nonlin"): "4|10|30|25|25|8|16|20",
     ("omniglot", "4-layer-nonlin"): "4|10|30|25|25|8|16|20",
 }
-COLUMNS = {"dvaes_gauss": 4, "dvaes_exp": 5, "dvaes_unexp": 6, "dvaes_power": 7}
+COLUMNS = {
+    **{"dvae_spike_exp": 0, "dvaepp_exp": 1, "dvaepp_power": 2, "dvaes_gi": 3},
+    **{"dvaes_gauss": 4, "dvaes_exp": 5, "dvaes_unexp": 6, "dvaes_power": 7},
+}
 
 
 def published(dataset, struct, baseline):
