@@ -91,6 +91,9 @@ class Exact:
     def log_f1(self, t, beta):
         return self.log_f0(-t, beta)
 
+    def log_r_max(self, t, beta):
+        return max(self.log_r0(t, beta), self.log_r1(t, beta))
+
     def d_log_r0(self, t, beta):
         return mpmath.diff(lambda t: self.log_r0(t, beta), t)
 
@@ -120,7 +123,7 @@ def exact(name, function, t, beta):
 
 POSITIVE = ["cdf0", "cdf1", "survival0", "survival1", "cdf_gap", "d_zeta", "d_log_r0", "d_log_ratio"]
 POSITIVE += ["d_beta_cdf0", "d_beta_cdf1"]  # of one sign, or zero at a single point that floating point hits exactly
-SIGNED = ["log_r0", "log_r1", "log_ratio", "log_f0", "log_f1", "d_beta_log_r0", "d_beta_log_ratio"]
+SIGNED = ["log_r0", "log_r1", "log_ratio", "log_f0", "log_f1", "log_r_max", "d_beta_log_r0", "d_beta_log_ratio"]
 
 
 def tolerance(function, value, dtype):
@@ -156,6 +159,26 @@ def test_every_function_at_every_random_number(name, beta, dtype):
             assert error <= 1, (function, t, value, float(expected))
     most = max(worst, key=worst.get)
     print(f"{name} beta = {beta:g} {dtype.__name__}: at most {worst[most]:.2f} of the tolerance, by {most}")
+
+
+@each_case
+def test_slope_of_log_r_max(name, beta):
+    """That of log r(zeta|0) below the middle and of log r(zeta|1) above, with a corner between them."""
+    smoothing, t = SMOOTHINGS[name](beta), np.array([-2.0, -0.3, 0.3, 2.0])
+    expected = [float(exact(name, "d_log_r0", -abs(s), beta)) * -np.sign(s) for s in t]
+    np.testing.assert_allclose(smoothing.d_log_r_max(t), expected, rtol=1e-12)
+
+
+def test_a_gaussian_takes_a_beta_for_each_unit():
+    betas, t = np.array([4.0, 25.0, 40.0]), np.linspace(-1, 1, 15).reshape(5, 3)
+    several = Gaussian(betas)
+    for function in ["zeta", "log_d_zeta", *POSITIVE, *SIGNED, "d_log_r_max"]:
+        columns = [getattr(Gaussian(beta), function)(t[:, i]) for i, beta in enumerate(betas.tolist())]
+        np.testing.assert_allclose(getattr(several, function)(t), np.stack(columns, 1), rtol=1e-12, err_msg=function)
+    rho = np.full((2, 3), 0.3)
+    np.testing.assert_allclose(several.cdf0(several.sample0(rho)), rho, rtol=1e-13)
+    with pytest.raises(ValueError, match="beta > 0"):
+        Gaussian(np.array([4.0, -1.0]))
 
 
 def test_control_a_subtraction_is_seen():
