@@ -259,7 +259,7 @@ class Power(UnitInterval):
 
 
 class Gaussian(Smoothing):
-    """r(zeta|z) = N(zeta | z, 1/beta) on the real line, t = zeta - 1/2 (Sec. 3.3); beta > 0, one for all or one a unit."""
+    """r(zeta|z) = N(zeta | z, 1/beta) on the real line, t = zeta - 1/2 (Sec. 3.3); beta > 0, for all or one a unit."""
 
     def zeta(self, t):
         return t + 0.5
