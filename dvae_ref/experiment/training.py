@@ -70,14 +70,14 @@ def iterate(state, x, settings, role):
     shape = (len(x) * config.k, config.structure.latents)
     noise = Noise(*philox.uniform(philox.fold_in(role["noise"], i), (2, *shape)))
     bound, cache = model.objective(state.params, state.statistics, x, noise, config=config, kappa=kappa)
+    if not np.all(np.isfinite(bound)):
+        raise DivergedError(f"the bound is not finite at iteration {i + 1}")
     sampler, info = pcd.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
     d_bound = np.full(len(x), -1 / len(x), x.dtype)
     gradient = model.objective_backward(d_bound, cache, info.moments, config=config)
     gradient = optimizer.weight_decay(state.params, gradient, settings.weight_decay)
     log_z = state.log_z + log_z_change(state.log_z_rbm, state.params.rbm, pcd.samples(sampler))
     value = float(bound.mean()) - kappa * log_z
-    if not (math.isfinite(value) and all(math.isfinite(leaf.sum()) for leaf in tree.leaves(gradient))):
-        raise DivergedError(f"the bound or its gradient is not finite at iteration {i + 1}")
     params, adam = optimizer.update(
         state.params,
         gradient,
@@ -88,6 +88,9 @@ def iterate(state, x, settings, role):
         beta2=settings.adam_beta2,
         epsilon=settings.adam_epsilon,
     )
+    for name, leaf in tree.items(params):  # a gradient that is not finite shows here, too
+        if not math.isfinite(leaf.sum()):
+            raise DivergedError(f"the gradient in {name} is not finite at iteration {i + 1}")
     return state._replace(
         iteration=i + 1,
         params=params,
@@ -146,17 +149,14 @@ class Metrics:
     """metrics.jsonl: a JSON object a line, appended; what a checkpoint does not know of is cut off on resuming."""
 
     def __init__(self, path, size=0):
-        self.file = open(path, "ab")  # noqa: SIM115 - lives as long as the run
-        self.file.truncate(size)
-        self.file.seek(size)
+        self.path, self.size = path, size
+        with open(path, "ab") as file:
+            file.truncate(size)
 
     def write(self, record):
-        self.file.write(json.dumps(record).encode() + b"\n")
-        self.file.flush()
-
-    @property
-    def size(self):
-        return self.file.tell()
+        with open(self.path, "ab") as file:
+            file.write(json.dumps(record).encode() + b"\n")
+            self.size = file.tell()
 
 
 class Run:
