@@ -56,9 +56,7 @@ def train(args):
 def evaluate(args):
     """log Z by AIS, then the likelihood of a split by importance sampling; evaluation.json in the run folder."""
     use_threads(args)
-    for name in ("samples", "temperatures", "ais_chains"):
-        if getattr(args, name) < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
+    at_least(args, samples=1, temperatures=2, ais_chains=1, images=1, seed=0)
     settings, state = load_run(args)
     images = getattr(datasets.load(settings.dataset, args.data_dir), args.split)[: args.images]
     key = philox.fold_in(philox.key(args.seed), training.ROLES.index("evaluation"))
@@ -103,8 +101,7 @@ def evaluate(args):
 def sample(args):
     """Images from the prior: Gibbs from random states, then the decoder's means."""
     use_threads(args)
-    if args.number < 1 or args.sweeps < 1:
-        raise UsageError(f"--number and --sweeps must be at least 1, got {args.number} and {args.sweeps}")
+    at_least(args, number=1, sweeps=1, seed=0)
     _, state = load_run(args)
     out = Path(args.out or Path(args.run_dir) / "samples.png")
     images = prior_images(philox.key(args.seed), state, args.number, args.sweeps)
@@ -202,6 +199,13 @@ def describe(settings):
 
 def default_run_dir(s):
     return Path("runs") / f"{s.dataset}-{s.struct}-{s.baseline}-k{s.k}-seed{s.seed}"
+
+
+def at_least(args, **least):
+    for name, value in least.items():
+        given = getattr(args, name)
+        if given is not None and given < value:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least {value}, got {given}")
 
 
 def use_threads(args):
