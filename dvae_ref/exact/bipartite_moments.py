@@ -1,0 +1,112 @@
+"""Marginals of an RBM by the enumeration of `bipartite`: a second pass, in which every state has a known probability.
+
+A summed unit contributes its conditional mean given the listed side, v_j B_j / (u_j + v_j B_j). The probabilities of 1
+and of 0 are summed apart, so that each keeps its relative accuracy: neither is one minus the other.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from dvae_ref.exact import accumulate, bipartite, states
+from dvae_ref.exact.bipartite import HIGH_STATES
+
+
+class Marginals(NamedTuple):
+    """A row a machine: P(z_i = 1), P(z_i = 0), both with relative accuracy, and E[z_left z_right']."""
+
+    on: np.ndarray  # (N, D)
+    off: np.ndarray  # (N, D)
+    zz: np.ndarray  # (N, D_left, D_right)
+
+
+class Parts(NamedTuple):
+    """Sums over some of the states h; of the listed units and the summed ones."""
+
+    on_listed: np.ndarray  # (..., n)
+    off_listed: np.ndarray
+    on_summed: np.ndarray  # (..., m)
+    off_summed: np.ndarray
+    both: np.ndarray  # (..., n, m)
+
+
+def _zeros(rows, n, m):
+    return Parts(*(np.zeros((rows, *shape)) for shape in ((n,), (n,), (m,), (m,), (n, m))))
+
+
+def marginals(p, log_sums, lists_left):
+    """Marginals of the machines of a bipartite.Problem with their log_sum, (N,), normalised to on + off = 1."""
+    rows, n_blocks = len(log_sums), bipartite.blocks(p)
+    totals = _zeros(rows, *p.W.shape)
+    for start in range(0, rows * n_blocks, bipartite.TASKS):
+        tasks = np.arange(start, min(start + bipartite.TASKS, rows * n_blocks))
+        parts = _zeros(len(tasks), *p.W.shape)
+        _fill(p, log_sums, start, n_blocks, parts)
+        for total, part in zip(totals, parts, strict=True):
+            np.add.at(total, tasks // n_blocks, part)
+    order = 1 if lists_left else -1
+    on, off = (np.concatenate(pair[::order], 1) for pair in (totals[0:4:2], totals[1:4:2]))
+    norm, norm_zz = on + off, totals.on_listed[:, :1] + totals.off_listed[:, :1]
+    zz = totals.both / norm_zz[:, :, None]
+    return Marginals(on / norm, off / norm, zz if lists_left else zz.swapaxes(1, 2))
+
+
+@numba.njit(parallel=True, cache=True)
+def _fill(p, log_sums, start, n_blocks, parts):
+    for t in numba.prange(len(parts.on_listed)):
+        row, block = (start + t) // n_blocks, (start + t) % n_blocks
+        _add_block(p, row, block * HIGH_STATES, log_sums[row], t, parts)
+
+
+@numba.njit(cache=True)
+def _add_block(p, row, first, log_sum, t, parts):
+    n_low = states.bits(p.table.shape[1])
+    low = states.log_weights(p.on_listed[row, :n_low], p.off_listed[row, :n_low])
+    u, v, product, prob = np.empty(len(p.peak)), np.empty(len(p.peak)), np.empty_like(low), np.empty_like(low)
+    low_prob, low_on, on_summed = np.zeros_like(low), np.zeros_like(p.table), np.empty(len(p.peak))
+    for high in range(first, min(first + HIGH_STATES, 1 << (len(p.W) - n_low))):
+        bipartite.log_weights(p, row, high, low, u, v, product, prob)
+        accumulate.exp_in_place(prob, log_sum)
+        low_prob += prob
+        for j in range(u.size):
+            on_summed[j], off = _conditional(prob, u[j], v[j], p.table[j], low_on[j])
+            parts.on_summed[t, j] += on_summed[j]
+            parts.off_summed[t, j] += off
+        _add_high_bits(prob.sum(), on_summed, high, n_low, t, parts)
+    _add_low_bits(low_prob, low_on, n_low, t, parts)
+
+
+@numba.njit(cache=True, fastmath=accumulate.REORDER)
+def _conditional(prob, u, v, b, low_on):
+    """P(high, unit = 1) and P(high, unit = 0); adds P(high, low, unit = 1) to low_on, by low state."""
+    on = off = 0.0
+    for s in range(prob.size):
+        share = prob[s] / (u + v * b[s])
+        x = share * (v * b[s])
+        low_on[s] += x
+        on += x
+        off += share
+    return on, off * u
+
+
+@numba.njit(cache=True)
+def _add_high_bits(prob, on_summed, high, n_low, t, parts):
+    for i in range(n_low, parts.on_listed.shape[1]):
+        if high >> (i - n_low) & 1:
+            parts.on_listed[t, i] += prob
+            parts.both[t, i] += on_summed
+        else:
+            parts.off_listed[t, i] += prob
+
+
+@numba.njit(cache=True)
+def _add_low_bits(low_prob, low_on, n_low, t, parts):
+    for i in range(n_low):
+        for s in range(low_prob.size):
+            if s >> i & 1:
+                parts.on_listed[t, i] += low_prob[s]
+                for j in range(len(low_on)):
+                    parts.both[t, i, j] += low_on[j, s]
+            else:
+                parts.off_listed[t, i] += low_prob[s]

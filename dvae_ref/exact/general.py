@@ -1,0 +1,128 @@
+"""Enumeration of a general Boltzmann machine: E(z) = -a·z - z J z / 2, no structure in J.
+
+The states are z = (high bits, middle bits k, low bits l). Given the high bits, with fields f = a + J z_high,
+
+    sum over k, l of  exp(f·(k, l)) T_kl = P' T Q,    T_kl = exp(couplings among k and l),
+
+where P_k and Q_l are products of exp(f_i) over the bits that are 1. T is the same for all high states, so a state costs
+one multiply-add and no exponential. Fields of a high state are computed afresh: no rounding accumulates.
+
+Everything is scaled to at most 1. Up to 12 units are middle and low bits, fewer if their couplings add up to more than
+MAX_LOG, beyond which the product could underflow where its factors do not.
+
+Rounding, in units of eps = 1.1e-16: a log-weight is a sum of terms with an error of D eps times their sum of sizes; the
+products add 12 eps, the sums 128 eps; those over high states are compensated.
+"""
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from dvae_ref.exact import accumulate, states
+
+TABLE_BITS = 12
+HIGH_STATES = 64  # of a block
+TASKS = 256  # blocks of one call of a kernel
+MAX_LOG = 300.0
+
+
+class Problem(NamedTuple):
+    a: np.ndarray  # (D,)
+    J: np.ndarray  # (D, D)
+    table: np.ndarray  # (2^middle bits, 2^low bits): T, scaled to at most 1
+    peak: float  # log of the scale
+
+
+def problem(machine):
+    """The Problem of a BoltzmannMachine."""
+    a, J = (np.ascontiguousarray(x, np.float64) for x in machine)
+    n = _table_bits(J)
+    logs = np.zeros(1)
+    for i in range(n):
+        logs = np.concatenate([logs, logs + states.log_weights(J[i, :i], np.zeros(i))])
+    peak = logs.max()
+    return Problem(a, J, np.exp(logs - peak).reshape(-1, 2 ** (n // 2)), peak)
+
+
+def _table_bits(J):
+    """How many units are middle and low bits: such that no coupling term of theirs leaves exp(+-MAX_LOG)."""
+    upper = np.abs(np.triu(J[:TABLE_BITS, :TABLE_BITS], 1))
+    return int(np.sum(np.cumsum(upper.sum(0)) <= MAX_LOG))
+
+
+def log_sum(p):
+    """log Z. The state 0, of energy 0, enters apart: log Z = log1p(the rest), accurate even where it is tiny."""
+    rest = np.empty(blocks(p))
+    for start in range(0, rest.size, TASKS):
+        _log_sums(p, start, rest[start : start + TASKS])
+    return accumulate.combine(0.0, accumulate.logsumexp(rest[None]))[0]
+
+
+def blocks(p):
+    return max(1, 2 ** len(p.a) // p.table.size // HIGH_STATES)
+
+
+@numba.njit(parallel=True, cache=True)
+def _log_sums(p, start, out):
+    for t in numba.prange(out.size):
+        out[t] = _log_sum_of_block(p, (start + t) * HIGH_STATES)
+
+
+@numba.njit(cache=True)
+def _log_sum_of_block(p, first):
+    """Over HIGH_STATES high states from `first` on, without the state 0."""
+    f, mid, low = np.empty(p.a.size), np.empty(p.table.shape[0]), np.empty(p.table.shape[1])
+    column, sums = np.empty_like(low), np.array([-math.inf, 0.0, 0.0])
+    table = p.table.copy()
+    if first == 0:
+        table[0, 0] = 0.0
+    for high in range(first, min(first + HIGH_STATES, (1 << p.a.size) // p.table.size)):
+        base = factors(p, high, f, mid, low)
+        accumulate.add(sums, base, contract(mid, table, low, column))
+        table[0, 0] = p.table[0, 0]
+    return accumulate.log_of(sums)
+
+
+@numba.njit(cache=True)
+def factors(p, high, f, mid, low):
+    """Fill the fields f of all units, P and Q; returns the log-weight of the high bits and of all scales."""
+    n_low, n_mid = states.bits(low.size), states.bits(mid.size)
+    first = n_low + n_mid
+    f[:] = p.a
+    base = p.peak
+    for i in range(first, f.size):
+        if high >> (i - first) & 1:
+            base += f[i]
+            f += p.J[i]
+    return base + _products(f[:n_low], low) + _products(f[n_low:first], mid)
+
+
+@numba.njit(cache=True)
+def _products(f, out):
+    """Products of exp(f_i) over the bits that are 1, relative to the largest, whose logarithm is returned."""
+    out[0], scale = 1.0, 0.0
+    for i in range(f.size):
+        half, smaller = 1 << i, math.exp(-abs(f[i]))
+        on, off = (1.0, smaller) if f[i] > 0 else (smaller, 1.0)
+        for s in range(half):
+            out[half + s] = out[s] * on
+            out[s] *= off
+        scale += max(f[i], 0.0)
+    return scale
+
+
+@numba.njit(cache=True, fastmath=accumulate.REORDER)
+def contract(mid, table, low, column):
+    """mid' table low; leaves in column_l the part of it that has the low bits l."""
+    column[:] = 0.0
+    for k in range(mid.size):
+        x, row = mid[k], table[k]
+        for l in range(low.size):
+            column[l] += x * row[l]
+    total = 0.0
+    for l in range(low.size):
+        column[l] *= low[l]
+        total += column[l]
+    return total

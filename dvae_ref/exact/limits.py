@@ -1,0 +1,29 @@
+"""How much is enumerated without asking, and how long more would take."""
+
+import time
+
+
+def check(states, limit, force, what, sample):
+    """Raise ValueError if an enumeration visits more than `limit` states, unless forced.
+
+    The message states the time it would take, from the rate of sample(), which enumerates a small part of the same
+    problem and returns the number of its states. The first call, which may compile, is not timed.
+    """
+    if states <= limit or force:
+        return
+    sample()
+    start = time.perf_counter()
+    visited = sample()
+    seconds = (time.perf_counter() - start) / visited * states
+    raise ValueError(
+        f"{what} would visit {states:.2g} states, which takes {duration(seconds)} on this machine; without force=True "
+        f"at most {limit:.2g} are visited"
+    )
+
+
+def duration(seconds):
+    """`about 12 minutes`: two digits in the largest unit that is not below one."""
+    for unit, length in (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return f"about {seconds / length:.2g} {unit}"
+    return f"about {seconds:.2g} seconds"

@@ -1,0 +1,96 @@
+"""log Z and moments of a machine, an RBM or a general one, and the checks in front of every enumeration."""
+
+import numpy as np
+
+from dvae_ref import boltzmann
+from dvae_ref.boltzmann import RBM, BoltzmannMachine, Moments
+from dvae_ref.exact import bipartite, bipartite_moments, general, general_moments, limits
+
+MAX_STATES = 2**28
+SAMPLE_UNITS = 20  # listed by the runs that measure the rate: enough blocks for all cores
+
+
+def log_z(machine, *, force=False):
+    """log Z in nats of an RBM or a BoltzmannMachine, float64.
+
+    Visits 2^min(D_left, D_right) states of an RBM, 2^D of a general machine, at most 2^28 unless forced; ValueError
+    beyond that, with the time that it would take, and for malformed parameters. The result does not depend on the
+    number of threads. Relative error below 1e-13 (tests/exact), also where log Z is close to 0.
+    """
+    if isinstance(machine, RBM):
+        return float(_rbm_log_sum(machine, force)[1][0])
+    return float(_general_log_sum(machine, force)[1])
+
+
+def moments(machine, *, force=False):
+    """E[z] and E[z z'] as Moments, float64: z (D,) and zz, (D_left, D_right) for an RBM, (D, D) for a general machine.
+
+    The gradient of log_z. Limits and errors as in log_z; about four times its time (RBM), ten times (general).
+    """
+    if isinstance(machine, RBM):
+        p, log_sum = _rbm_log_sum(machine, force)
+        found = bipartite_moments.marginals(p, log_sum, bipartite.lists_left(machine.W))
+        return Moments(found.on[0], found.zz[0])
+    zz = general_moments.moments(*_general_log_sum(machine, force))
+    return Moments(np.diag(zz).copy(), zz)
+
+
+def _rbm_log_sum(rbm, force):
+    p = rbm_problem(rbm, np.zeros((1, rbm.a.size)), force)
+    return p, bipartite.log_sum(p)
+
+
+def _general_log_sum(machine, force):
+    if not isinstance(machine, BoltzmannMachine):
+        raise ValueError(f"expected an RBM or a BoltzmannMachine, got {type(machine).__name__}")
+    boltzmann.check_general(machine)
+    d = machine.a.size
+    limits.check(2**d, MAX_STATES, force, f"the enumeration of {d} units", lambda: _general_sample(machine))
+    p = general.problem(machine)
+    return p, general.log_sum(p)
+
+
+def rbm_problem(rbm, b, force=False):
+    """The bipartite.Problem of the augmented machines with log-ratios b, (N, D): on = a + min(b, 0), off = -max(b, 0),
+    which is relative to r_max. ValueError if anything is malformed or too large."""
+    boltzmann.check(rbm)
+    check_rows(rbm, b, "b")
+    n, rows = min(rbm.W.shape), len(b)
+    what = f"the enumeration of {n} units for {rows} machine{'s' * (rows != 1)}"
+    limits.check(rows * 2**n, MAX_STATES, force, what, lambda: _rbm_sample(rbm))
+    return _problem(rbm, b)
+
+
+def _problem(rbm, b):
+    b = np.asarray(b, np.float64)
+    return bipartite.problem(rbm, rbm.a + np.minimum(b, 0), -np.maximum(b, 0))
+
+
+def check_rows(rbm, rows, name):
+    """Raise ValueError unless `rows` is a finite array (N, D)."""
+    if rows.ndim != 2 or rows.shape[1] != rbm.a.size:
+        raise ValueError(f"{name} must have the shape (N, D) with D = {rbm.a.size}, got {rows.shape}")
+    if not np.all(np.isfinite(rows)):
+        raise ValueError(f"{name} has {np.sum(~np.isfinite(rows))} values that are not finite")
+
+
+def smaller(rbm, units):
+    """The RBM with at most so many of the units that are listed."""
+    n_left, n_right = rbm.W.shape
+    if bipartite.lists_left(rbm.W):
+        n_left = min(n_left, units)
+    else:
+        n_right = min(n_right, units)
+    return RBM(np.concatenate([rbm.a_left[:n_left], rbm.a_right[:n_right]]), rbm.W[:n_left, :n_right])
+
+
+def _rbm_sample(rbm):
+    part = smaller(rbm, SAMPLE_UNITS)
+    bipartite.log_sum(_problem(part, np.zeros((1, part.a.size))))
+    return 2 ** min(part.W.shape)
+
+
+def _general_sample(machine):
+    n = SAMPLE_UNITS + 4  # a state takes a nanosecond
+    general.log_sum(general.problem(BoltzmannMachine(machine.a[:n], machine.J[:n, :n])))
+    return 2 ** min(n, machine.a.size)

@@ -1,0 +1,54 @@
+"""log p(zeta) of an overlapping relaxation (Eq. 4) and its gradient: dvae_ref.overlapping without the mean field."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.boltzmann import RBM, Moments
+from dvae_ref.exact import bipartite, bipartite_moments
+from dvae_ref.exact.machines import rbm_problem
+
+ROWS = 64  # whose E[z_left z_right'] are held at a time
+
+
+class LogP(NamedTuple):
+    rbm: RBM
+    b: np.ndarray
+    log_p: np.ndarray
+
+
+def log_p(rbm, b, *, force=False):
+    """log p(zeta) + log Z - log r_max(zeta) = log sum_z exp(-E(z) + b·z - sum_i max(b_i, 0)), with its cache.
+
+    b = log r(zeta|1) - log r(zeta|0) of any smoothing, (N, D) -> (N,), nats, float64. N 2^min(D_left, D_right) states,
+    at most 2^28 unless forced; otherwise ValueError.
+    """
+    value = bipartite.log_sum(rbm_problem(rbm, b, force))
+    return value, LogP(rbm, b, value)
+
+
+def log_p_backward(d_log_p, cache):
+    """Gradients (RBM, d_b) of sum(d_log_p * log p), without the negative phase of log Z.
+
+    With the augmented posterior p^(z|zeta): E[z] in a, E[z_left z_right'] in W, E[z] - [b > 0] in b, where 1 - E[z] is
+    not formed by a subtraction.
+    """
+    d_b, d_a, d_W = [], 0.0, 0.0
+    for start in range(0, len(d_log_p), ROWS):
+        rows = slice(start, start + ROWS)
+        d, b = d_log_p[rows], cache.b[rows]
+        found = _marginals(cache.rbm, b, cache.log_p[rows])
+        d_a, d_W = d_a + d @ found.on, d_W + np.einsum("n,nij->ij", d, found.zz)
+        d_b.append(d[:, None] * np.where(b > 0, -found.off, found.on))
+    return RBM(d_a, d_W), np.concatenate(d_b)
+
+
+def posterior_moments(rbm, b, *, force=False):
+    """E[z] and E[z_left z_right'] under p^(z|zeta) of every row of b: Moments of (N, D) and (N, D_left, D_right)."""
+    found = _marginals(rbm, b, log_p(rbm, b, force=force)[0])
+    return Moments(found.on, found.zz)
+
+
+def _marginals(rbm, b, log_p):
+    p = rbm_problem(rbm, b, force=True)
+    return bipartite_moments.marginals(p, log_p, bipartite.lists_left(rbm.W))

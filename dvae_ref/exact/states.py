@@ -1,0 +1,30 @@
+"""States are numbers: bit i of the number is unit i."""
+
+import numba
+import numpy as np
+
+
+def vectors(d, start, stop):
+    """The states number `start` to `stop` as binary vectors: (stop - start, d)."""
+    return (np.arange(start, stop)[:, None] >> np.arange(d) & 1).astype(np.float64)
+
+
+@numba.njit(cache=True)
+def bits(n_states):
+    """How many units have n_states, a power of 2."""
+    n = 0
+    while 1 << n < n_states:
+        n += 1
+    return n
+
+
+@numba.njit(cache=True)
+def log_weights(on, off):
+    """sum_i [z_i on_i + (1 - z_i) off_i] of every state z: (n,), (n,) -> (2^n,)."""
+    out = np.zeros(1 << on.size)
+    for i in range(on.size):
+        half = 1 << i
+        for s in range(half):
+            out[half + s] = out[s] + on[i]
+            out[s] += off[i]
+    return out
