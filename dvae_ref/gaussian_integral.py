@@ -36,7 +36,7 @@ class LogP(NamedTuple):
 
 
 def log_p(rbm, zeta, lam):
-    """log p(zeta) + log Z of Eq. 7 in nats, (N, D) -> (N,), with its cache.  lam > ||W||, else LinAlgError.
+    """log p(zeta) + log Z of Eq. 7 in nats, (N, D) -> (N,), with its cache.  lam > ||W||, else ValueError.
 
     = log det((J + lam I) / 2 pi) / 2 - zeta·(J + lam I) zeta / 2 + sum_i softplus(((J + lam I) zeta + a - lam/2)_i)
     """
@@ -55,7 +55,11 @@ def _log_det(rbm, lam):
     -W (lam^2 I - W'W)^-1."""
     W = rbm.W.astype(np.float64)
     scaled = np.eye(W.shape[1]) - W.T @ W / lam**2
-    factor = np.linalg.cholesky(scaled)
+    try:
+        factor = np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
+        norm = np.linalg.norm(W, 2)
+        raise ValueError(f"J + lam I is positive definite for lam > ||W|| = {norm:g} only, got lam = {lam:g}") from None
     value = len(rbm.a) / 2 * math.log(lam / (2 * math.pi)) + np.log(np.diag(factor)).sum()
     return float(value), (-np.linalg.solve(scaled, W.T).T / lam**2).astype(rbm.W.dtype)
 
