@@ -74,7 +74,7 @@ class ShiftedGaussian:
         return Gaussian(1 / (np.abs(extra.s) / 5 + 0.05) ** 2)
 
     def d_s(self, d_beta, extra):
-        """Gradient in s from that in beta."""
+        """Gradient in s from that in beta; 0 at s = 0, where |s| has a kink and std is least."""
         std = np.abs(extra.s) / 5 + 0.05
         return Spread(d_beta * -2 / std**3 * np.sign(extra.s) / 5)
 
@@ -94,7 +94,7 @@ class ShiftedGaussian:
 
 @dataclass(frozen=True)
 class SpikeExponential:
-    """A spike at 0 and an exponential on (0, 1] (Eq. 1, left): logit q from the network. Of the noise, only rho is used."""
+    """A spike at 0 and an exponential on (0, 1] (Eq. 1, left): logit q from the network. Only the noise rho is used."""
 
     beta: float
     outputs = 1
@@ -104,8 +104,8 @@ class SpikeExponential:
         zeta: np.ndarray
 
     def __post_init__(self):
-        if not 0 < self.beta < 700:
-            raise ValueError(f"SpikeExponential takes 0 < beta < 700, got {self.beta}")
+        if not 0 < self.beta < 88:  # e^88 is the last that float32 holds
+            raise ValueError(f"SpikeExponential takes 0 < beta < 88, got {self.beta}")
 
     def init(self, latents, dtype):
         return ()
