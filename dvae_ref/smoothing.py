@@ -64,8 +64,9 @@ class Smoothing:
         return self.log_r0(-np.abs(t))
 
     def d_log_r_max(self, t):
-        """d log r_max/dt."""
-        return -np.sign(t) * self.d_log_r0(-np.abs(t))
+        """d log r_max/dt; at the kink t = 0 that of r(zeta|0), the side on which mixture.log_q_backward puts b = 0."""
+        slope = self.d_log_r0(-np.abs(t))
+        return np.where(t > 0, -slope, slope)
 
     def log_f0(self, t):
         """log of the density of t given z = 0: r(zeta|0) dzeta/dt."""
