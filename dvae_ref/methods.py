@@ -5,6 +5,11 @@ from typing import NamedTuple
 from dvae_ref import posteriors, priors
 from dvae_ref.smoothing import SMOOTHINGS
 
+BASELINES = (  # family_smoothing, in the order of Table 1
+    *("dvae_spike_exp", "dvaepp_exp", "dvaepp_power"),
+    *("dvaes_gi", "dvaes_gauss", "dvaes_exp", "dvaes_unexp", "dvaes_power"),
+)
+
 
 class Method(NamedTuple):
     posterior: object  # of dvae_ref.posteriors
@@ -36,7 +41,13 @@ def spike_joint(beta, groups):
 
 
 def method(baseline, beta, groups, *, epsilon=0.05, mean_field_sweeps=5):
-    """The Method of a baseline's name, as in presets.BASELINES: family_smoothing."""
+    """The Method of one of BASELINES.
+
+    ValueError for another name, or a beta outside the smoothing's domain: beta > 0, but > 1 for power and < 88 for
+    spike_exp. epsilon is unexp's, mean_field_sweeps those of dvaes, gi excepted.
+    """
+    if baseline not in BASELINES:
+        raise ValueError(f"unknown baseline {baseline!r}, expected one of {', '.join(BASELINES)}")
     family, kind = baseline.split("_", 1)
     if kind == "gi":
         return gaussian_integral(beta)

@@ -29,6 +29,9 @@ class Config:
     def __post_init__(self):
         if self.k < 1:
             raise ValueError(f"k, the number of samples of zeta, must be at least 1, got {self.k}")
+        groups = getattr(self.method.prior, "groups", self.structure.groups)  # dvaes does not depend on them
+        if groups != self.structure.groups:
+            raise ValueError(f"the structure has {self.structure.groups} groups, the method was made for {groups}")
 
 
 class Params(NamedTuple):
