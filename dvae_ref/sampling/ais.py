@@ -1,24 +1,21 @@
-"""Annealed importance sampling: an unbiased estimate of an RBM's Z (Neal 2001; Salakhutdinov & Murray, ICML
-2008).
+"""Annealed importance sampling: an unbiased estimate of an RBM's Z (Neal 2001; Salakhutdinov & Murray 2008).
 
-From a base with W = 0, whose Z_0 is known, to the RBM, through machines at inverse temperatures 0 = t_0 < ...
-< t_T = 1:
+From a base with W = 0, whose Z_0 is known, to the RBM, through machines at inverse temperatures 0 = t_0 < ... < t_K = 1:
 
     E_t(z) = -base·z - t (slope·z + z_left W z_right),    base + slope = a,
 
 with base = 0 ("uniform") or base = a ("bias"). The right side is summed out analytically:
 
-    log p*_t(z_left) = (base + t slope)_left·z_left + sum_j softplus(base_j + t h_j),   h = slope_right +
-    z_left W.
+    log p*_t(z_left) = (base + t slope)_left·z_left + sum_j softplus(base_j + t h_j),    h = slope_right + z_left W.
 
-A chain gathers log w = log Z_0 + sum_k [log p*_{t_k+1} - log p*_{t_k}](z_left), each term before one sweep at
-t_{k+1}; E[w] = Z. The sweeps are those of `gibbs`, indexed by (key, k + 1, side, chain, unit). h is free of
-rounding, but it belongs to an RBM with rounded parameters (`fields.exact_fields`): one more importance step,
-from that to the RBM as given, makes the estimate unbiased for the latter.
+A chain gathers log w = log Z_0 + sum_k [log p*_{t_k+1} - log p*_{t_k}](z_left), each term before one sweep at t_{k+1};
+E[w] = Z. Random numbers are those of `gibbs`, indexed by (key, k + 1, side, chain, unit). h is free of rounding, but it
+belongs to an RBM with rounded parameters (`fields.exact_fields`): one more importance step, from that RBM to the one
+given, makes the estimate unbiased for the latter.
 
-Accuracy of log w: sums are float64, and the float32 terms are differences formed without cancellation
-(`scalars.softplus_increment`), so that log w is off by less than 1e-6 times the sum of the absolute terms
-(which telescope: 1e-6 times a few hundred nats, far below any standard error).
+Accuracy of log w: the sums are float64, and the float32 terms are differences formed without cancellation
+(`scalars.softplus_increment`), each good to about 1e-6 of itself. Against float64 with the
+same spins: 4e-7 nats for 200 x 200 units and 1,000 temperatures (log Z = 584).
 """
 
 import itertools
@@ -26,15 +23,12 @@ import math
 import warnings
 from typing import NamedTuple
 
-import numba
 import numpy as np
-from numba.extending import register_jitable
 
 from dvae_ref.boltzmann import RBM
 from dvae_ref.elementary import softplus
-from dvae_ref.sampling import fields, gibbs, scalars
+from dvae_ref.sampling import ais_kernel, fields, gibbs
 
-_BLOCK = 64
 _STRIDE = 50  # the fewest temperatures to a call of the kernel; `progress` hears after each call
 
 
@@ -64,12 +58,12 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
     """
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
     _check_chains(chains, path)
-    chain = gibbs.draw(key, 0, gibbs.LEFT, np.tile(_sides(path.base, path.W)[0], (chains, 1)))
+    chain = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
     left, log_w = fields.pack(chain), np.full(chains, np.sum(softplus(path.base.astype(np.float64))))
-    tables = _tables(path)
+    tables = ais_kernel.tables(path)
     for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
         part = inv_temps[first : first + stride + 1]
-        _anneal(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
+        ais_kernel.anneal(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
         if progress is not None:
             progress(first + len(part), len(inv_temps))
     return summarize(log_w + correction(rbm, path, fields.unpack(left, len(path.W))))
@@ -78,8 +72,8 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
 def log_weights_reference(key, rbm, temperatures, chains, base="uniform"):
     """The log-weights of `log_z` as readable NumPy, in float64 from the same spins: its oracle."""
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
-    base_left, base_right = _sides(path.base, path.W)
-    slope_left, slope_right = _sides(path.slope, path.W)
+    base_left, base_right = fields.sides(path.base, path.W)
+    slope_left, slope_right = fields.sides(path.slope, path.W)
     z_left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(base_left, (chains, 1)))
     log_w = np.full(chains, np.sum(softplus(path.base.astype(np.float64))))
     for k, (t, t_next) in enumerate(itertools.pairwise(inv_temps)):
@@ -153,111 +147,3 @@ def _check_chains(chains, path):
         raise ValueError(f"annealed importance sampling needs at least 2 chains for a standard error; got {chains}")
     if chains * max(path.W.shape) >= 2**32:
         raise ValueError(f"too many chains for one key: {chains}")
-
-
-def _sides(vector, W):
-    return vector[: len(W)], vector[len(W) :]
-
-
-class _Tables(NamedTuple):
-    """A Path as the kernel reads it."""
-
-    to_right: np.ndarray  # fields.tables of h_right by the nibbles of the left side
-    to_left: np.ndarray
-    base_right: np.ndarray  # base_right as the planes of a block, fields.block_planes
-    base_left: np.ndarray
-    linear: np.ndarray  # (16 q_left,), float64: sum of slope_i z_i over the units of a nibble
-    reach: float  # bound on |h_right|
-
-
-def _tables(path):
-    (base_left, base_right), (slope_left, slope_right) = _sides(path.base, path.W), _sides(path.slope, path.W)
-    return _Tables(
-        to_right=fields.tables(path.W, slope_right, padding=0),
-        to_left=fields.tables(path.W.T, slope_left, padding=0),
-        base_right=fields.block_planes(base_right, _BLOCK),
-        base_left=fields.block_planes(base_left, _BLOCK),
-        linear=fields.tables(slope_left[:, None], 0, padding=0)[:, 0].astype(np.float64),
-        reach=float(np.max(np.abs(slope_right) + np.abs(path.W).sum(0))),
-    )
-
-
-@numba.njit(parallel=True, cache=True)
-def _anneal(left, log_w, inv_temps, done, tables, k0, k1):
-    """Take all chains along the inverse temperatures, of which the first is number `done` of the whole schedule."""
-    for block in numba.prange(-(-len(left) // _BLOCK)):
-        first = block * _BLOCK
-        part = slice(first, first + _BLOCK)
-        _anneal_block(left[part], log_w[part], first, inv_temps, done, tables, k0, k1)
-
-
-@numba.njit(cache=True)
-def _anneal_block(left, log_w, first, inv_temps, done, tables, k0, k1):
-    q_left, q_right = left.shape[1], tables.base_right.shape[1] // _BLOCK
-    right = np.empty((len(left), q_right), np.uint8)
-    planes_right, planes_left = np.empty((4, right.size), np.float32), np.empty((4, left.size), np.float32)
-    rows_right = np.empty((len(left), tables.to_right.shape[1]), np.float32)
-    rows_left = np.empty((len(left), tables.to_left.shape[1]), np.float32)
-    parts = np.zeros(right.size)  # log w by chain and nibble, summed at the end
-    for k in range(len(inv_temps) - 1):
-        t, t_next, step = inv_temps[k], inv_temps[k + 1], np.uint64(done + k + 1)
-        fields.add_up(left, tables.to_right, rows_right, planes_right)
-        _weigh_left(left, tables.linear, np.float64(t_next) - np.float64(t), log_w)
-        if (t_next - t) * tables.reach <= scalars.MAX_INCREMENT:
-            _weigh(planes_right, tables.base_right, t, t_next, parts)
-        else:
-            _weigh_coarsely(planes_right, tables.base_right, t, t_next, parts)
-        _scale(planes_right, tables.base_right, t_next)
-        gibbs.flip(right.reshape(-1), planes_right, np.uint64(first * q_right), step, gibbs.RIGHT, k0, k1)
-        fields.add_up(right, tables.to_left, rows_left, planes_left)
-        _scale(planes_left, tables.base_left, t_next)
-        gibbs.flip(left.reshape(-1), planes_left, np.uint64(first * q_left), step, gibbs.LEFT, k0, k1)
-    for c in range(len(left)):
-        log_w[c] += parts[c * q_right : (c + 1) * q_right].sum()
-
-
-@numba.njit(cache=True)
-def _weigh_left(left, linear, delta_t, log_w):
-    """log_w += (t_next - t) slope_left·z_left."""
-    for c in range(len(left)):
-        total = 0.0
-        for g in range(left.shape[1]):
-            total += linear[np.uint64(16 * g) + np.uint64(left[c, g])]
-        log_w[c] += delta_t * total
-
-
-@numba.njit(cache=True, error_model="numpy")  # a test for division by zero would keep the loop from vectorising
-def _weigh(h, base, t, t_next, parts):
-    """parts += sum over the four units of a nibble of softplus(base + t_next h) - softplus(base + t h)."""
-    delta_t = t_next - t
-    h0, h1, h2, h3 = h[0], h[1], h[2], h[3]
-    base0, base1, base2, base3 = base[0], base[1], base[2], base[3]
-    for i in range(parts.size):
-        increment = _increment(h0[i], base0[i], t_next, delta_t) + _increment(h1[i], base1[i], t_next, delta_t)
-        increment += _increment(h2[i], base2[i], t_next, delta_t) + _increment(h3[i], base3[i], t_next, delta_t)
-        parts[i] += increment
-
-
-@register_jitable(forceinline=True)
-def _increment(h, base, t_next, delta_t):
-    field = scalars.clamp(base + scalars.mul(t_next, h))
-    return scalars.softplus_increment(scalars.exp(-field), scalars.mul(delta_t, h))
-
-
-@numba.njit(cache=True)
-def _weigh_coarsely(h, base, t, t_next, parts):
-    """The same for steps of any size, in float64; slow, but then the steps are few."""
-    for k in range(4):
-        for i in range(parts.size):
-            for sign, inv_temp in ((1.0, t_next), (-1.0, t)):
-                field = np.float64(base[k, i]) + np.float64(inv_temp) * np.float64(h[k, i])
-                parts[i] += sign * (max(field, 0.0) + math.log1p(math.exp(-abs(field))))
-
-
-@numba.njit(cache=True)
-def _scale(h, base, t):
-    """h <- base + t h: the fields at inverse temperature t."""
-    for k in range(4):
-        plane, offset = h[k], base[k]
-        for i in range(plane.size):
-            plane[i] = offset[i] + scalars.mul(t, plane[i])

@@ -18,11 +18,13 @@ from numba import njit
 
 from dvae_ref import boltzmann
 from dvae_ref.boltzmann import RBM
+from dvae_ref.sampling import vector
 
 MAX_FIELD = 2.0**14  # beyond it s > 2**-10, and rounding would no longer be harmless
 NEVER = np.float32(-128)  # the field of the units that pad the last nibbles; below -16.7 no unit is ever 1
 _BITS = np.array([[v >> k & 1 for k in range(4)] for v in range(16)], np.float32)  # (16, 4): nibble v, bit k
-_LINE = 16  # float32s in a cache line
+_TILE = 2 * vector.LANES  # columns of a table that are summed together
+_ENTRY, _LANES = np.uint64(_TILE), np.uint64(vector.LANES)
 
 
 def exact_fields(rbm):
@@ -48,6 +50,11 @@ def exact_fields(rbm):
     return RBM(*((np.rint(value / step) * step).astype(np.float32) for value in (a, W))), step
 
 
+def sides(vector, W):
+    """(left, right): a vector of all units in its two sides."""
+    return vector[: len(W)], vector[len(W) :]
+
+
 def pack(z):
     """Binary z (R, D) -> nibbles (R, ceil(D / 4)), uint8."""
     rows, units = z.shape
@@ -62,80 +69,99 @@ def unpack(nibbles, units):
     return planes.reshape(len(nibbles), -1)[:, :units].astype(np.float32)
 
 
-def tables(W, a, padding=NEVER):
-    """Partial fields of every nibble value: (16 q_in, width), float32; width is 4 q_out rounded up to whole
-    cache lines.
+def partial_sums(W):
+    """The sum of the rows of W (units in, units out) that nibble g = v switches on: (q_in, 16, units out)."""
+    q_in = -(-W.shape[0] // 4)
+    padded = np.zeros((4 * q_in, W.shape[1]), W.dtype)
+    padded[: len(W)] = W
+    return (_BITS.astype(W.dtype) @ padded.reshape(4, -1)).reshape(16, q_in, -1).transpose(1, 0, 2)
 
-    W is (units in, units out). Row 16 g + v is the sum of the rows of W that nibble g switches on when its
-    value is v, so the rows of all nibbles add up to the field; a is part of the rows of nibble 0. Units that
-    pad the last nibbles have the field `padding`.
+
+def tables(W, a, padding=NEVER):
+    """`partial_sums` as `add_up` reads them: (tiles, 16 q_in, 32), float32, on a cache line.
+
+    A tile has 32 of the units out. Its entry 16 g + v belongs to value v of nibble g, and one entry per nibble adds up
+    to a + W z, as a is part of nibble 0. Units that pad the last nibbles and the last tile have the field `padding`.
     """
-    q_in, q_out = (-(-units // 4) for units in W.shape)
-    width = -(-4 * q_out // _LINE) * _LINE
-    padded = np.zeros((4 * q_in, width), np.float32)
-    padded[: W.shape[0], : W.shape[1]] = W
-    table = aligned(16 * q_in, width)
-    sums = (_BITS @ padded.reshape(4, -1)).reshape(16, q_in, width)
-    table.reshape(q_in, 16, width)[:] = sums.transpose(1, 0, 2)
-    table[:16, : W.shape[1]] += a
-    table[:16, W.shape[1] :] = padding
+    n_out = W.shape[1]
+    columns = np.zeros((-(-len(W) // 4), 16, -(-n_out // _TILE) * _TILE), np.float32)
+    columns[..., :n_out] = partial_sums(W)
+    columns[0, :, :n_out] += a
+    columns[0, :, n_out:] = padding
+    table = _aligned(columns.shape[2] // _TILE, 16 * len(columns), _TILE)
+    table[:] = columns.reshape(table.shape[1], -1, _TILE).transpose(1, 0, 2)
     return table
 
 
-def aligned(*shape):
-    """An empty float32 array that starts on a cache line: vectors loaded from its rows then never straddle
-    two."""
+def _aligned(*shape):
+    """An empty float32 array that starts on a cache line: vectors loaded from its rows never straddle two."""
     size = 4 * math.prod(shape)
     buffer = np.empty(size + 63, np.uint8)
     start = -buffer.ctypes.data % 64
     return buffer[start : start + size].view(np.float32).reshape(shape)
 
 
-@njit(cache=True)
-def add_up(nibbles, table, rows, fields):
-    """Fields of a block of chains: fields[k, c q_out + g] is that of unit k q_out + g of chain c.
-
-    nibbles: (R, q_in); table: from `tables`; rows: scratch (R, width); fields: (4, R q_out), written. Five
-    rows of the table are added at a time, for all chains, while this part of the table is in the nearest
-    cache.
-    """
-    q_in, width = nibbles.shape[1], rows.shape[1]
-    rows[:] = 0
-    for g in range(0, q_in - 4, 5):
-        for c in range(len(nibbles)):
-            row, of = rows[c], nibbles[c, g : g + 5]
-            row0, row1 = table[_row(g, of[0])], table[_row(g + 1, of[1])]
-            row2, row3 = table[_row(g + 2, of[2])], table[_row(g + 3, of[3])]
-            row4 = table[_row(g + 4, of[4])]
-            for j in range(width):
-                row[j] += ((row0[j] + row1[j]) + (row2[j] + row3[j])) + row4[j]
-    for g in range(q_in - q_in % 5, q_in):
-        for c in range(len(nibbles)):
-            row, row0 = rows[c], table[_row(g, nibbles[c, g])]
-            for j in range(width):
-                row[j] += row0[j]
-    _to_planes(rows, fields)
-
-
-@njit(cache=True)
-def _row(g, nibble):
-    return np.uint64(16 * g) + np.uint64(nibble)  # unsigned: a negative index would cost a test
-
-
-@njit(cache=True)
-def _to_planes(rows, fields):
-    q_out = fields.shape[1] // len(rows)
-    for c in range(len(rows)):
-        for k in range(4):
-            source = rows[c, k * q_out : (k + 1) * q_out]
-            target = fields[k, c * q_out : (c + 1) * q_out]
-            for g in range(q_out):
-                target[g] = source[g]
-
-
-def block_planes(values, chains):
-    """A side's values (units,) laid out as `add_up` lays out the fields of a block: (4, chains q); padding
-    units: NEVER."""
+def side_planes(values, chains):
+    """A side's values (units,) laid out as `add_up` lays out the fields of a block; padding units have NEVER."""
     planes = np.full((4, -(-len(values) // 4)), NEVER)
     planes.reshape(-1)[: len(values)] = values
     return np.tile(planes, (1, chains))
+
+
+@njit(cache=True)
+def empty_planes(chains, q):
+    """Room for the fields of a block of chains, (4, chains q), and for a vector that `add_up` writes past the end."""
+    return np.empty((4, chains * q + vector.LANES), np.float32)
+
+
+@njit(cache=True)
+def empty_rows(chains, table):
+    """Scratch for `add_up`: a row of whole tiles for every chain, and a vector that is read past the end.
+
+    Allocated once per block: to return it to the system and ask for it again in each sweep would cost more than the sweep.
+    """
+    return np.empty(chains * len(table) * _TILE + vector.LANES, np.float32)
+
+
+@njit(cache=True)
+def add_up(nibbles, table, rows, planes):
+    """Fields of a block of chains: planes[k, c q_out + g] is that of unit k q_out + g of chain c.
+
+    nibbles: (R, q_in), of the other side; table: from `tables`; rows: from `empty_rows`, scratch; planes: from
+    `empty_planes`, written.
+    It goes tile by tile: the part of the table in use (2 KB x q_in) then stays in the nearest caches for all chains,
+    and the sums stay in registers.
+    """
+    chains, tiles = len(nibbles), len(table)
+    entries = table.reshape(-1)
+    for tile in range(tiles):
+        for c in range(chains):
+            low, high = _sum_tile(nibbles[c], entries, np.uint64(tile * table.shape[1] * _TILE))
+            start = np.uint64((c * tiles + tile) * _TILE)
+            vector.store(rows, start, low)
+            vector.store(rows, start + _LANES, high)
+    _to_planes(rows, chains, tiles * _TILE, planes)
+
+
+@njit(cache=True)
+def _sum_tile(nibbles, entries, start):
+    """The sum over nibbles of their entries in the tile that begins at `start`, as two vectors."""
+    entry = start + np.uint64(nibbles[0]) * _ENTRY
+    low, high = vector.load(entries, entry), vector.load(entries, entry + _LANES)
+    for g in range(1, len(nibbles)):
+        start += np.uint64(16) * _ENTRY
+        entry = start + np.uint64(nibbles[g]) * _ENTRY
+        low = vector.add(low, vector.load(entries, entry))
+        high = vector.add(high, vector.load(entries, entry + _LANES))
+    return low, high
+
+
+@njit(cache=True)
+def _to_planes(rows, chains, width, planes):
+    """planes[k, c q + g] = rows[c, k q + g], in whole vectors: what spills over is overwritten for the next chain."""
+    q, flat = (planes.shape[1] - vector.LANES) // chains, planes.reshape(-1)
+    for k in range(4):
+        for c in range(chains):
+            source, target = np.uint64(c * width + k * q), np.uint64(k * planes.shape[1] + c * q)
+            for g in range(0, q, vector.LANES):
+                vector.store(flat, target + np.uint64(g), vector.load(rows, source + np.uint64(g)))

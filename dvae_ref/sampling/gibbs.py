@@ -15,7 +15,7 @@ from dvae_ref.sampling import fields, scalars
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, philox
 
 RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the `side` word of the counter
-_BLOCK = 64  # chains to a task: their fields fit the second-level cache, and 1,000 chains make 16 tasks
+_BLOCK = 64  # chains to a task: their fields stay in the second-level cache, and 1,000 chains make 16 tasks
 
 
 class Chains(NamedTuple):
@@ -98,19 +98,20 @@ def _sweep_blocks(left, right, to_right, to_left, start, sweeps, k0, k1):
     for block in numba.prange(-(-len(left) // _BLOCK)):
         first = block * _BLOCK
         block_left, block_right = left[first : first + _BLOCK], right[first : first + _BLOCK]
-        for t in range(start, start + sweeps):
-            _update(block_right, block_left, to_right, first, t, RIGHT, k0, k1)
-            _update(block_left, block_right, to_left, first, t, LEFT, k0, k1)
+        _sweep_block(block_left, block_right, to_right, to_left, first, start, sweeps, k0, k1)
 
 
 @numba.njit(cache=True)
-def _update(side, other, table, first, t, which, k0, k1):
-    """Draw one side of a block of chains given the other; `first` is the number of its first chain."""
-    q = side.shape[1]
-    rows = np.empty((len(side), table.shape[1]), np.float32)
-    planes = np.empty((4, side.size), np.float32)
-    fields.add_up(other, table, rows, planes)
-    flip(side.reshape(-1), planes, np.uint64(first * q), np.uint64(t), which, k0, k1)
+def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
+    """Sweeps number start, start + 1, ... of a block of chains, the first of which is number `first`."""
+    chains, q_left, q_right = len(left), left.shape[1], right.shape[1]
+    rows_right, planes_right = fields.empty_rows(chains, to_right), fields.empty_planes(chains, q_right)
+    rows_left, planes_left = fields.empty_rows(chains, to_left), fields.empty_planes(chains, q_left)
+    for t in range(start, start + sweeps):
+        fields.add_up(left, to_right, rows_right, planes_right)
+        flip(right.reshape(-1), planes_right, np.uint64(first * q_right), np.uint64(t), RIGHT, k0, k1)
+        fields.add_up(right, to_left, rows_left, planes_left)
+        flip(left.reshape(-1), planes_left, np.uint64(first * q_left), np.uint64(t), LEFT, k0, k1)
 
 
 @numba.njit(cache=True)

@@ -1,0 +1,123 @@
+"""The compiled part of `ais`: chains through a schedule of inverse temperatures, log-weights on the way.
+
+In step k, from t to t_next, a block of chains has the exact fields h of the right side looked up once; they serve the
+increment of log w and, scaled to base + t_next h, the draw of the right side. The left side follows.
+"""
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+
+from dvae_ref.sampling import fields, gibbs, scalars
+
+_BLOCK = 64  # chains to a task
+
+
+class Tables(NamedTuple):
+    """A Path as the kernel reads it."""
+
+    to_right: np.ndarray  # fields.tables of h_right by the nibbles of the left side
+    to_left: np.ndarray
+    base_right: np.ndarray  # base_right as the planes of a block, fields.side_planes
+    base_left: np.ndarray
+    linear: np.ndarray  # (16 q_left,), float64: sum of slope_i z_i over the units of a nibble
+    reach: float  # bound on |h_right|
+
+
+def tables(path):
+    """The Tables of an ais.Path."""
+    (base_left, base_right), (slope_left, slope_right) = (
+        fields.sides(path.base, path.W),
+        fields.sides(path.slope, path.W),
+    )
+    return Tables(
+        to_right=fields.tables(path.W, slope_right, padding=0),
+        to_left=fields.tables(path.W.T, slope_left, padding=0),
+        base_right=fields.side_planes(base_right, _BLOCK),
+        base_left=fields.side_planes(base_left, _BLOCK),
+        linear=fields.partial_sums(slope_left[:, None].astype(np.float64)).reshape(-1),
+        reach=float(np.max(np.abs(slope_right) + np.abs(path.W).sum(0))),
+    )
+
+
+@numba.njit(parallel=True, cache=True)
+def anneal(left, log_w, inv_temps, done, tables, k0, k1):
+    """Take all chains along the inverse temperatures, of which the first is number `done` of the whole schedule."""
+    for block in numba.prange(-(-len(left) // _BLOCK)):
+        first = block * _BLOCK
+        part = slice(first, first + _BLOCK)
+        _anneal_block(left[part], log_w[part], first, inv_temps, done, tables, k0, k1)
+
+
+@numba.njit(cache=True)
+def _anneal_block(left, log_w, first, inv_temps, done, tables, k0, k1):
+    q_left, q_right = left.shape[1], tables.base_right.shape[1] // _BLOCK
+    right = np.empty((len(left), q_right), np.uint8)
+    rows_right, planes_right = fields.empty_rows(len(left), tables.to_right), fields.empty_planes(len(left), q_right)
+    rows_left, planes_left = fields.empty_rows(len(left), tables.to_left), fields.empty_planes(len(left), q_left)
+    parts = np.zeros(right.size)  # log w by chain and nibble, summed at the end
+    for k in range(len(inv_temps) - 1):
+        t, t_next, step = inv_temps[k], inv_temps[k + 1], np.uint64(done + k + 1)
+        fields.add_up(left, tables.to_right, rows_right, planes_right)
+        _weigh_left(left, tables.linear, np.float64(t_next) - np.float64(t), log_w)
+        if (t_next - t) * tables.reach <= scalars.MAX_INCREMENT:
+            _weigh(planes_right, tables.base_right, t, t_next, parts)
+        else:
+            _weigh_coarsely(planes_right, tables.base_right, t, t_next, parts)
+        _scale(planes_right, tables.base_right, t_next, right.size)
+        gibbs.flip(right.reshape(-1), planes_right, np.uint64(first * q_right), step, gibbs.RIGHT, k0, k1)
+        fields.add_up(right, tables.to_left, rows_left, planes_left)
+        _scale(planes_left, tables.base_left, t_next, left.size)
+        gibbs.flip(left.reshape(-1), planes_left, np.uint64(first * q_left), step, gibbs.LEFT, k0, k1)
+    for c in range(len(left)):
+        log_w[c] += parts[c * q_right : (c + 1) * q_right].sum()
+
+
+@numba.njit(cache=True)
+def _weigh_left(left, linear, delta_t, log_w):
+    """log_w += (t_next - t) slope_left·z_left."""
+    for c in range(len(left)):
+        total = 0.0
+        for g in range(left.shape[1]):
+            total += linear[np.uint64(16 * g) + np.uint64(left[c, g])]
+        log_w[c] += delta_t * total
+
+
+@numba.njit(cache=True, error_model="numpy")  # a test for division by zero would keep the loop from vectorising
+def _weigh(h, base, t, t_next, parts):
+    """parts += sum over the four units of a nibble of softplus(base + t_next h) - softplus(base + t h)."""
+    delta_t = t_next - t
+    h0, h1, h2, h3 = h[0], h[1], h[2], h[3]
+    base0, base1, base2, base3 = base[0], base[1], base[2], base[3]
+    for i in range(parts.size):
+        increment = _increment(h0[i], base0[i], t_next, delta_t) + _increment(h1[i], base1[i], t_next, delta_t)
+        increment += _increment(h2[i], base2[i], t_next, delta_t) + _increment(h3[i], base3[i], t_next, delta_t)
+        parts[i] += increment
+
+
+@register_jitable(forceinline=True)
+def _increment(h, base, t_next, delta_t):
+    field = scalars.clamp(base + scalars.mul(t_next, h))
+    return scalars.softplus_increment(scalars.exp(-field), scalars.mul(delta_t, h))
+
+
+@numba.njit(cache=True)
+def _weigh_coarsely(h, base, t, t_next, parts):
+    """The same for steps of any size, in float64; slow, but then the steps are few."""
+    for k in range(4):
+        for i in range(parts.size):
+            for sign, inv_temp in ((1.0, t_next), (-1.0, t)):
+                field = np.float64(base[k, i]) + np.float64(inv_temp) * np.float64(h[k, i])
+                parts[i] += sign * (max(field, 0.0) + math.log1p(math.exp(-abs(field))))
+
+
+@numba.njit(cache=True)
+def _scale(h, base, t, size):
+    """h <- base + t h: the fields at inverse temperature t."""
+    for k in range(4):
+        plane, offset = h[k], base[k]
+        for i in range(size):
+            plane[i] = offset[i] + scalars.mul(t, plane[i])
