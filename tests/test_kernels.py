@@ -28,7 +28,7 @@ def error(value, x, logits):
     return np.max(np.abs(value - expected) / size)
 
 
-# around the width of a lane (16), of a block (16 * 64) and of an image
+# around the width of a vector (16), of a product (112) and of an image
 @pytest.mark.parametrize("n_pixels", [1, 15, 16, 17, 784, 1023, 1024, 1025, 3000])
 @pytest.mark.parametrize("scale", [0, 1e-4, 0.01, 0.3, 1, 5, 30, 200, 1e4])
 def test_bernoulli_agrees_with_the_readable_form(n_pixels, scale):
