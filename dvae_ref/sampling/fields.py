@@ -118,7 +118,7 @@ def empty_planes(chains, q):
 def empty_rows(chains, table):
     """Scratch for `add_up`: a row of whole tiles for every chain, and a vector that is read past the end.
 
-    Allocated once per block: to return it to the system and ask for it again in each sweep would cost more than the sweep.
+    Allocated once per block: to return it to the system and ask again in each sweep would cost more than the sweep.
     """
     return np.empty(chains * len(table) * _TILE + vector.LANES, np.float32)
 
