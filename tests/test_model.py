@@ -34,7 +34,7 @@ class Case:
         self.name, self.k, self.sweeps = name, k, sweeps
         structure = STRUCTURES[structure]
         d = structure.latents
-        self.config = model.Config(structure, methods.relaxed(SMOOTHINGS[name](BETAS[name]), sweeps), k)
+        self.config = model.Config(structure, self.method(structure.groups), k)
         mean_x = rng.uniform(0, 1, PIXELS)
         mean_x[:2] = 0, 1  # clipped to 0.001 and 0.999 in the output bias
         params, self.statistics = model.init(rng, self.config, mean_x, np.float64)
@@ -44,6 +44,9 @@ class Case:
         self.x = rng.uniform(0, 1, (BATCH, PIXELS))
         self.d_bound = rng.uniform(0.5, 2, BATCH)
         self.noise = Noise(rng.uniform(0.1, 0.9, (BATCH * k, d)), rng.uniform(0.1, 0.9, (BATCH * k, d)))
+
+    def method(self, groups):
+        return methods.relaxed(SMOOTHINGS[self.name](BETAS[self.name]), self.sweeps)
 
     def value(self, params, noise=None):
         """The bound of dvae_ref, with the exact -kappa log Z that its value leaves out."""
@@ -58,14 +61,16 @@ class Case:
 
     def autograd(self, **changes):
         """(sum(d_bound * bound), gradient leaf by leaf) of the witness."""
-        options = {"name": self.name, "beta": BETAS[self.name], "k": self.k, "sweeps": self.sweeps, "kappa": KAPPA}
 
         def total(leaves):
-            params = tree.unflatten(self.params, leaves)
-            bound = witness.objective(params, self.statistics.mean_x, self.x, *self.noise, **options | changes)
-            return (bound * self.d_bound).sum()
+            return (self.expression(tree.unflatten(self.params, leaves), **changes) * self.d_bound).sum()
 
         return value_and_grad(total)(tree.leaves(self.params))
+
+    def expression(self, params, **changes):
+        """The bound of the witness."""
+        options = {"name": self.name, "beta": BETAS[self.name], "k": self.k, "sweeps": self.sweeps, "kappa": KAPPA}
+        return witness.objective(params, self.statistics.mean_x, self.x, *self.noise, **options | changes)
 
 
 def exact_moments(rbm):
@@ -173,15 +178,21 @@ def test_control_the_sum_of_the_weights_for_their_mean():
 def test_gradient_agrees_with_central_differences(name, structure, k):
     """With zeta the inverse CDF at rho, a converged mean field and log Z enumerated, it is the gradient of a function.
 
-    One random unit vector a group of parameters (encoder, decoder, RBM). Small couplings make the mean field contract:
-    its error after 60 sweeps is below rounding. The tolerance is witness.derivative's estimate, at most a millionth of
-    the slope that a random direction has, which is |gradient| / sqrt(n).
+    Small couplings make the mean field contract: its error after 60 sweeps is below rounding.
     """
-    case = Case(name, structure, k, sweeps=60, coupling=0.3)
+    check_central_differences(Case(name, structure, k, sweeps=60, coupling=0.3))
+
+
+def check_central_differences(case):
+    """One random unit vector a group of parameters (encoder, decoder, RBM, the posterior's own).
+
+    The tolerance is witness.derivative's estimate, at most a millionth of the slope that a random direction has, which
+    is |gradient| / sqrt(n).
+    """
     noise = case.noise._replace(u=None)
     gradient = case.gradient(noise)
     rng = np.random.default_rng(5)
-    for field in ("encoder", "decoder", "rbm"):
+    for field in gradient._fields if case.params.posterior else ("encoder", "decoder", "rbm"):
         part = tree.map(lambda a: rng.standard_normal(a.shape), getattr(case.params, field))
         length = np.sqrt(inner(part, part))
         along = tree.map(np.zeros_like, case.params)._replace(**{field: tree.map(lambda a, s=length: a / s, part)})

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import autograd.numpy as np
 import numpy
 from autograd.scipy.special import logsumexp
+from autograd.scipy.stats import norm
 from autograd.tracer import getval
 from scipy import stats
 
@@ -182,31 +183,126 @@ def network(params, x):
     return np.dot(x, kernel) + bias
 
 
+def encode(encoder, x, width, draw):
+    """zeta and q (N, D), group by group; draw(outputs, columns of the group) -> (zeta_g, q_g, whatever else)."""
+    parts, zeta = [], np.zeros((len(x), 0))
+    for g, group in enumerate(encoder):
+        own = slice(g * width, (g + 1) * width)
+        parts.append(draw(network(group, np.concatenate([x, zeta], 1)), own))
+        zeta = np.concatenate([zeta, parts[-1][0]], 1)
+    return [np.concatenate(columns, 1) for columns in zip(*parts, strict=True)]
+
+
+def encode_overlapping(params, x, u, rho, name, beta):
+    """zeta and q of overlapping smoothing; zeta is the draw, with the derivative of Eq. 9."""
+
+    def draw_group(out, own):
+        q, q0 = sigmoid(out), getval(sigmoid(out))
+        drawn = draw(name, beta, q0, u[:, own], rho[:, own])
+        return drawn + d_zeta_d_q(name, beta, q0, drawn) * (q - q0), q
+
+    return encode(params.encoder, x, rho.shape[1] // len(params.encoder), draw_group)
+
+
+def log_likelihood(params, mean_x, x, zeta):
+    """log p(x|zeta), the decoder's logits with the constant logit of the clipped mean."""
+    clipped = np.clip(mean_x, 0.001, 0.999)
+    p = sigmoid(network(params.decoder, zeta) + np.log(clipped / (1 - clipped)))
+    return np.sum(x * np.log(p) + (1 - x) * np.log(1 - p), 1)
+
+
+def importance_weighted(log_w, k):
+    """Eq. 3."""
+    return logsumexp(log_w.reshape((-1, k)), 1) - np.log(k)
+
+
 def objective(params, mean_x, x, u, rho, *, name, beta, k, sweeps, kappa, stop=getval):
     """The K-sample bound of each image, -kappa log Z included, as a function that autograd differentiates.
 
     `stop` marks what is not differentiated: the draw, dzeta/dq (Eq. 9) and m (Eq. 5).
     """
     x = numpy.repeat(x, k, axis=0)
-    width = rho.shape[1] // len(params.encoder)
-    zeta, q = np.zeros((len(x), 0)), np.zeros((len(x), 0))
-    for g, group in enumerate(params.encoder):
-        own = slice(g * width, (g + 1) * width)
-        q_g = sigmoid(network(group, np.concatenate([x - mean_x, zeta], 1)))
-        drawn = draw(name, beta, getval(q_g), u[:, own], rho[:, own])
-        zeta_g = drawn + d_zeta_d_q(name, beta, getval(q_g), drawn) * (q_g - getval(q_g))
-        zeta, q = np.concatenate([zeta, zeta_g], 1), np.concatenate([q, q_g], 1)
+    zeta, q = encode_overlapping(params, x - mean_x, u, rho, name, beta)
     r0, r1 = density(name, beta, zeta, 0), density(name, beta, zeta, 1)
     log_q = np.sum(np.log((1 - q) * r0 + q * r1), 1)
     log_p = log_p_mean_field(*params.rbm, np.log(r1 / r0), np.log(r0), sweeps, stop) - log_z(*params.rbm)
-    clipped = np.clip(mean_x, 0.001, 0.999)
-    p = sigmoid(network(params.decoder, zeta) + np.log(clipped / (1 - clipped)))
-    log_px = np.sum(x * np.log(p) + (1 - x) * np.log(1 - p), 1)
-    log_w = kappa * (log_p - log_q) + log_px
-    return logsumexp(log_w.reshape((-1, k)), 1) - np.log(k)
+    log_w = kappa * (log_p - log_q) + log_likelihood(params, mean_x, x, zeta)
+    return importance_weighted(log_w, k)
 
 
 def log_p_mean_field(a, W, b, c, sweeps, stop=getval):
     """H(m) - E^(m) with the augmented energy E^(z) = E(z) - b·z - sum(c) (below Eq. 4), m not differentiated."""
     m = mean_field(stop(a), stop(W), stop(b), sweeps)
     return entropy(m) - (energy(a, W, m) - np.sum(b * m + c, 1))
+
+
+# -- the objective of the other baselines --------------------------------------------------------------------------
+
+
+def gaussian_components(a, W, lam, zeta):
+    """log p(z) + log N(zeta | z, (J + lam I)^-1) of every state z, (N, 2^D): the mixture below Eq. 7."""
+    z, precision = states(len(a)), couplings(W) + lam * np.eye(len(a))
+    gap = zeta[:, None, :] - z
+    log_density = 0.5 * np.linalg.slogdet(precision / (2 * np.pi))[1] - 0.5 * np.sum(np.dot(gap, precision) * gap, -1)
+    return -energy(a, W, z) - log_z(a, W) + log_density
+
+
+def objective_gi(params, mean_x, x, u, rho, *, beta, k, kappa):
+    """DVAE# with the Gaussian integral, as a sum over z, and shifted Gaussians (Sec. 4): Eq. 3.
+
+    zeta moves with q, shift and std so that its CDF stays where it is (Eq. 8): d zeta = -d CDF / density.
+    """
+    x = numpy.repeat(x, k, axis=0)
+    width = rho.shape[1] // len(params.encoder)
+    std = np.abs(0.2 * params.posterior.s) + 0.05
+
+    def draw_group(out, own):
+        q, shift = sigmoid(out[:, :width]), 0.5 * (sigmoid(out[:, width:]) - 0.5)
+        zeta = draw("gauss", getval(std[own]) ** -2.0, getval(q), u[:, own], rho[:, own]) + getval(shift)
+        cdf = (1 - q) * norm.cdf(zeta, shift, std[own]) + q * norm.cdf(zeta, 1 + shift, std[own])
+        pdf = getval((1 - q) * norm.pdf(zeta, shift, std[own]) + q * norm.pdf(zeta, 1 + shift, std[own]))
+        return zeta - (cdf - getval(cdf)) / pdf, q, shift
+
+    zeta, q, shift = encode(params.encoder, x - mean_x, width, draw_group)
+    log_q = np.sum(np.log((1 - q) * norm.pdf(zeta, shift, std) + q * norm.pdf(zeta, 1 + shift, std)), 1)
+    lam = max(beta, 5 - numpy.linalg.eigvalsh(couplings(getval(params.rbm.W))).min())
+    log_p = logsumexp(gaussian_components(*params.rbm, lam, zeta), 1)
+    return importance_weighted(kappa * (log_p - log_q) + log_likelihood(params, mean_x, x, zeta), k)
+
+
+def minus_kl(a, W, q, z_left, z_right):
+    """The last two terms of Eq. 2, H(q) + E[log p(z)], where z stands for what the couplings act upon."""
+    return entropy(q) + np.dot(q, a) + np.sum(np.dot(z_left, W) * z_right, 1) - log_z(a, W)
+
+
+def objective_plus_plus(params, mean_x, x, u, rho, *, name, beta, k, kappa):
+    """DVAE++: Eq. 2 with q(z|x, zeta) by Bayes' rule on the left side, averaged over K samples."""
+    x, left = numpy.repeat(x, k, axis=0), params.rbm.W.shape[0]
+    zeta, q = encode_overlapping(params, x - mean_x, u, rho, name, beta)
+    joint0, joint1 = (1 - q) * density(name, beta, zeta, 0), q * density(name, beta, zeta, 1)
+    nu = q if len(params.encoder) == 1 else joint1 / (joint0 + joint1)
+    term = minus_kl(*params.rbm, q, nu[:, :left], q[:, left:])
+    return np.mean((kappa * term + log_likelihood(params, mean_x, x, zeta)).reshape((-1, k)), 1)
+
+
+def objective_spike(params, mean_x, x, u, rho, *, beta, k, kappa):
+    """DVAE: Eq. 2 with z = [zeta > 0], but q in the last group, averaged over K samples.
+
+    zeta is differentiated as it stands; z_i of the left by the move of its threshold, which adds dq_i (z_i = 1 in
+    place of 0 given zeta_i = 0): over the samples with z_i = 0, that is dz_i = dq_i (1 - z_i) / (1 - q_i). For z_j of
+    the right, on whose zeta no z_i depends, dz_j = dq_j.
+    """
+    x, left, groups = numpy.repeat(x, k, axis=0), params.rbm.W.shape[0], len(params.encoder)
+
+    def draw_group(out, own):
+        q = sigmoid(out)
+        above = np.maximum(rho[:, own] - (1 - q), 0) / q
+        zeta = np.log((np.exp(beta) - 1) * above + 1) / beta
+        z, q0 = 1.0 * (getval(zeta) > 0), getval(q)
+        share = (1 - z) / (1 - q0) * (numpy.arange(own.start, own.stop) < left)
+        share = share + (numpy.arange(own.start, own.stop) >= left)
+        return zeta, q, q if own.stop == rho.shape[1] else z + share * (q - q0)
+
+    zeta, q, z = encode(params.encoder, x - mean_x, rho.shape[1] // groups, draw_group)
+    term = minus_kl(*params.rbm, q, z[:, :left], z[:, left:])
+    return np.mean((kappa * term + log_likelihood(params, mean_x, x, zeta)).reshape((-1, k)), 1)
