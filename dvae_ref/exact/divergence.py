@@ -32,7 +32,7 @@ def kl(rbm, b, logit_m, *, force=False):
     """KL(m || p^) in nats for the factorial m = sigmoid(logit_m).  b, logit_m: (N, D) -> (N,), float64.
 
     Relative error about 1e-15 times the largest |W| sum, divided by the root of the KL where that is below 1 (the
-    rounding of fields near their fixed point): 1e-9 at a KL of 1e-12. Exactly 0 for W = 0 and logit_m = a + b.
+    rounding of fields near their fixed point): 1e-9 at a KL of 1e-12.
     N 2^min(D_left, D_right) states, at most 2^24 unless forced; otherwise ValueError.
     """
     boltzmann.check(rbm)

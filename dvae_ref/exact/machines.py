@@ -25,7 +25,7 @@ def log_z(machine, *, force=False):
 def moments(machine, *, force=False):
     """E[z] and E[z z'] as Moments, float64: z (D,) and zz, (D_left, D_right) for an RBM, (D, D) for a general machine.
 
-    The gradient of log_z. Limits and errors as in log_z; about four times its time (RBM), ten times (general).
+    The gradient of log_z. Limits and errors as in log_z; about eight times its time (RBM), ten times (general).
     """
     if isinstance(machine, RBM):
         p, log_sum = _rbm_log_sum(machine, force)
