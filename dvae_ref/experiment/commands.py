@@ -1,7 +1,6 @@
 """The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code."""
 
 import json
-import math
 import shlex
 import signal
 import sys
@@ -12,12 +11,11 @@ import numba
 import numpy as np
 from tqdm import tqdm
 
-from dvae_ref import model, tree
-from dvae_ref.boltzmann import check
+from dvae_ref import model
 from dvae_ref.elementary import sigmoid
-from dvae_ref.experiment import datasets, evaluation, files, image_files, plots, training
+from dvae_ref.experiment import datasets, plots, runs, training
 from dvae_ref.experiment.presets import Settings
-from dvae_ref.sampling import ais, pcd, philox
+from dvae_ref.sampling import pcd, philox
 
 
 class UsageError(Exception):
@@ -31,9 +29,14 @@ def train(args):
     settings = resumed_settings(args, given) if args.resume else checked_settings(given)
     folder = Path(args.run_dir or default_run_dir(settings))
     dataset = datasets.load(settings.dataset, args.data_dir)
-    run = training.Run(folder, settings, dataset, args.threads)
-    run.resume() if args.resume else run.begin()
-    report(f"{describe(settings)}\ndata: {dataset.origin}\nrun folder: {folder}")
+    with runs.Run(folder, settings, dataset, args.threads) as run:
+        run.resume() if args.resume else run.begin()
+        return train_run(args, run)
+
+
+def train_run(args, run):
+    settings, folder = run.settings, run.folder
+    report(f"{describe(settings)}\ndata: {run.dataset.origin}\nrun folder: {folder}")
     with Interrupt() as interrupted, Progress(run) as progress:
         finished = run.advance(interrupted, progress.iteration, progress.validation)
     if not finished:
@@ -56,45 +59,20 @@ def train(args):
 def evaluate(args):
     """log Z by AIS, then the likelihood of a split by importance sampling; evaluation.json in the run folder."""
     use_threads(args)
-    at_least(args, samples=1, temperatures=2, ais_chains=1, images=1, seed=0)
-    settings, state = load_run(args)
-    images = getattr(datasets.load(settings.dataset, args.data_dir), args.split)[: args.images]
-    key = philox.fold_in(philox.key(args.seed), training.ROLES.index("evaluation"))
-    with tqdm(total=args.temperatures, desc="log Z (AIS)", unit="temp", **bar_style()) as bar:
-        rbm = state.params.rbm
-        z = ais.log_z(philox.fold_in(key, 0), rbm, args.temperatures, args.ais_chains, progress=absolute(bar))
-    with tqdm(total=len(images), desc=f"{args.split} images", unit="image", **bar_style()) as bar:
-        result = evaluation.log_likelihood(
-            philox.fold_in(key, 1),
-            state.params,
-            state.statistics,
-            images,
-            log_z=z.log_z,
-            samples=args.samples,
-            threads=args.threads,
-            progress=bar.update,
-        ).summary()
-    record = {
-        "checkpoint": args.checkpoint,
-        "iteration": state.iteration,
-        "split": args.split,
-        "samples": args.samples,
-        "log_z": z.log_z,
-        "log_z_standard_error": z.standard_error,
-        "temperatures": args.temperatures,
-        "ais_chains": args.ais_chains,
-        "seed": args.seed,
-        **result,
-    }
-    if not math.isfinite(result["nll"]):
-        raise training.DivergedError(f"the {args.split} log-likelihood is {result['nll']}")
-    files.write_json(Path(args.run_dir) / "evaluation.json", {"settings": settings.to_json(), **record})
-    text = (
-        f"{args.split} NLL {result['nll']:.2f} ± {result['nll_standard_error']:.2f} nats over {len(images):,} images, "
-        f"{args.samples:,} samples each\nlog Z {z.log_z:.3f} ± {z.standard_error:.3f}, ELBO {result['elbo']:.2f}, "
-        f"effective sample size: median {result['ess_median']:.1f}, least {result['ess_minimum']:.1f}"
-    )
-    conclude(args, record, text)
+    at_least(args, samples=1, temperatures=2, ais_chains=2, images=1, seed=0)
+    dataset = datasets.load(runs.read_settings(args.run_dir).dataset, args.data_dir)
+    total = len(getattr(dataset, args.split)[: args.images])
+    names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads")
+    with (
+        tqdm(total=args.temperatures, desc="log Z (AIS)", unit="temp", **bar_style()) as ais_bar,
+        tqdm(total=total, desc=f"{args.split} images", unit="image", **bar_style()) as bar,
+    ):
+        options = {name: getattr(args, name) for name in names}
+        record = runs.measure(args.run_dir, dataset, on_ais=absolute(ais_bar), on_images=bar.update, **options)
+    text = "{split} NLL {nll:.2f} ± {nll_standard_error:.2f} nats over {images:,} images, {samples:,} samples each\n"
+    text += "log Z {log_z:.3f} ± {log_z_standard_error:.3f}, ELBO {elbo:.2f}, "
+    text += "effective sample size: median {ess_median:.1f}, least {ess_minimum:.1f}"
+    conclude(args, record, text.format(**record))
     return 0
 
 
@@ -102,7 +80,7 @@ def sample(args):
     """Images from the prior: Gibbs from random states, then the decoder's means."""
     use_threads(args)
     at_least(args, number=1, sweeps=1, seed=0)
-    _, state = load_run(args)
+    _, state = runs.load(args.run_dir, args.checkpoint)
     out = Path(args.out or Path(args.run_dir) / "samples.png")
     images = prior_images(philox.key(args.seed), state, args.number, args.sweeps)
     plots.samples(images, out, title=f"{args.number} images from the prior, iteration {state.iteration:,}")
@@ -142,35 +120,11 @@ def resumed_settings(args, given):
     """The settings in the run folder; what is given besides must agree with them."""
     if not args.run_dir:
         raise UsageError("--resume needs the --run-dir of the run to continue")
-    settings = read_settings(args.run_dir)
+    settings = runs.read_settings(args.run_dir)
     differing = [name for name, value in given.items() if getattr(settings, name) != value]
     if differing:
         raise UsageError(f"--resume continues a run as it was, but {', '.join(differing)} differ from its config.json")
     return settings
-
-
-def read_settings(run_dir):
-    path = Path(run_dir) / "config.json"
-    try:
-        return Settings.from_json(json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no run in {run_dir}: there is no config.json") from None
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-
-
-def load_run(args):
-    """(Settings, State) of a checkpoint of the run in args.run_dir, its parameters finite."""
-    settings = read_settings(args.run_dir)
-    pixels = np.zeros(image_files.PIXELS, np.float32)
-    like = training.start(settings, pixels)
-    path = Path(args.run_dir) / f"{args.checkpoint}.npz"
-    _, state = training.load_state(path, like, settings)
-    check(state.params.rbm)
-    for name, leaf in tree.items((state.params, state.statistics)):
-        if not np.all(np.isfinite(leaf)):
-            raise ValueError(f"{path}: parameter {name} is not finite")
-    return settings, state
 
 
 def prior_images(key, state, number, sweeps):

@@ -79,7 +79,7 @@ def read_metrics(path):
     return _columns(kinds["bound"], TRAINING), _columns(kinds["validation_nll"], VALIDATION)
 
 
-TRAINING = ("iteration", "bound", "kappa", "learning_rate", "log_z_tracked")
+TRAINING = ("iteration", "bound", "kappa", "learning_rate", "log_z_rough")
 VALIDATION = (
     *("iteration", "log_z", "log_z_standard_error", "validation_nll", "validation_nll_standard_error"),
     *("validation_elbo", "validation_elbo_standard_error"),
@@ -117,8 +117,8 @@ def _draw_likelihood(axes, training, validation):
 
 def _draw_log_z(axes, training, validation):
     if len(training["iteration"]):
-        label = "tracked from update to update"
-        axes.plot(training["iteration"], training["log_z_tracked"], color=BLUE, linewidth=1, label=label)
+        label = "short AIS"
+        axes.plot(training["iteration"], training["log_z_rough"], color=BLUE, linewidth=1, label=label)
     if len(validation["iteration"]):
         error = validation["log_z_standard_error"]
         _points(axes, validation["iteration"], validation["log_z"], error, ORANGE, "o", "AIS")

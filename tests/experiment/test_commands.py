@@ -17,7 +17,10 @@ from dvae_ref.experiment import commands, files
 from dvae_ref.experiment.presets import BASELINES, DATASETS, Settings
 from dvae_ref.structures import STRUCTURES
 
-RUN_FILES = {"config.json", "metrics.jsonl", "last.npz", "best.npz", "curves.png", "reconstructions.png", "samples.png"}
+RUN_FILES = {
+    *("config.json", "metrics.jsonl", "last.npz", "best.npz", ".lock"),
+    *("curves.png", "reconstructions.png", "samples.png"),
+}
 QUICK = ("--samples", "20", "--images", "10", "--temperatures", "20", "--ais-chains", "30", "--threads", "1")
 
 

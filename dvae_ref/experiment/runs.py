@@ -1,0 +1,211 @@
+"""A run in its folder: the loop that trains, logs, validates, checkpoints and resumes, and the measurement after it."""
+
+import fcntl
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from dvae_ref import tree
+from dvae_ref.boltzmann import check
+from dvae_ref.experiment import datasets, evaluation, files, image_files, training
+from dvae_ref.experiment.presets import Settings
+from dvae_ref.experiment.training import SCALARS
+from dvae_ref.sampling import ais, philox
+
+
+class Metrics:
+    """metrics.jsonl: a JSON object a line, appended; what a checkpoint does not know of is cut off on resuming."""
+
+    def __init__(self, path, size=0):
+        self.path, self.size = path, size
+        with open(path, "ab") as file:
+            file.truncate(size)
+
+    def write(self, record):
+        with open(self.path, "ab") as file:
+            file.write(json.dumps(record).encode() + b"\n")
+            self.size = file.tell()
+
+
+class Run:
+    """A training run in its folder: config.json, metrics.jsonl, last.npz to resume from, best.npz to evaluate."""
+
+    def __init__(self, folder, settings, dataset, threads=1):
+        self.folder, self.settings, self.dataset, self.threads = Path(folder), settings, dataset, threads
+        self.role = training.keys(settings.seed)
+        self.state, self.metrics, self.lock = training.start(settings, dataset.mean_x), None, None
+
+    def begin(self):
+        """Make the folder and its first checkpoint. FileExistsError if a run is there already."""
+        self._lock()
+        if (self.folder / "last.npz").exists():
+            raise FileExistsError(
+                f"{self.folder} holds a run already: --resume continues it, another --run-dir starts one"
+            )
+        files.write_json(self.folder / "config.json", self.settings.to_json())
+        self.metrics = Metrics(self.folder / "metrics.jsonl")
+        self.checkpoint()
+
+    def resume(self):
+        """Continue from last.npz."""
+        self._lock()
+        files.remove_partial(self.folder)
+        header, self.state = load_state(self.folder / "last.npz", self.state, self.settings)
+        self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
+
+    def begin_or_resume(self):
+        self.resume() if (self.folder / "last.npz").exists() else self.begin()
+
+    def _lock(self):
+        """Keep the folder to this process until it ends, however it ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = open(self.folder / ".lock", "a")  # noqa: SIM115 - held as long as the run
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FileExistsError(f"another process is running in {self.folder}") from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Leave the folder to others."""
+        if self.lock:
+            self.lock.close()
+
+    def checkpoint(self, name="last.npz"):
+        header = {"settings": self.settings.to_json(), "metrics_bytes": self.metrics.size}
+        save_state(self.folder / name, self.state, header)
+
+    def advance(self, stop=lambda: False, on_iteration=None, on_validation=None):
+        """Train to the end, or until stop() says so; a checkpoint is written in either case. True at the end.
+
+        DivergedError leaves the last checkpoint as it was.
+        """
+        total = self.settings.num_train_iter
+        while self.state.iteration < total or self.state.validated < total:
+            if stop():
+                self.checkpoint()
+                return False
+            if self._validation_due():
+                if not self._validate(stop, on_validation):
+                    continue
+            else:
+                self._iterate(on_iteration)
+            if self.state.iteration % self.settings.checkpoint_every == 0 or self.state.iteration == total:
+                self.checkpoint()
+        return True
+
+    def _validation_due(self):
+        i = self.state.iteration
+        due = i % self.settings.eval_every == 0 or i == self.settings.num_train_iter
+        return i > self.state.validated and due
+
+    def _iterate(self, on_iteration):
+        x = datasets.batch(self.dataset, self.settings.seed, self.state.iteration, self.settings.batch_size)
+        self.state, bound = training.iterate(self.state, x, self.settings, self.role)
+        if self.state.iteration % self.settings.log_every == 0:
+            self.state, record = training.record(self.state, self.settings, self.role)
+            self.metrics.write(record)
+        if on_iteration:
+            on_iteration(self.state, bound)
+
+    def _validate(self, stop, on_validation):
+        """False if it was stopped halfway: it is then done anew on resuming."""
+
+        def progress(_):
+            if stop():
+                raise InterruptedError
+
+        try:
+            self.state, record = training.validate(
+                self.state, self.dataset, self.settings, self.role, self.threads, progress
+            )
+        except InterruptedError:
+            return False
+        self.metrics.write(record)
+        if self.state.best_iteration == self.state.iteration:
+            self.checkpoint("best.npz")
+        if on_validation:
+            on_validation(self.state, record)
+        return True
+
+
+def save_state(path, state, header):
+    trees = {name: value for name, value in state._asdict().items() if name not in SCALARS}
+    files.save_checkpoint(path, header | {name: getattr(state, name) for name in SCALARS}, **trees)
+
+
+def load_state(path, like, settings):
+    """(header, State) of a checkpoint of a run with these settings; `like` is a State of the right shapes."""
+    header, arrays = files.load_checkpoint(path)
+    recorded = json.loads(json.dumps(settings.to_json()))
+    differing = [name for name, value in recorded.items() if header["settings"].get(name) != value]
+    if differing:
+        raise ValueError(f"{path} belongs to a run with other settings: {', '.join(differing)} differ")
+    trees = {
+        name: files.restore(name, value, arrays, path) for name, value in like._asdict().items() if name not in SCALARS
+    }
+    return header, training.State(**trees, **{name: header[name] for name in SCALARS})
+
+
+def read_settings(folder):
+    """The Settings in a run folder's config.json."""
+    path = Path(folder) / "config.json"
+    try:
+        return Settings.from_json(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no run in {folder}: there is no config.json") from None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def load(folder, checkpoint="best"):
+    """(Settings, State) of a run folder's checkpoint, its parameters finite."""
+    settings = read_settings(folder)
+    like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
+    path = Path(folder) / f"{checkpoint}.npz"
+    _, state = load_state(path, like, settings)
+    check(state.params.rbm)
+    for name, leaf in tree.items((state.params, state.statistics)):
+        if not np.all(np.isfinite(leaf)):
+            raise ValueError(f"{path}: parameter {name} is not finite")
+    return settings, state
+
+
+def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
+            ais_chains=1000, seed=0, threads=1, on_ais=None, on_images=None):  # fmt: skip
+    """log Z by AIS, then the likelihood of a split by importance sampling: the record that goes to evaluation.json.
+
+    on_ais(done, total) and on_images(n) report progress.
+    """
+    settings, state = load(folder, checkpoint)
+    key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
+    z = ais.log_z(philox.fold_in(key, 0), state.params.rbm, temperatures, ais_chains, progress=on_ais)
+    result = evaluation.log_likelihood(
+        philox.fold_in(key, 1),
+        state.params,
+        state.statistics,
+        getattr(dataset, split)[:images],
+        log_z=z.log_z,
+        samples=samples,
+        threads=threads,
+        progress=on_images,
+    ).summary()
+    if not math.isfinite(result["nll"]):
+        raise training.DivergedError(f"the {split} log-likelihood is {result['nll']}")
+    how = {
+        "checkpoint": checkpoint,
+        "iteration": state.iteration,
+        "best_validation_nll": state.best_nll,
+        "split": split,
+    }
+    how |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
+    record = how | {"log_z": z.log_z, "log_z_standard_error": z.standard_error} | result
+    files.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json(), **record})
+    return record
