@@ -28,6 +28,7 @@ import numpy as np
 from dvae_ref.boltzmann import RBM
 from dvae_ref.elementary import softplus
 from dvae_ref.sampling import ais_kernel, fields, gibbs
+from dvae_ref.sampling import backend as backends
 
 _STRIDE = 50  # the fewest temperatures to a call of the kernel; `progress` hears after each call
 
@@ -49,24 +50,35 @@ class Path(NamedTuple):
     W: np.ndarray  # (D_left, D_right)
 
 
-def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None):
+def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
     """AISResult for the RBM's log Z.
 
     temperatures: how many inverse temperatures, evenly spaced from 0 to 1, or the increasing array of them.
     They are rounded to float32. progress: called as progress(done, total), in temperatures, at most a hundred
-    times. The result depends on the key, not on the number of threads.
+    times. The result depends on the key, not on the number of threads; on a GPU (`backend.resolve`) the chains are the
+    same to the bit, and their weights up to the order of float64 sums.
     """
+    kernel = _kernel(backend)
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
     _check_chains(chains, path)
     chain = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
     left, log_w = fields.pack(chain), np.full(chains, np.sum(softplus(path.base.astype(np.float64))))
-    tables = ais_kernel.tables(path)
+    tables = kernel.tables(path)
     for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
         part = inv_temps[first : first + stride + 1]
-        ais_kernel.anneal(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
+        kernel.anneal(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
         if progress is not None:
             progress(first + len(part), len(inv_temps))
     return summarize(log_w + correction(rbm, path, fields.unpack(left, len(path.W))))
+
+
+def _kernel(backend):
+    """The module whose `tables` and `anneal` do the work."""
+    if backends.resolve(backend) == "cpu":
+        return ais_kernel
+    from dvae_ref.sampling.cuda import ais as cuda
+
+    return cuda
 
 
 def log_weights_reference(key, rbm, temperatures, chains, base="uniform"):

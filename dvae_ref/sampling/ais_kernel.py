@@ -93,13 +93,13 @@ def _weigh(h, base, t, t_next, parts):
     h0, h1, h2, h3 = h[0], h[1], h[2], h[3]
     base0, base1, base2, base3 = base[0], base[1], base[2], base[3]
     for i in range(parts.size):
-        increment = _increment(h0[i], base0[i], t_next, delta_t) + _increment(h1[i], base1[i], t_next, delta_t)
-        increment += _increment(h2[i], base2[i], t_next, delta_t) + _increment(h3[i], base3[i], t_next, delta_t)
-        parts[i] += increment
+        total = increment(h0[i], base0[i], t_next, delta_t) + increment(h1[i], base1[i], t_next, delta_t)
+        total += increment(h2[i], base2[i], t_next, delta_t) + increment(h3[i], base3[i], t_next, delta_t)
+        parts[i] += total
 
 
 @register_jitable(forceinline=True)
-def _increment(h, base, t_next, delta_t):
+def increment(h, base, t_next, delta_t):
     field = scalars.clamp(base + scalars.mul(t_next, h))
     return scalars.softplus_increment(scalars.exp(-field), scalars.mul(delta_t, h))
 

@@ -2,8 +2,8 @@
 
 A sweep draws z_right given z_left, then z_left given z_right: unit by unit, z = 1 if u < sigmoid(field), with
 u a function of (key, sweep, side, chain, unit) alone and the field free of rounding (`fields.exact_fields`).
-So `sweep`, fused and on all cores, and `sweep_reference`, the NumPy oracle, yield the same spins, bit for
-bit, for any number of threads.
+So `sweep`, fused and on all cores or on a GPU, and `sweep_reference`, the NumPy oracle, yield the same spins,
+bit for bit, for any number of threads.
 """
 
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import fields, scalars
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, philox
 
@@ -44,10 +45,15 @@ def chains_from(z, shape, sweeps=0):
     return Chains(left, right, np.array([n_left, n_right]), np.array(sweeps))
 
 
-def sweep(key, chains, rbm, sweeps):
+def sweep(key, chains, rbm, sweeps, backend="cpu"):
     """The chains after this many sweeps of block Gibbs sampling of the RBM, by the fused kernel on all
-    cores."""
+    cores, or on a GPU (`backend.resolve`)."""
     rbm = _checked(chains, rbm, sweeps)
+    if backends.resolve(backend) == "cuda":
+        from dvae_ref.sampling.cuda import gibbs as cuda
+
+        states = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
+        return Chains(*states, chains.shape, chains.sweeps + sweeps)
     n_left = rbm.W.shape[0]
     left, right = chains.left.copy(), chains.right.copy()
     tables = fields.tables(rbm.W, rbm.a[n_left:]), fields.tables(rbm.W.T, rbm.a[:n_left])

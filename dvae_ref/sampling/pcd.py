@@ -29,13 +29,13 @@ def init(key, shape, chains=1000):
     return gibbs.chains_from(z, (n_left, n_right))
 
 
-def step(key, state, rbm, sweeps=40):
+def step(key, state, rbm, sweeps=40, backend="cpu"):
     """(state after `sweeps` sweeps at these parameters, Info).
 
     Random numbers are functions of (key, state.sweeps, ...): one key serves a whole run, and a state that was
     stored and read back continues with the same bytes.
     """
-    state = gibbs.sweep(key, state, rbm, sweeps)
+    state = gibbs.sweep(key, state, rbm, sweeps, backend)
     return state, Info(moments(state))
 
 

@@ -1,0 +1,51 @@
+"""What all kernels share: inlined functions, a product that is never contracted, thread numbers, the launch.
+
+Numba's simulator (NUMBA_ENABLE_CUDASIM=1) runs the same source as plain Python; it takes neither inlining nor
+alignment, and NumPy does not contract products anyway.
+"""
+
+import warnings
+
+import numpy as np
+from numba import cuda, types
+from numba.core import config
+from numba.core.errors import NumbaPerformanceWarning
+
+from dvae_ref.sampling import scalars
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+VECTOR = None if SIMULATED else 16  # bytes; from shared memory thus aligned, four floats are read at a time
+
+if SIMULATED:
+    function = cuda.jit(device=True)
+else:
+    from numba.cuda import libdevice
+    from numba.cuda.extending import overload
+
+    function = cuda.jit(device=True, forceinline=True)  # a call would put arrays of sums into slow local memory
+
+    @overload(scalars.mul, target="cuda")
+    def _mul(x, y):
+        """PTX mul.rn, which no later stage may merge with an addition. For anything but float32 nothing is said."""
+        if x == types.float32 and y == types.float32:
+            return lambda x, y: libdevice.fmul_rn(x, y)
+        return None
+
+
+@function
+def thread():
+    """(x, y) of the thread, as integers that the compiler sees to be >= 0: no test for negative indices is made."""
+    return np.int64(np.uint32(cuda.threadIdx.x)), np.int64(np.uint32(cuda.threadIdx.y))
+
+
+@function
+def block():
+    """(x, y) of the block, likewise."""
+    return np.int64(np.uint32(cuda.blockIdx.x)), np.int64(np.uint32(cuda.blockIdx.y))
+
+
+def launch(kernel, blocks, threads, *arguments):
+    """Run a kernel; numba's advice that few chains make few blocks is not passed on: their number is the user's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaPerformanceWarning)
+        kernel[blocks, threads](*arguments)
