@@ -1,0 +1,138 @@
+"""python -m validation: check the claims, print what was found, write the report; or break each formula in turn."""
+
+import argparse
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from tqdm import tqdm
+
+EPILOG = """
+  python -m validation --quick            every claim on small samples, under a minute
+  python -m validation                    every claim, and out/validation/report.html
+  python -m validation ais log_px         two of them
+  python -m validation --sabotage         break each formula in turn: every break must be caught by its claim
+
+exit codes: 0 all claims hold (all breaks are caught), 1 one does not, 2 wrong usage, 130 interrupted.
+"""
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        "python -m validation",
+        description="Hold the claims of the paper against exact answers.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="which claims (default: all; see --list)")
+    parser.add_argument("--list", action="store_true", help="list the claims and what they state")
+    parser.add_argument("--quick", action="store_true", help="small samples: the whole in under a minute")
+    parser.add_argument(
+        "--sabotage", action="store_true", help="break the formulas that these claims prove, one by one"
+    )
+    parser.add_argument(
+        "--out", default="out/validation", metavar="DIR", help="folder of the report (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(argv=None):
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    if not 0 <= options.seed < 2**32:
+        parser.error(f"--seed must lie in 0 <= seed < 2**32, got {options.seed}")
+    try:
+        from validation import claims
+
+        chosen = claims.load(options.claims or claims.NAMES)
+    except ValueError as error:
+        parser.error(str(error))
+    except ModuleNotFoundError as error:
+        parser.error(f"validation needs {error.name}: pip install 'dvae_ref[test]'")
+    if options.list:
+        print("\n".join(f"{claim.name:20s} {claim.statement}" for claim in chosen))
+        return 0
+    return sabotage(chosen, options) if options.sabotage else validate(chosen, options)
+
+
+def validate(chosen, options):
+    """Check the claims and write the report: 0 if all hold, else 1."""
+    from validation import report
+
+    results = []
+    with progress_bar(sum(claim.seconds[not options.quick] for claim in chosen), options) as bar:
+        for claim in chosen:
+            bar.set_description(claim.name)
+            result = run(claim, options.quick, options.seed)
+            results.append(result)
+            bar.write(report.as_text(result), file=sys.stdout)
+            bar.update(claim.seconds[not options.quick])
+    folder = Path(options.out)
+    path = report.write(folder, results, quick=options.quick, seed=options.seed)
+    failed = [r.claim.name for r in results if not r.passed]
+    findings = sum(len(r.findings) for r in results)
+    verdict = f"{len(failed)} of {len(results)} claims FAIL: {', '.join(failed)}" if failed else "all claims hold"
+    print(f"\n{verdict} ({len(results)} claims, {findings} findings); the report is {path}")
+    if options.json:
+        print(json.dumps({"passed": not failed, "report": str(path), "claims": [r.to_json() for r in results]}))
+    return int(bool(failed))
+
+
+def run(claim, quick, seed):
+    """The Result of checking a claim. A check that raises has failed: what it raised is its one finding."""
+    from validation.claim import failure
+    from validation.report import Result
+
+    start = time.perf_counter()
+    try:
+        findings, data = claim.check(quick=quick, seed=seed)
+    except Exception as error:
+        traceback.print_exc()
+        findings, data = [failure(error)], None
+    return Result(claim, tuple(findings), data, time.perf_counter() - start)
+
+
+def sabotage(chosen, options):
+    """Break the formulas that these claims prove: 0 if every break is caught, else 1."""
+    from validation import sabotage
+
+    names = {claim.name for claim in chosen}
+    breaks = [b for b in sabotage.BREAKS if b.claim in names]
+    with progress_bar(len(breaks), options) as bar:
+        outcomes = []
+        for b in breaks:
+            bar.set_description(b.claim)
+            outcomes.append(sabotage.try_break(b, options.seed))
+            bar.write(sabotage.as_text(outcomes[-1]), file=sys.stdout)
+            bar.update()
+    survivors = [o.broken.name for o in outcomes if not o.caught]
+    verdict = f"{len(survivors)} SURVIVE: {'; '.join(survivors)}" if survivors else "every break is caught"
+    print(f"\n{len(outcomes)} breaks: {verdict}")
+    if options.json:
+        print(json.dumps({"passed": not survivors, "breaks": [o.to_json() for o in outcomes]}))
+    return int(bool(survivors))
+
+
+def progress_bar(total, options):
+    """A bar with the time left, on the terminal only."""
+    form = "{desc:20s} {percentage:3.0f}%|{bar}| {elapsed} of about {elapsed}<{remaining}"
+    hidden = options.no_progress or not sys.stderr.isatty()
+    return tqdm(total=total, bar_format=form.replace("{elapsed} of about ", ""), disable=hidden, leave=False)
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,86 @@
+"""What a claim is, and what a check of it finds."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+STANDARD_ERRORS = 5.0  # a statistical finding fails beyond this many: two-sided probability 6e-7 for a normal law
+OUT_OF_LUCK = 1.0  # and is sure to see (84%) what moves the estimate by one more
+
+
+class Finding(NamedTuple):
+    """A number held against its oracle. It passes if error <= bound; NaN never does."""
+
+    quantity: str
+    estimate: float
+    oracle: float | None  # None: the bound alone is what the estimate is held against
+    error: float
+    bound: float
+    basis: str  # what the bound follows from, or the unit of the error
+    would_have_caught: float | None = None  # the relative error of the estimate that this sample would have shown
+
+    @property
+    def passed(self):
+        return bool(self.error <= self.bound)
+
+    def to_json(self):
+        numbers = {name: plain(getattr(self, name)) for name in ("estimate", "oracle", "error", "bound")}
+        record = {"quantity": self.quantity, **numbers, "basis": self.basis, "passed": self.passed}
+        return record | {"would_have_caught": plain(self.would_have_caught)}
+
+
+def failure(error):
+    """The finding that a check raised this exception."""
+    return Finding(f"{type(error).__name__}: {error}", math.nan, None, math.nan, 0.0, "the check ended here")
+
+
+def plain(number):
+    """A Python float, or None for what JSON cannot hold."""
+    return None if number is None or not math.isfinite(number) else float(number)
+
+
+def close(quantity, estimate, oracle, bound, basis, relative=False):
+    """The finding that |estimate - oracle| (of |oracle|, if relative) stays within the bound."""
+    error = abs(estimate - oracle) / (abs(oracle) if relative else 1)
+    return Finding(quantity, estimate, oracle, error, bound, basis)
+
+
+def at_most(quantity, estimate, bound, basis):
+    """The finding that a number which has no oracle but its bound stays within it."""
+    return Finding(quantity, estimate, None, estimate, bound, basis)
+
+
+def score(quantity, estimate, oracle, standard_error, allowance=0.0):
+    """The finding that an estimate is its oracle to within 5 standard errors, less an allowance for the oracle's error.
+
+    It would have caught a relative error of 5 + 1 standard errors of the estimate with probability 84%.
+    """
+    error = max(abs(estimate - oracle) - allowance, 0) / standard_error
+    caught = (STANDARD_ERRORS + OUT_OF_LUCK) * standard_error / abs(oracle) if oracle else None
+    return Finding(quantity, estimate, oracle, error, STANDARD_ERRORS, "standard errors", caught)
+
+
+def mean_score(quantity, values, oracle, allowance=0.0):
+    """The score of the mean of independent values."""
+    return score(quantity, float(values.mean()), float(oracle), standard_error(values), allowance)
+
+
+def standard_error(values):
+    """Of the mean of independent values."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper or of the project, and the experiment that holds it against an exact answer.
+
+    check(quick, seed, **part) returns the findings and whatever `picture(data, figure)` draws.
+    """
+
+    name: str
+    statement: str
+    equations: tuple[str, ...]  # in the mathtext of matplotlib
+    check: Callable
+    picture: Callable
+    seconds: tuple[float, float]  # about what a quick check takes, and a full one: for the time left

@@ -1,0 +1,97 @@
+"""beta -> infinity: the continuous bound tends to that of the discrete model, E_q[log p(x, z) - log q(z|x)]."""
+
+import numpy as np
+
+from dvae_ref import exact, model
+from dvae_ref.networks import encode_discrete
+from dvae_ref.posteriors import Noise
+from validation import oracles
+from validation.claim import Claim, at_most, mean_score, standard_error
+from validation.claims.gradients import method, small_model
+
+BETAS = (5.0, 20.0, 80.0, 300.0, 600.0)
+SPIKE_BETAS = (5.0, 10.0, 20.0, 40.0, 80.0)  # it ends at 88, where e^beta does in float32
+BASELINES = ("dvae_spike_exp", "dvaepp_exp", "dvaepp_power", "dvaes_exp", "dvaes_power", "dvaes_gauss")
+
+
+def check(quick, seed):
+    findings, curves = [], {}
+    for baseline in BASELINES:
+        rng = oracles.generator(seed, f"beta_limit {baseline}")
+        bounds, elbo = approach(rng, baseline, 20_000 if quick else 300_000)
+        curves[baseline] = {beta: (b.mean() - elbo, standard_error(b)) for beta, b in bounds.items()}
+        findings += judge(baseline, bounds, elbo)
+    return findings, curves
+
+
+def approach(rng, baseline, rows):
+    """({beta: the bound of each sample, with the noise of the discrete bound taken off}, the exact discrete bound).
+
+    The discrete bound at the same u has a known mean, and more and more is the same number: its error is subtracted.
+    """
+    config, params, statistics, x = small_model(rng, baseline, 2, 1)
+    params = params._replace(rbm=params.rbm._replace(W=0.5 * params.rbm.W))
+    x = x[:1]
+    noise = Noise(*rng.random((2, rows, params.rbm.a.size)))
+    u = 1 - noise.rho if baseline == "dvae_spike_exp" else noise.u
+    elbo = float(exact.elbo(params, statistics, x)[0])
+    control = discrete_bound(params, statistics, x, u) - elbo
+    images, log_z, bounds = np.repeat(x, rows, 0), oracles.log_z(params.rbm), {}
+    for beta in betas(baseline):
+        sharp = model.Config(config.structure, method(baseline, beta, 2), 1)
+        bounds[beta] = model.objective(params, statistics, images, noise, config=sharp)[0] - log_z - control
+    return bounds, elbo
+
+
+def betas(baseline):
+    return SPIKE_BETAS if baseline == "dvae_spike_exp" else BETAS
+
+
+def discrete_bound(params, statistics, x, u):
+    """log p(x, z) - log q(z|x) of z ~ q(z|x) drawn with u."""
+    z, log_q = encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
+    logits = z @ params.decoder.out.kernel + params.decoder.out.bias + model.output_bias(statistics.mean_x)
+    log_px = np.sum(x * logits - np.logaddexp(0, logits), 1)
+    return oracles.minus_energy(params.rbm, z) - oracles.log_z(params.rbm) - log_q + log_px
+
+
+def judge(baseline, bounds, elbo):
+    """The deviation is c / beta + O(beta^-2): that of the two largest betas, extrapolated, must be 0.
+
+    A third of the change between the two is allowed for the second order, and for logarithms of beta.
+    """
+    half, full = list(bounds.values())[-2:]
+    limit, step = 2 * full - half, abs(full.mean() - half.mean())
+    yield mean_score(f"bound extrapolated to beta = inf, {baseline}", limit, elbo, step / 3)
+    at = betas(baseline)
+    first, last = (abs(bounds[beta].mean() - elbo) for beta in (at[0], at[-1]))
+    ratio = max(last - 5 * standard_error(full), 0) / first
+    basis = f"six times {at[0] / at[-1]:.2g}, which 1/beta would make it"
+    yield at_most(
+        f"deviation at beta = {at[-1]:g} over that at {at[0]:g}, {baseline}", ratio, 6 * at[0] / at[-1], basis
+    )
+
+
+def picture(curves, figure):
+    axes = figure.subplots(1, 2)
+    for place, (names, title) in enumerate(((BASELINES[:3], "DVAE and DVAE++"), (BASELINES[3:], "DVAE#"))):
+        for name in names:
+            gap, error = np.array(list(curves[name].values())).T
+            axes[place].errorbar(list(curves[name]), np.abs(gap), error, fmt="o-", ms=3, lw=1, label=name)
+        axes[place].plot(BETAS, 1 / np.array(BETAS), color="0.6", ls=":", label=r"$1/\beta$")
+        axes[place].set(xscale="log", yscale="log", xlabel=r"$\beta$", title=title, ylim=(1e-5, 2))
+        axes[place].legend(frameon=False, fontsize=7)
+    axes[0].set_ylabel("|bound - discrete bound|, nats")
+
+
+CLAIM = Claim(
+    name="beta_limit",
+    statement="As beta grows the continuous bound tends to the bound of the discrete model, by about 1/beta.",
+    equations=(
+        r"\lim_{\beta\to\infty}\mathbb{E}_{q(\zeta|x)}\left[\log\frac{p(\zeta)\,p(x|\zeta)}{q(\zeta|x)}\right]"
+        r"=\sum_z q(z|x)\,\log\frac{p(z)\,p(x|z)}{q(z|x)}",
+    ),
+    check=check,
+    picture=picture,
+    seconds=(2, 20),
+)

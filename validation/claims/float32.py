@@ -1,0 +1,72 @@
+"""Single precision is enough: log-weights at D = 400 and beta = 40 against double precision."""
+
+import numpy as np
+
+from dvae_ref import mixture, overlapping
+from dvae_ref.boltzmann import RBM
+from dvae_ref.smoothing import SMOOTHINGS
+from validation import oracles
+from validation.claim import Claim, at_most
+
+BETA, SIDE = 40.0, 200
+ALLOWED = 1e-3  # nats: a thousandth of the noise of log w
+
+
+def check(quick, seed):
+    rng = oracles.generator(seed, "float32")
+    rows, errors, findings = 50 if quick else 400, {}, []
+    rbm = RBM(rng.normal(-2, 1, 2 * SIDE).astype(np.float32), rng.normal(0, 0.3, (SIDE, SIDE)).astype(np.float32))
+    for name in SMOOTHINGS:
+        smoothing = SMOOTHINGS[name](BETA)
+        logit_q = rng.normal(-1, 3, (rows, 2 * SIDE)).astype(np.float32)
+        u, rho = (((rng.integers(0, 2**23, logit_q.shape) + 0.5) / 2**23).astype(np.float32) for _ in range(2))
+        t = mixture.sample(logit_q, u, rho, smoothing)
+        single = terms(rbm, logit_q, t, smoothing)
+        double = terms(RBM(*map(np.float64, rbm)), np.float64(logit_q), np.float64(t), smoothing)
+        errors[name] = np.abs(single[0] - double[0])
+        findings.append(
+            at_most(
+                f"log p(zeta) - log q(zeta|x), {name}",
+                float(errors[name].max()),
+                ALLOWED,
+                f"nats; {rows} rows, D = 400",
+            )
+        )
+        slope = max(oracles.relative_norm(s, d) for s, d in zip(single[1:], double[1:], strict=True))
+        findings.append(at_most(f"its gradients in logit q and t, {name}", slope, 1e-5, "relative; 80 eps of float32"))
+    return findings, errors
+
+
+def terms(rbm, logit_q, t, smoothing):
+    """log p(zeta) - log q(zeta|x) and its gradients in logit q and t."""
+    b = smoothing.log_ratio(t)
+    log_p, p_cache = overlapping.log_p(rbm, b)
+    log_q, q_cache = mixture.log_q(logit_q, b)
+    ones = np.ones_like(log_p)
+    _, d_b = overlapping.log_p_backward(ones, p_cache)
+    d_logit_q, d_b_q = mixture.log_q_backward(-ones, q_cache)
+    return log_p - log_q, d_logit_q, (d_b + d_b_q) * smoothing.d_log_ratio(t)
+
+
+def picture(errors, figure):
+    axes = figure.subplots()
+    for name, values in errors.items():
+        axes.plot(np.sort(np.maximum(values, 1e-9)), (np.arange(len(values)) + 0.5) / len(values), label=name)
+    axes.axvline(ALLOWED, color="#b3261e", lw=0.8, ls="--", label="allowed")
+    axes.set(
+        xscale="log",
+        xlabel="|float32 - float64| of log p - log q, nats",
+        ylabel="share of rows",
+        title="D = 400, beta = 40",
+    )
+    axes.legend(frameon=False)
+
+
+CLAIM = Claim(
+    name="float32",
+    statement="In float32 the log-weights of the paper's largest model are within 0.001 nats of those in float64.",
+    equations=(r"\log p(\zeta)-\log q(\zeta|x),\qquad D=400,\ \beta=40",),
+    check=check,
+    picture=picture,
+    seconds=(1, 3),
+)

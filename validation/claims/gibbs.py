@@ -1,0 +1,92 @@
+"""The negative phase: moments of the persistent chains against enumeration."""
+
+import numpy as np
+
+from dvae_ref import exact
+from dvae_ref.sampling import gibbs, pcd, philox
+from validation import oracles
+from validation.claim import STANDARD_ERRORS, Claim, Finding, at_most, close
+
+SHAPES = ((12, 9), (7, 30))
+GROUPS = 100  # of independent chains, whose spread is the error
+BURN_IN = 200  # sweeps; the slowest of these machines forgets in about ten
+SHARP = {True: 0.2, False: 0.08}
+
+
+def check(quick, seed):
+    findings, points = [], []
+    for shape in SHAPES:
+        rng = oracles.generator(seed, f"gibbs {shape}")
+        rbm = oracles.random_rbm(rng, *shape, 0.5)
+        key = philox.fold_in(philox.key(seed), *shape)
+        state, _ = pcd.step(key, pcd.init(key, rbm, 2000 if quick else 10_000), rbm, BURN_IN)
+        groups = np.mean([measure(key, rbm, state := pcd.step(key, state, rbm, 10)[0]) for _ in range(10)], 0)
+        true = exact.moments(rbm)
+        expected = np.concatenate([true.z, true.zz.ravel()])
+        error = groups.std(0, ddof=1) / np.sqrt(GROUPS)
+        points.append((expected, groups.mean(0), error))
+        findings += judge(f"{shape[0]} x {shape[1]}", *points[-1], SHARP[quick])
+        findings.append(reported(rbm, state, shape))
+        findings.append(oracle_form(key, rbm, shape))
+    return findings, points
+
+
+def measure(key, rbm, state):
+    """E[z] and E[z_left z_right'] of each group of chains: (GROUPS, D + D_left D_right)."""
+    z = pcd.samples(state).astype(np.float64).reshape(GROUPS, -1, rbm.a.size)
+    left, right = z[..., : rbm.W.shape[0]], z[..., rbm.W.shape[0] :]
+    zz = np.einsum("gci,gcj->gij", left, right) / z.shape[1]
+    return np.concatenate([z.mean(1), zz.reshape(GROUPS, -1)], 1)
+
+
+def judge(label, expected, found, error, sharp):
+    scores = np.abs(found - expected) / error
+    worst = np.argmax(scores)
+    caught = (STANDARD_ERRORS + 1) * error[worst] / expected[worst]
+    basis = f"standard errors; the worst of {expected.size}"
+    yield Finding(f"moments, {label}", found[worst], expected[worst], scores[worst], STANDARD_ERRORS, basis, caught)
+    mean_square = np.mean(scores**2)
+    yield close(f"mean square of the scores, {label}", mean_square, 1.0, 0.6, "1 for honest errors; correlated scores")
+    yield at_most(
+        f"sharpness, {label}", np.median(6 * error / expected), sharp, "what the median moment would have caught"
+    )
+
+
+def reported(rbm, state, shape):
+    """What pcd reports are the means over its chains."""
+    z = pcd.samples(state).astype(np.float64)
+    direct = z[:, : shape[0]].T @ z[:, shape[0] :] / len(z)
+    error = np.max(np.abs(pcd.moments(state).zz - direct))
+    return at_most(
+        f"reported moments less those of the chains, {shape[0]} x {shape[1]}", error, 1e-6, "float32 rounding"
+    )
+
+
+def oracle_form(key, rbm, shape):
+    """The fused kernel and the plain NumPy form draw the same spins."""
+    start = pcd.init(philox.fold_in(key, 1), rbm, 200)
+    one, other = (sweep(key, start, rbm, 20).z for sweep in (gibbs.sweep, gibbs.sweep_reference))
+    return at_most(
+        f"spins in which kernel and NumPy differ, {shape[0]} x {shape[1]}",
+        float(np.sum(one != other)),
+        0.0,
+        "bit for bit",
+    )
+
+
+def picture(points, figure):
+    for axes, shape, (expected, found, error) in zip(figure.subplots(1, 2), SHAPES, points, strict=True):
+        axes.errorbar(expected, found - expected, 5 * error, fmt=".", ms=3, lw=0.5, color="#2b5c8a")
+        axes.axhline(0, color="0.4", lw=0.8)
+        axes.set(xlabel="exact moment", title=f"RBM {shape[0]} x {shape[1]}, bars: 5 standard errors")
+    figure.axes[0].set_ylabel("sampled - exact")
+
+
+CLAIM = Claim(
+    name="gibbs",
+    statement="Persistent chains of block Gibbs sampling have the moments of p(z): the negative phase is unbiased.",
+    equations=(r"\nabla_W\log Z=\mathbb{E}_{p(z)}\left[z_L z_R^T\right],\qquad\nabla_a\log Z=\mathbb{E}_{p(z)}[z]",),
+    check=check,
+    picture=picture,
+    seconds=(2, 6),
+)

@@ -1,0 +1,136 @@
+"""The whole: a small model is trained, and its 4,000-sample likelihood is held against the sum over every z."""
+
+import math
+
+import numpy as np
+
+from dvae_ref import exact, methods, model
+from dvae_ref.experiment import datasets, evaluation, optimizer
+from dvae_ref.posteriors import Noise
+from dvae_ref.sampling import ais, pcd, philox
+from dvae_ref.smoothing import Power
+from dvae_ref.structures import Structure
+from validation import oracles
+from validation.claim import STANDARD_ERRORS, Claim, Finding, at_most, score, standard_error
+
+STRUCTURE = Structure(2, 6, (24,))  # D = 12
+SAMPLES, BATCH, K = 4000, 50, 5
+COARSE = 4  # pixels of 28 / 4: images of 7 x 7
+
+
+def check(quick, seed):
+    images = coarse_digits()
+    training, test = images[200:], images[: 40 if quick else 200]
+    params, statistics, history = train(training, 300 if quick else 2000, seed)
+    true, log_z = exact.log_px(params, statistics, test), exact.log_z(params.rbm)
+    estimate = evaluation.log_likelihood(philox.key(seed), params, statistics, test, log_z=log_z, samples=SAMPLES)
+    findings = [*judge(estimate, true), *with_ais(params, statistics, test, seed, estimate, log_z)]
+    findings += [*elbo(params, statistics, test, estimate), learned(params, history, true, seed, training, test)]
+    return findings, (true, estimate, history)
+
+
+def coarse_digits():
+    """The bundled digits at 7 x 7, black and white."""
+    grey = (
+        datasets.load("mnist5k")
+        .train.reshape(-1, 28 // COARSE, COARSE, 28 // COARSE, COARSE)
+        .mean((2, 4), dtype=np.float32)
+    )
+    grey = grey / 255 if grey.max() > 1 else grey
+    return (grey.reshape(len(grey), -1) > 0.25).astype(np.float32)
+
+
+def train(images, iterations, seed):
+    """(params, statistics, bound a step) by the project's own objective, sampler and optimizer; K = 5, DVAE# power."""
+    config, key = model.Config(STRUCTURE, methods.relaxed(Power(15.0)), K), philox.key(seed)
+    rng = oracles.generator(seed, "log_px")
+    params, statistics = model.init(rng, config, images.mean(0))
+    adam, sampler, history = optimizer.init(params), pcd.init(key, params.rbm, 200), []
+    for i in range(iterations):
+        x = images[np.arange(i * BATCH, (i + 1) * BATCH) % len(images)]
+        noise = Noise(*rng.random((2, BATCH * K, STRUCTURE.latents), np.float32))
+        kappa = optimizer.warm_up(i, iterations)
+        bound, cache = model.objective(params, statistics, x, noise, config=config, kappa=kappa)
+        sampler, info = pcd.step(key, sampler, params.rbm, 10)
+        gradient = model.objective_backward(np.full(BATCH, -1 / BATCH, np.float32), cache, info.moments, config=config)
+        params, adam = optimizer.update(params, gradient, adam, iteration=i + 1, learning_rate=5e-3)
+        statistics = model.update_statistics(statistics, cache)
+        history.append(float(bound.mean()))
+    return params, statistics, history
+
+
+def weight_error(estimate):
+    """Standard error of log mean w of each image, from its effective sample size."""
+    return np.sqrt(np.maximum(SAMPLES / estimate.effective_sample_size - 1, 0) / SAMPLES)
+
+
+def judge(estimate, true):
+    """Every image, and the mean. log mean w is too low by half its variance: added back."""
+    error = weight_error(estimate)
+    scores = (estimate.log_px + error**2 / 2 - true) / (error + 1e-6)
+    worst = np.argmax(np.abs(scores))
+    basis = f"standard errors; the worst of {len(true)} images"
+    found, wanted, caught = estimate.log_px[worst], true[worst], 6 * error[worst] / abs(true[worst])
+    yield Finding("log p(x)", found, wanted, abs(scores[worst]), STANDARD_ERRORS, basis, float(caught))
+    together = np.sqrt(np.sum(error**2)) / len(error)
+    yield score("mean log p(x)", float(np.mean(estimate.log_px + error**2 / 2)), float(true.mean()), together, 1e-5)
+    spread, most = float(np.mean(scores**2)), 1 + 5 * math.sqrt(2 / len(true))
+    yield at_most("mean square of the scores", spread, most, "chi-square: honest error bars")
+
+
+def with_ais(params, statistics, test, seed, estimate, log_z):
+    """The same with log Z by AIS: every image moves by the same error of log Z."""
+    found = ais.log_z(philox.fold_in(philox.key(seed), 7), params.rbm, 1000, 1000)
+    yield score("log Z of the trained RBM by AIS", found.log_z, log_z, found.standard_error)
+    few = test[:3]
+    again = evaluation.log_likelihood(philox.key(seed), params, statistics, few, log_z=found.log_z, samples=SAMPLES)
+    shift = np.max(np.abs(again.log_px - estimate.log_px[:3] + found.log_z - log_z))
+    yield at_most("log p(x) moves as log Z does", float(shift), 1e-5, "rounding")
+
+
+def elbo(params, statistics, test, estimate):
+    """The mean of log w over samples is the discrete variational bound, itself summed over every z."""
+    true = exact.elbo(params, statistics, test)
+    above = np.max(true - exact.log_px(params, statistics, test))
+    yield at_most("discrete bound above log p(x)", float(above), 1e-9, "KL(q || p(z|x)) is not negative")
+    error = standard_error(estimate.elbo - true)
+    yield score("discrete bound, mean over images", float(estimate.elbo.mean()), float(true.mean()), error, 1e-5)
+
+
+def learned(params, history, true, seed, training, test):
+    """Training has made something of the model: a check that it is not a trivial one."""
+    p = training.mean(0).clip(0.01, 0.99)
+    independent = float(np.mean(test @ np.log(p) + (1 - test) @ np.log(1 - p)))
+    return at_most(
+        "log p(x) of independent pixels less the model's",
+        independent - float(true.mean()),
+        -0.5,
+        "the model is not trivial",
+    )
+
+
+def picture(data, figure):
+    true, estimate, history = data
+    left, right = figure.subplots(1, 2)
+    left.plot(np.convolve(history, np.ones(20) / 20, "valid"), color="#2b5c8a", lw=1)
+    left.set(xlabel="iteration", ylabel=r"bound $+\,\kappa\log Z$, nats", title="training on 7 x 7 digits")
+    right.errorbar(true, estimate.log_px - true, 5 * weight_error(estimate), fmt=".", ms=3, lw=0.5, color="#2b5c8a")
+    right.axhline(0, color="0.4", lw=0.8)
+    right.set(
+        xlabel=r"exact $\log p(x)$, nats",
+        ylabel="estimate - exact",
+        title="one point an image; bars: 5 standard errors",
+    )
+
+
+CLAIM = Claim(
+    name="log_px",
+    statement="The 4,000-sample estimate of log p(x) of a trained model is the sum over every z, image by image.",
+    equations=(
+        r"\log p(x)=\log\sum_z\frac{e^{-E(z)}}{Z}\,p(x|z)\ \approx\ \log\frac{1}{K}\sum_k"
+        r"\frac{e^{-E(z_k)}\,p(x|z_k)}{\hat Z\,q(z_k|x)},\qquad z_k\sim q(z|x)",
+    ),
+    check=check,
+    picture=picture,
+    seconds=(5, 25),
+)

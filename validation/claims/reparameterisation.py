@@ -1,0 +1,194 @@
+"""Eqs. 8 and 9 over the whole range of q, rho and beta, in float32 and float64, against the inverse CDF in mpmath.
+
+mpmath solves CDF(t) = rho itself, at q and beta and a little beside them: its derivatives at fixed rho are those of the
+solutions, not Eq. 9. They are compared at the rho that the floating-point t has exactly, so the rounding of t is not
+counted twice.
+"""
+
+import itertools
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from dvae_ref import mixture, spike
+from dvae_ref.smoothing import SMOOTHINGS
+from validation import oracles
+from validation.claim import Claim, at_most
+
+BETAS = {"exp": (0.1, 4, 12, 60), "unexp": (2, 16, 40, 100), "power": (1.2, 4, 15, 40), "gauss": (1, 8, 30, 200)}
+LOGITS = (-20.0, -6.0, -1.5, 0.0, 0.7, 4.0, 12.0)
+RHOS = (1e-30, 1e-9, 1e-4, 0.03, 0.2, 0.45, 0.5, 0.7, 0.96, 1 - 1e-4, 1 - 2.0**-23)
+QUICK_LOGITS, QUICK_RHOS, QUICK_BETAS = (-6.0, 0.0, 4.0), (1e-9, 0.03, 0.45, 0.7, 1 - 1e-4), slice(1, 3)
+DIGITS = 60
+UNIFORM = mpmath.mpf("0.05")
+
+
+def check(quick, seed):
+    """The grid is fixed; the seed only shifts it a little."""
+    shift = 0.01 * oracles.generator(seed, "reparameterisation").random()
+    logits, rhos = (QUICK_LOGITS, QUICK_RHOS) if quick else (LOGITS, RHOS)
+    findings, errors = [], {}
+    with mp.workdps(DIGITS):
+        for name, dtype in itertools.product(BETAS, (np.float64, np.float32)):
+            rows = []
+            for beta in BETAS[name][QUICK_BETAS if quick else slice(None)]:
+                points = itertools.product(logits, rhos)
+                rows += [compare(name, beta, dtype(logit + shift), dtype(rho), dtype) for logit, rho in points]
+            errors[name, dtype.__name__] = np.array(rows)
+            findings += judge(name, dtype, np.array(rows))
+        findings += [spike_errors(dtype, logits, rhos, shift) for dtype in (np.float64, np.float32)]
+    return findings, errors
+
+
+def spike_errors(dtype, logits, rhos, shift):
+    """The spike and exponential: zeta and its slope, errors in eps of what one eps in rho and logit q moves them by."""
+    worst, eps = 0.0, float(np.finfo(dtype).eps)
+    for beta, logit, rho in itertools.product((1.0, 4.0, 8.0), logits, rhos):
+        given = dtype(logit + shift), dtype(rho)
+        for function, order in ((spike.sample, 0), (spike.d_zeta_d_logit_q, 1)):
+            worst = max(worst, spike_error(float(function(*given, beta)), order, *given, beta))
+    return at_most(
+        f"zeta and d zeta/d logit q, spike and exponential {dtype.__name__}", worst, 40 * eps, "conditioning; 40 eps"
+    )
+
+
+def spike_error(found, order, logit, rho, beta):
+    """Of a derivative of zeta in logit q, in units of what relative changes of rho and logit q make of it."""
+    l, r = mpmath.mpf(float(logit)), mpmath.mpf(float(rho))
+    if r <= 1 / (1 + mpmath.exp(l)):
+        return abs(found)
+    by_logit = [mpmath.diff(lambda l: spike_zeta(l, r, beta), l, n) for n in (order, order + 1)]
+    by_rho = mpmath.diff(lambda r: mpmath.diff(lambda l: spike_zeta(l, r, beta), l, order), r)
+    return float(abs(found - by_logit[0]) / (abs(by_logit[0]) + abs(by_logit[1] * l) + abs(by_rho * r)))
+
+
+def spike_zeta(logit, rho, beta):
+    q = 1 / (1 + mpmath.exp(-logit))
+    return mpmath.log(mpmath.expm1(beta) * (rho - 1 + q) / q + 1) / beta
+
+
+def judge(name, dtype, rows):
+    """Worst errors in eps of the type. CDF: a float64 solution, then t is rounded to the type, which is what moves it.
+
+    The slopes are products of some ten factors, each exp(x) with a relative error of |x| eps, |x| up to 100 where the
+    densities are tiny; in beta the terms of z = 0 and 1 may cancel, so there the larger of the two is the measure.
+    """
+    eps = float(np.finfo(dtype).eps)
+    bounds = {"CDF(inverse(rho)) / rho - 1, beyond the rounding of t": 400, "dt/dlogit q": 400, "dt/dbeta": 400}
+    bounds["dzeta/dt"] = 4
+    for (quantity, bound), errors in zip(bounds.items(), rows.T, strict=True):
+        yield at_most(f"{quantity}, {name} {dtype.__name__}", errors.max(), bound * eps, f"relative; {bound} eps")
+
+
+def compare(name, beta, logit, rho, dtype):
+    """Relative errors of (CDF of the solution, dt/dlogit q, dt/dbeta, dzeta/dt) at one point.
+
+    dzeta/dq is (dt/dlogit q) (dzeta/dt) / (q (1 - q)).
+    """
+    smoothing = SMOOTHINGS[name](float(beta))
+    t = mixture.inverse_cdf(logit[None], rho[None], smoothing)
+    slopes = [float(f(t, logit[None], smoothing)[0]) for f in (mixture.d_t_d_logit_q, mixture.d_t_d_beta)]
+    at = mpmath.mpf(float(t[0])), mpmath.mpf(float(logit)), mpmath.mpf(float(beta))
+    lower, upper = tails(name, *at)
+    wanted = mpmath.mpf(float(rho))
+    found, wanted = (lower, wanted) if wanted <= 0.5 else (upper, 1 - wanted)
+    by_beta, by_logit = slopes_of_solution(name, *at)
+    density = mpmath.diff(lambda t: min(tails(name, t, *at[1:])), at[0])
+    rounding = abs(density * at[0]) * np.finfo(dtype).eps / found
+    cdf = max(float(abs(found / wanted - 1) - rounding), 0.0)
+    size = scale_in_beta(name, *at)
+    d_zeta = mpmath.mpf(1) if name == "gauss" else 1 / ((1 + mpmath.exp(at[0])) * (1 + mpmath.exp(-at[0])))
+    by_t = relative(float(smoothing.d_zeta(t)[0]), d_zeta, d_zeta, dtype)
+    return cdf, relative(slopes[0], by_logit, by_logit, dtype), relative(slopes[1], by_beta, size, dtype), by_t
+
+
+def relative(found, expected, size, dtype):
+    """|found - expected| / size, where numbers below the type's smallest are 0."""
+    return float(max(abs(mpmath.mpf(found) - expected) - float(np.finfo(dtype).tiny), 0) / abs(size))
+
+
+def tails(name, t, logit, beta):
+    """(CDF, 1 - CDF) of the mixture at t, each without cancellation."""
+    q, one_minus_q = 1 / (1 + mpmath.exp(-logit)), 1 / (1 + mpmath.exp(logit))
+    (f0, s0), (s1, f1) = branch(name, t, beta), branch(name, -t, beta)
+    return one_minus_q * f0 + q * f1, one_minus_q * s0 + q * s1
+
+
+def branch(name, t, beta):
+    """(R, 1 - R) of r(zeta|0) at t; those of r(zeta|1) are (1 - R, R) at -t."""
+    if name == "gauss":
+        x = mpmath.sqrt(beta / 2) * (t + mpmath.mpf(1) / 2)
+        return mpmath.erfc(-x) / 2, mpmath.erfc(x) / 2
+    log_zeta, zeta, one_minus = -softplus(-t), 1 / (1 + mpmath.exp(-t)), 1 / (1 + mpmath.exp(t))
+    if name == "power":
+        return mpmath.exp(log_zeta / beta), -mpmath.expm1(log_zeta / beta)
+    total = -mpmath.expm1(-beta)
+    exponential = (
+        -mpmath.expm1(-beta * zeta) / total,
+        -mpmath.exp(-beta * zeta) * mpmath.expm1(-beta * one_minus) / total,
+    )
+    share = UNIFORM if name == "unexp" else 0
+    return tuple((1 - share) * x + share * u for x, u in zip(exponential, (zeta, one_minus), strict=True))
+
+
+def softplus(t):
+    return mpmath.log1p(mpmath.exp(t)) if t < 0 else t + mpmath.log1p(mpmath.exp(-t))
+
+
+def slopes_of_solution(name, t, logit, beta):
+    """(dt/dbeta, dt/dlogit q) at fixed rho: central differences of the root, with a step of 1e-20 in 60 digits."""
+    lower, upper = tails(name, t, logit, beta)
+    side, log_rho = (0, mpmath.log(lower)) if lower <= upper else (1, mpmath.log(upper))
+
+    def solve(logit, beta):
+        near = t * (1 + mpmath.mpf(10) ** -18) + mpmath.mpf(10) ** -18
+        return mpmath.findroot(
+            lambda x: mpmath.log(tails(name, x, logit, beta)[side]) - log_rho, (t, near), tol=1e-90, maxsteps=40
+        )
+
+    h = mpmath.mpf(10) ** -20
+    by_beta = (solve(logit, beta + h) - solve(logit, beta - h)) / (2 * h)
+    return by_beta, (solve(logit + h, beta) - solve(logit - h, beta)) / (2 * h)
+
+
+def scale_in_beta(name, t, logit, beta):
+    """|dt/dbeta| were the two terms of its numerator of one sign."""
+
+    def numerator(sign, weight):
+        return abs(weight * mpmath.diff(lambda beta: min(branch(name, sign * t, beta)), beta))
+
+    q, one_minus_q = 1 / (1 + mpmath.exp(-logit)), 1 / (1 + mpmath.exp(logit))
+    density = abs(mpmath.diff(lambda t: min(tails(name, t, logit, beta)), t))
+    return (numerator(1, one_minus_q) + numerator(-1, q)) / density
+
+
+def picture(errors, figure):
+    labels = ("CDF", r"$\partial t/\partial\,\mathrm{logit}\,q$", r"$\partial t/\partial\beta$")
+    for axes, name in zip(figure.subplots(1, 4, sharey=True), BETAS, strict=True):
+        for place, colour in enumerate(("#2b5c8a", "#c9822b", "#5a8a3a")):
+            for dtype, marker in (("float64", "o"), ("float32", "^")):
+                values = np.maximum(errors[name, dtype][:, place], 1e-18)
+                x = place + np.linspace(-0.3, 0.3, len(values))
+                axes.plot(x, values, marker, ms=2, color=colour, alpha=0.6)
+        for dtype in (np.float64, np.float32):
+            axes.axhline(np.finfo(dtype).eps, color="0.6", lw=0.8, ls=":")
+        axes.set(yscale="log", ylim=(1e-18, 1e-3), title=name, xticks=range(3))
+        axes.set_xticklabels(labels, fontsize=7)
+    figure.axes[0].set_ylabel("relative error (dots float64, triangles float32)", fontsize=8)
+
+
+CLAIM = Claim(
+    name="reparameterisation",
+    statement="The inverse CDF and its slopes in q and beta at fixed rho are right to rounding, over the whole range.",
+    equations=(
+        r"(1-q)\,R(\zeta|0)+q\,R(\zeta|1)=\rho\qquad\mathrm{(8)}",
+        r"\frac{\partial\zeta}{\partial q}=\frac{R(\zeta|0)-R(\zeta|1)}{(1-q)\,r(\zeta|0)+q\,r(\zeta|1)}\ \mathrm{(9)},"
+        r"\quad\frac{\partial\zeta}{\partial\beta}="
+        r"-\frac{(1-q)\,\partial_\beta R(\zeta|0)+q\,\partial_\beta R(\zeta|1)}"
+        r"{(1-q)\,r(\zeta|0)+q\,r(\zeta|1)}",
+    ),
+    check=check,
+    picture=picture,
+    seconds=(6, 40),
+)

@@ -1,0 +1,220 @@
+"""The exact expectation of the bound of a small linear model, and its exact gradient, for each of the eight methods.
+
+E over q(zeta|x) is a sum over the nodes of a quadrature in every zeta_i, the same nodes whatever the parameters: only
+the nodes' probabilities q(zeta|x) move, so nothing is reparameterised, no sample is drawn, and the gradient is that of
+a finite sum (autograd's). Plain formulas of the paper throughout; of dvae_ref only the containers of parameters.
+
+A node of a unit has the weights w0 = r(zeta|0) dzeta and w1 = r(zeta|1) dzeta. Quadratures:
+- exp, unexp: Gauss-Legendre in zeta; everything is analytic there.
+- power: Gauss-Legendre in theta, zeta = I_theta(beta, beta) (incomplete beta function): zeta^(1/beta) and
+  (1 - zeta)^(1/beta) are analytic in theta at both ends.
+- gauss, Gaussian integral: the trapezoidal rule, which converges geometrically.
+- spike: the node 0, and Gauss-Legendre on (0, 1].
+"""
+
+import itertools
+from typing import NamedTuple
+
+import autograd.numpy as np
+import numpy
+from autograd import value_and_grad
+from autograd.scipy.special import logsumexp
+from scipy.special import beta as beta_function
+from scipy.special import betainc
+
+from dvae_ref import tree
+
+CHUNK = 20_000  # nodes differentiated at a time
+SWEEPS = 30  # of the mean field, at which it has converged for the couplings used here
+UNIFORM = 0.05
+
+
+class Grid(NamedTuple):
+    """The nodes of one unit."""
+
+    zeta: numpy.ndarray
+    w0: numpy.ndarray  # for the Gaussian integral: dzeta, its r depending on parameters
+    w1: numpy.ndarray
+
+
+def legendre(n):
+    x, w = numpy.polynomial.legendre.leggauss(n)
+    return (x + 1) / 2, w / 2
+
+
+def grid(kind, beta, n):
+    """The Grid of a smoothing with about n nodes."""
+    if kind in ("gauss", "gi"):
+        reach = 5.2 * beta**-0.5 + (0.3 if kind == "gi" else 0)
+        zeta = numpy.linspace(-reach, 1 + reach, n)
+        step = numpy.full(n, zeta[1] - zeta[0])
+        if kind == "gi":
+            return Grid(zeta, step, step)
+        return Grid(
+            zeta, *(step * numpy.sqrt(beta / (2 * numpy.pi)) * numpy.exp(-beta / 2 * (zeta - z) ** 2) for z in (0, 1))
+        )
+    theta, weight = legendre(n)
+    if kind == "power":
+        zeta, one_minus = betainc(beta, beta, theta), betainc(beta, beta, 1 - theta)
+        d_zeta = (theta * (1 - theta)) ** (beta - 1) / beta_function(beta, beta) * weight
+        return Grid(zeta, *(x ** (1 / beta - 1) / beta * d_zeta for x in (zeta, one_minus)))
+    w0, w1 = (beta * numpy.exp(-beta * x) / (1 - numpy.exp(-beta)) * weight for x in (theta, 1 - theta))
+    if kind == "unexp":
+        w0, w1 = ((1 - UNIFORM) * w + UNIFORM * weight for w in (w0, w1))
+    if kind == "spike_exp":
+        return Grid(*(numpy.concatenate(pair) for pair in (([0.0], theta), ([1.0], 0 * theta), ([0.0], w1))))
+    return Grid(theta, w0, w1)
+
+
+class Setting(NamedTuple):
+    """What the expectation depends on besides the parameters."""
+
+    baseline: str
+    beta: float
+    k: int
+    kappa: float
+    mean_x: numpy.ndarray
+    nodes: int
+
+    @property
+    def family(self):
+        return self.baseline.split("_", 1)[0]
+
+    @property
+    def kind(self):
+        return self.baseline.split("_", 1)[1]
+
+
+def bound(params, x, setting):
+    """(the expected K-sample bound, averaged over the images x, -kappa log Z included; its gradient in params)."""
+    like, d = params, params.rbm.a.size
+    axes = grid(setting.kind, setting.beta, setting.nodes)
+    index = numpy.array(list(itertools.product(range(len(axes.zeta)), repeat=d)))
+    objective = importance_weighted if setting.k > 1 else variational
+    value, gradient = 0.0, [numpy.zeros_like(leaf) for leaf in tree.leaves(params)]
+    parts = [index] if setting.k > 1 else numpy.array_split(index, -(-len(index) // CHUNK))
+    for image in x:
+        for part in parts:
+            nodes = Grid(*(column[part] for column in axes))
+
+            def total(leaves, nodes=nodes, image=image):
+                return objective(tree.unflatten(like, leaves), image, nodes, setting)
+
+            part_value, part_gradient = value_and_grad(total)(tree.leaves(params))
+            value += part_value / len(x)
+            gradient = [g + p / len(x) for g, p in zip(gradient, part_gradient, strict=True)]
+    return value, gradient
+
+
+def variational(params, image, nodes, setting):
+    """Part of the expectation for K = 1: sum over nodes of q(zeta|x) times the term of the bound."""
+    log_q, logit_q = posterior(params, image, nodes, setting)
+    q = np.exp(log_q)
+    log_z = log_partition(params.rbm)
+    term = log_likelihood(params, image, nodes, setting) * q
+    if setting.family == "dvaes":
+        term = term + setting.kappa * q * (log_prior(params.rbm, nodes, setting) - log_z - log_q)
+        return np.sum(term)
+    return np.sum(term) + setting.kappa * minus_kl(params.rbm, logit_q, nodes, log_z)
+
+
+def importance_weighted(params, image, nodes, setting):
+    """K = 2: the sum over pairs of nodes, independent draws."""
+    log_q, _ = posterior(params, image, nodes, setting)
+    log_ratio = log_prior(params.rbm, nodes, setting) - log_partition(params.rbm) - log_q
+    log_w, q = setting.kappa * log_ratio + log_likelihood(params, image, nodes, setting), np.exp(log_q)
+    pairs = np.logaddexp(log_w[:, None], log_w[None, :]) - np.log(2)
+    return np.dot(q, np.dot(pairs, q))
+
+
+def posterior(params, image, nodes, setting):
+    """(log q(zeta|x) dzeta, logit q) of every node, group by group."""
+    zeta, width = nodes.zeta, nodes.zeta.shape[1] // len(params.encoder)
+    log_q, logits = 0.0, []
+    for g, network in enumerate(params.encoder):
+        own = slice(g * width, (g + 1) * width)
+        shared = np.dot(image - setting.mean_x, network.out.kernel[: len(image)]) + network.out.bias
+        out = shared + np.dot(zeta[:, : own.start], network.out.kernel[len(image) :])
+        logit_q = out[:, :width]
+        w0, w1 = nodes.w0[:, own], nodes.w1[:, own]
+        if setting.kind == "gi":
+            shift, std = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2, np.abs(params.posterior.s[own]) / 5 + 0.05
+            w0, w1 = (w * normal(zeta[:, own] - z - shift, std) for z, w in ((0, w0), (1, w1)))
+        q = 1 / (1 + np.exp(-logit_q))
+        log_q = log_q + np.sum(np.log((1 - q) * w0 + q * w1), 1)
+        logits.append(logit_q)
+    return log_q, np.concatenate(logits, 1)
+
+
+def normal(x, std):
+    return np.exp(-((x / std) ** 2) / 2) / (np.sqrt(2 * np.pi) * std)
+
+
+def log_likelihood(params, image, nodes, setting):
+    """log p(x|zeta), the clipped mean image added to the logits."""
+    mean = numpy.clip(setting.mean_x, 0.001, 0.999)
+    logits = np.dot(nodes.zeta, params.decoder.out.kernel) + params.decoder.out.bias + numpy.log(mean / (1 - mean))
+    p = 1 / (1 + np.exp(-logits))
+    return np.sum(image * np.log(p) + (1 - image) * np.log(1 - p), 1)
+
+
+def log_prior(rbm, nodes, setting):
+    """log p(zeta) dzeta + log Z: by mean field, H(m) - E^(m), or by the sum over z of Gaussians."""
+    if setting.kind == "gi":
+        return log_gaussians(rbm, nodes, setting.beta)
+    b, c = np.log(nodes.w1 / nodes.w0), np.sum(np.log(nodes.w0), 1)
+    n = rbm.W.shape[0]
+    left, right = 0.5 * np.ones_like(b[:, :n]), 0.5 * np.ones_like(b[:, n:])
+    for _ in range(SWEEPS):
+        right = 1 / (1 + np.exp(-(rbm.a[n:] + b[:, n:] + np.dot(left, rbm.W))))
+        left = 1 / (1 + np.exp(-(rbm.a[:n] + b[:, :n] + np.dot(right, rbm.W.T))))
+    m = np.concatenate([left, right], 1)
+    entropy = -np.sum(m * np.log(m) + (1 - m) * np.log(1 - m), 1)
+    return entropy + np.dot(m, rbm.a) + np.sum(np.dot(left, rbm.W) * right, 1) + np.sum(b * m, 1) + c
+
+
+def log_gaussians(rbm, nodes, lam):
+    """log sum_z e^-E(z) N(zeta | z, (J + lam I)^-1) dzeta."""
+    z = vertices(rbm.a.size)
+    P = couplings(rbm) + lam * np.eye(rbm.a.size)
+    away = nodes.zeta[:, None, :] - z
+    log_normal = np.linalg.slogdet(P / (2 * np.pi))[1] / 2 - np.sum(np.dot(away, P) * away, 2) / 2
+    return logsumexp(minus_energy(rbm, z) + log_normal, 1) + np.sum(np.log(nodes.w0), 1)
+
+
+def minus_kl(rbm, logit_q, nodes, log_z):
+    """-KL(q(z, zeta|x) || p(z) r(zeta|z)) of DVAE and DVAE++: the sum over every z and node of q(z, zeta|x) times
+    log p(z) - log q(z|x, zeta)."""
+    q, total = 1 / (1 + np.exp(-logit_q)), 0.0
+    for z in vertices(rbm.a.size):
+        joint = product(np.where(z == 1, q * nodes.w1, (1 - q) * nodes.w0))
+        log_ratio = minus_energy(rbm, z[None])[0] - log_z - np.sum(np.log(np.where(z == 1, q, 1 - q)), 1)
+        total = total + np.sum(joint * log_ratio)
+    return total
+
+
+def product(x):
+    """Over the last axis; unlike np.prod's, its derivative allows for zeros."""
+    total = x[:, 0]
+    for i in range(1, x.shape[1]):
+        total = total * x[:, i]
+    return total
+
+
+def vertices(d):
+    return numpy.array(list(itertools.product([0.0, 1.0], repeat=d)))
+
+
+def couplings(rbm):
+    n, m = rbm.W.shape
+    return np.concatenate(
+        [np.concatenate([np.zeros((n, n)), rbm.W], 1), np.concatenate([rbm.W.T, np.zeros((m, m))], 1)], 0
+    )
+
+
+def minus_energy(rbm, z):
+    return np.dot(z, rbm.a) + np.sum(np.dot(z, couplings(rbm)) * z, 1) / 2
+
+
+def log_partition(rbm):
+    return logsumexp(minus_energy(rbm, vertices(rbm.a.size)))

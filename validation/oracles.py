@@ -1,0 +1,96 @@
+"""Plain formulas and exact sampling for small machines: what the claims hold dvae_ref against.
+
+Written from the paper, in probabilities, with every state listed; of dvae_ref only the containers of parameters are
+used. Larger machines are left to dvae_ref.exact, which the claim `enumeration` holds against these and mpmath.
+"""
+
+import numpy as np
+from scipy.special import logsumexp
+
+from dvae_ref.boltzmann import RBM, Moments
+
+
+def generator(seed, name):
+    """The random numbers of a claim: those of one claim do not depend on whether another ran."""
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def random_rbm(rng, n_left, n_right, coupling, bias=-0.3):
+    """A skewed machine: couplings with mean coupling / 4 and standard deviation `coupling`."""
+    W = coupling * (0.25 + rng.standard_normal((n_left, n_right)))
+    return RBM(rng.normal(bias, 0.8, n_left + n_right), W)
+
+
+def states(d):
+    """All 2^d binary vectors, (2^d, d)."""
+    return (np.arange(2**d)[:, None] >> np.arange(d)[::-1] & 1).astype(np.float64)
+
+
+def couplings(rbm):
+    """J = [[0, W], [W', 0]], the paper's W."""
+    n_left, n_right = rbm.W.shape
+    J = np.zeros((n_left + n_right,) * 2)
+    J[:n_left, n_left:] = rbm.W
+    return J + J.T
+
+
+def minus_energy(rbm, z):
+    """a·z + z J z / 2."""
+    return z @ rbm.a + np.einsum("...i,ij,...j->...", z, couplings(rbm), z) / 2
+
+
+def log_z(rbm):
+    return logsumexp(minus_energy(rbm, states(rbm.a.size)))
+
+
+def probabilities(rbm):
+    """p(z) of every state, in the order of `states`."""
+    return np.exp(minus_energy(rbm, states(rbm.a.size)) - log_z(rbm))
+
+
+def moments(rbm, p=None):
+    """Moments under p(z), or under given probabilities of the states, (..., 2^d)."""
+    z, n_left = states(rbm.a.size), rbm.W.shape[0]
+    p = probabilities(rbm) if p is None else p
+    return Moments(p @ z, np.einsum("...s,si,sj->...ij", p, z[:, :n_left], z[:, n_left:]))
+
+
+def log_joint(rbm, b):
+    """-E(z) + b·z - sum_i max(b_i, 0) of every row of b and state: (N, 2^d). p^(z) is its exponential, normalised."""
+    return minus_energy(rbm, states(rbm.a.size)) + b @ states(rbm.a.size).T - np.maximum(b, 0).sum(-1, keepdims=True)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def draw_states(rng, rbm, n):
+    """n exact samples of p(z): the side with fewer units from the table of its probabilities, then the other."""
+    n_left, n_right = rbm.W.shape
+    if n_left > n_right:
+        z = draw_states(rng, RBM(np.concatenate([rbm.a_right, rbm.a_left]), rbm.W.T), n)
+        return np.concatenate([z[:, n_right:], z[:, :n_right]], 1)
+    listed = states(n_left)
+    log_p = listed @ rbm.a_left + np.logaddexp(0, rbm.a_right + listed @ rbm.W).sum(1)
+    left = listed[rng.choice(len(listed), n, p=np.exp(log_p - logsumexp(log_p)))]
+    right = rng.random((n, n_right)) < sigmoid(rbm.a_right + left @ rbm.W)
+    return np.concatenate([left, right], 1).astype(np.float64)
+
+
+def relative_norm(value, expected):
+    """|value - expected| / |expected|, Euclidean."""
+    value, expected = np.ravel(value), np.ravel(expected)
+    return float(np.linalg.norm(value - expected) / np.linalg.norm(expected))
+
+
+def derivative(f, step=1e-3):
+    """(f'(0), a bound of its error) by the five-point formula, for an f that may be an array.
+
+    Truncation: the formula is of fourth order, so its error is 1/15 of its change on doubling the step; the whole
+    change is charged. Rounding: f is trusted to 32 eps of its largest value.
+    """
+    f1, f_1, f2, f_2, f4, f_4 = (f(sign * n * step) for n in (1, 2, 4) for sign in (1, -1))
+    fine = (8 * (f1 - f_1) - (f2 - f_2)) / (12 * step)
+    coarse = (8 * (f2 - f_2) - (f4 - f_4)) / (24 * step)
+    largest = np.max(np.abs([f1, f_1, f4, f_4]), axis=0)
+    return fine, np.abs(fine - coarse) + 1.5 * 32 * 2.2e-16 * largest / step

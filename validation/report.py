@@ -1,0 +1,195 @@
+"""What was found, as text and as one self-contained HTML page: inline style, every picture and equation embedded."""
+
+import base64
+import html
+import io
+import platform
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from dvae_ref import __version__
+from validation.claim import Claim
+
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "validation"}
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Validation of dvae_ref</title><style>
+:root {{ --ink: #1d2733; --soft: #5a6775; --line: #d9dfe6; --pass: #1a7f4b; --fail: #b3261e; --paper: #fff; }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0 auto; max-width: 62rem; padding: 2rem 1.25rem 5rem; color: var(--ink); background: var(--paper);
+  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }}
+h1 {{ font-size: 1.7rem; margin: 0 0 .3rem; }} h2 {{ font-size: 1.25rem; margin: 0; }}
+p {{ margin: .4rem 0 .8rem; max-width: 48rem; }} .soft, caption {{ color: var(--soft); font-size: .9rem; }}
+section {{ border-top: 1px solid var(--line); padding: 1.6rem 0 .6rem; margin-top: 1.6rem; }}
+header.claim {{ display: flex; gap: .8rem; align-items: baseline; flex-wrap: wrap; }}
+.badge {{ font-size: .78rem; font-weight: 600; letter-spacing: .04em; padding: .1rem .55rem; border-radius: 1rem; }}
+.pass {{ color: var(--pass); }} .fail {{ color: var(--fail); }}
+.badge.pass {{ background: #e3f4ea; }} .badge.fail {{ background: #fbe6e4; }}
+img {{ max-width: 100%; height: auto; display: block; }} img.equation {{ margin: .7rem 0 .7rem 1.2rem; }}
+img.picture {{ margin: .8rem auto; }}
+.scroll {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-size: .86rem; width: 100%; margin: .6rem 0; }}
+th, td {{ text-align: left; padding: .28rem .7rem .28rem 0; vertical-align: top;
+  border-bottom: 1px solid var(--line); }}
+th {{ color: var(--soft); font-weight: 600; }}
+td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+a {{ color: inherit; }}
+</style></head><body>
+<h1>Validation of dvae_ref</h1>
+<p>Each claim of the paper that the implementation relies on is held against an exact answer: enumeration, quadrature,
+or arithmetic of 50 digits and more. A finding passes if its error is within its bound; the last columns say what the
+bound follows from and, for a statistical finding, which relative error of the estimate the sample would have shown.</p>
+<p class="soft">{facts}</p>
+{summary}
+{sections}
+</body></html>
+"""
+
+
+class Result(NamedTuple):
+    claim: Claim
+    findings: tuple
+    data: object  # what the claim's picture draws
+    seconds: float
+
+    @property
+    def passed(self):
+        return bool(self.findings) and all(f.passed for f in self.findings)
+
+    def to_json(self):
+        record = {"name": self.claim.name, "statement": self.claim.statement, "passed": self.passed}
+        return record | {"seconds": round(self.seconds, 2), "findings": [f.to_json() for f in self.findings]}
+
+
+def number(x, digits=4):
+    """A number for people: `3.142`, `-1.2e-14`, or nothing."""
+    return "" if x is None else f"{x:.{digits}g}"
+
+
+def as_text(result):
+    """The findings of a claim as lines of text."""
+    rows = [f"{result.claim.name}: {verdict(result.passed)} ({result.seconds:.1f} s). {result.claim.statement}"]
+    width = max((len(f.quantity) for f in result.findings), default=0)
+    for f in result.findings:
+        oracle = "" if f.oracle is None else f" exact {number(f.oracle, 6):>12}"
+        caught = "" if f.would_have_caught is None else f"; would have caught {100 * f.would_have_caught:.2g}%"
+        rows.append(
+            f"  {verdict(f.passed):5s} {f.quantity:{width}s} {number(f.estimate, 6):>12}{oracle}"
+            f"  error {number(f.error, 3)} <= {number(f.bound, 3)} ({f.basis}{caught})"
+        )
+    return "\n".join(rows)
+
+
+def verdict(passed):
+    return "holds" if passed else "FAILS"
+
+
+def write(folder, results, *, quick, seed):
+    """Write report.html into the folder; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(page(results, quick=quick, seed=seed), encoding="utf-8")
+    return path
+
+
+def page(results, *, quick, seed):
+    facts = (
+        f"dvae_ref {__version__}, {'quick' if quick else 'full'} run, seed {seed}, "
+        f"{sum(r.seconds for r in results):.0f} seconds, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; "
+        f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}"
+    )
+    with mpl.rc_context(STYLE):
+        sections = "\n".join(section(r) for r in results)
+    return PAGE.format(facts=html.escape(facts), summary=summary(results), sections=sections)
+
+
+def summary(results):
+    failed = sum(not r.passed for r in results)
+    kind = "fail" if failed else "pass"
+    head = f"{failed} of {len(results)} claims fail." if failed else f"All {len(results)} claims hold."
+    columns = ("Claim", "Statement"), ("Findings", "Largest error / bound"), ("",)
+    rows = [
+        cells(f'<a href="#{r.claim.name}">{r.claim.name}</a>', html.escape(r.claim.statement))
+        + cells(str(len(r.findings)), f"{closest(r):.2g}", kind="number")
+        + cells(badge(r.passed))
+        for r in results
+    ]
+    return f'<p class="{kind}"><strong>{head}</strong></p>\n{table(columns, rows)}'
+
+
+def table(columns, rows):
+    """columns: names of text columns, of numbers, of text again."""
+    kinds = ("", "number", "")
+    head = "".join(cells(*names, kind=kind, tag="th") for names, kind in zip(columns, kinds, strict=True))
+    body = "\n".join(f"<tr>{row}</tr>" for row in (head, *rows))
+    return f'<div class="scroll"><table>{body}</table></div>'
+
+
+def cells(*texts, kind="", tag="td"):
+    opening = f'<{tag} class="{kind}">' if kind else f"<{tag}>"
+    return "".join(f"{opening}{text}</{tag}>" for text in texts)
+
+
+def closest(result):
+    """The largest error in units of its bound."""
+    ratios = [f.error / f.bound if f.bound else (0.0 if f.error <= 0 else np.inf) for f in result.findings]
+    return max(ratios, default=np.nan)
+
+
+def badge(passed):
+    return f'<span class="badge {"pass" if passed else "fail"}">{"HOLDS" if passed else "FAILS"}</span>'
+
+
+def section(result):
+    claim = result.claim
+    equations = "\n".join(image("equation", text, equation(text)) for text in claim.equations)
+    title = f"<h2>{claim.name.replace('_', ' ')}</h2>{badge(result.passed)}"
+    return f"""<section id="{claim.name}">
+<header class="claim">{title}<span class="soft">{result.seconds:.1f} s</span></header>
+<p>{html.escape(claim.statement)}</p>
+{equations}
+{"" if result.data is None else image("picture", f"picture of {claim.name}", picture(result))}
+{table(COLUMNS, [row(f) for f in result.findings])}
+</section>"""
+
+
+COLUMNS = ("Quantity",), ("Estimate", "Exact", "Error", "Bound"), ("Bound follows from", "Would have caught", "")
+
+
+def row(f):
+    caught = "" if f.would_have_caught is None else f"{100 * f.would_have_caught:.2g}%"
+    mark = f'<span class="{"pass" if f.passed else "fail"}">{verdict(f.passed)}</span>'
+    numbers = number(f.estimate), number(f.oracle), number(f.error, 2), number(f.bound, 2)
+    return cells(html.escape(f.quantity)) + cells(*numbers, kind="number") + cells(html.escape(f.basis), caught, mark)
+
+
+def image(kind, alt, svg):
+    return f'<img class="{kind}" alt="{html.escape(alt)}" src="{embedded(svg)}">'
+
+
+def equation(text):
+    """SVG of a line of mathtext."""
+    figure = Figure(figsize=(0.01, 0.01))
+    with mpl.rc_context({"mathtext.fontset": "cm"}):
+        figure.text(0, 0, f"${text}$", fontsize=13)
+        return svg(figure, bbox_inches="tight", pad_inches=0.04)
+
+
+def picture(result):
+    figure = Figure(figsize=(8.6, 3.2), layout="constrained")
+    result.claim.picture(result.data, figure)
+    return svg(figure)
+
+
+def svg(figure, **options):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", transparent=False, metadata={"Date": None}, **options)
+    return buffer.getvalue()
+
+
+def embedded(svg):
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
