@@ -6,10 +6,8 @@ import sys
 from dataclasses import fields
 
 from dvae_ref import __version__
-from dvae_ref.experiment.presets import BASELINES, DATASETS, Settings
-from dvae_ref.structures import STRUCTURES
+from dvae_ref.experiment.presets import CHOICES, DATASETS, Settings
 
-CHOICES = {"dataset": DATASETS, "struct": tuple(STRUCTURES), "baseline": tuple(BASELINES)}
 EPILOG = """
 first steps:
   python -m dvae_ref train --num-train-iter 5000 --run-dir out/first      train on the bundled digits (about 2 minutes)
@@ -36,7 +34,7 @@ def add_settings(parser):
         parser.add_argument(
             f"--{f.name.replace('_', '-')}",
             type=kind,
-            choices=CHOICES.get(f.name),
+            choices=tuple(CHOICES[f.name]) if f.name in CHOICES else None,
             metavar=None if f.type is str else kind.__name__.upper(),
             default=argparse.SUPPRESS,
             help=f.metadata["help"].split(":")[0] + default,

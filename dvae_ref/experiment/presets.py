@@ -19,6 +19,7 @@ BASELINES = {  # a column of Table 1 and what it is
     "dvaes_unexp": "DVAE#, overlapping uniform + exponentials",
     "dvaes_power": "DVAE#, overlapping power functions",
 }
+SAMPLERS = {"pa": "population annealing along the training trajectory", "pcd": "persistent contrastive divergence"}
 
 # The sharpness used for Table 1, by columns in the order of BASELINES. Chosen by validation (Sec. 4).
 _BETAS = {
@@ -75,6 +76,7 @@ class Settings:
     weight_decay: float = option(1e-4, "strength of the L2 penalty in the loss")
     warm_up: float = option(0.3, "fraction of the run over which the KL coefficient rises to 1")
     mean_field_sweeps: int = option(5, "sweeps of mean field a row")
+    sampler: str = option("pa", f"sampler of the negative phase: {', '.join(SAMPLERS)}")
     chains: int = option(1000, "persistent chains of the negative phase")
     sweeps: int = option(40, "Gibbs sweeps an update")
     eval_every: int = option(None, "iterations between validations; default 20,000, or 10,000 in runs up to 100,000")
@@ -84,7 +86,7 @@ class Settings:
     log_every: int = option(100, "iterations averaged in a record of metrics.jsonl")
 
     def __post_init__(self):
-        for name, valid in (("dataset", DATASETS), ("struct", STRUCTURES), ("baseline", BASELINES)):
+        for name, valid in CHOICES.items():
             if getattr(self, name) not in valid:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(valid)}")
         if self.beta is None:
@@ -129,6 +131,7 @@ class Settings:
         return cls(**record)
 
 
+CHOICES = {"dataset": DATASETS, "struct": STRUCTURES, "baseline": BASELINES, "sampler": SAMPLERS}
 COUNTS = (
     *("num_train_iter", "batch_size", "mean_field_sweeps", "chains", "sweeps"),
     *("eval_every", "eval_samples", "eval_temperatures", "checkpoint_every", "log_every"),

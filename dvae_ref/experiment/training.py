@@ -9,13 +9,15 @@ import numpy as np
 from dvae_ref import methods, model, tree
 from dvae_ref.experiment import evaluation, optimizer
 from dvae_ref.posteriors import Noise
-from dvae_ref.sampling import ais, pcd, philox
+from dvae_ref.sampling import ais, pcd, philox, population_annealing
 from dvae_ref.structures import STRUCTURES
 
 ROLES = ("init", "noise", "chains", "sweeps", "ais", "evaluation")  # what a run's random numbers are for
 
 
 LOG_Z_TEMPERATURES, LOG_Z_CHAINS = 100, 200  # of the AIS behind a record
+
+SAMPLERS = {"pcd": pcd, "pa": population_annealing}
 
 
 class DivergedError(ArithmeticError):
@@ -29,7 +31,7 @@ class State(NamedTuple):
     params: model.Params
     statistics: model.Statistics
     adam: optimizer.Adam
-    sampler: pcd.State
+    sampler: pcd.State | population_annealing.State
     log_z: float  # the last estimate, for the bound that is shown
     bound_sum: float  # plus kappa log Z, over the iterations since the last record
     validated: int  # iteration of the last validation, 0 before the first
@@ -58,7 +60,7 @@ def start(settings, mean_x):
     role = keys(settings.seed)
     rng = np.random.Generator(np.random.Philox(key=np.array(role["init"], np.uint64)))
     params, statistics = model.init(rng, config_of(settings), mean_x)
-    sampler = pcd.init(role["chains"], params.rbm, settings.chains)
+    sampler = SAMPLERS[settings.sampler].init(role["chains"], params.rbm, settings.chains)
     log_z = len(params.rbm.a) * math.log(2)  # exact: the RBM starts from zero
     return State(0, params, statistics, optimizer.init(params), sampler, log_z, 0.0, 0, math.inf, 0)
 
@@ -69,7 +71,8 @@ def iterate(state, x, settings, role):
     bound, cache = evaluate_objective(state, x, settings, role)
     if not np.all(np.isfinite(bound)):
         raise DivergedError(f"the bound is not finite at iteration {i + 1}")
-    sampler, info = pcd.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
+    negative_phase = SAMPLERS[settings.sampler]
+    sampler, info = negative_phase.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
     d_bound = np.full(len(x), -1 / len(x), x.dtype)
     gradient = model.objective_backward(d_bound, cache, info.moments, config=config_of(settings))
     params, adam = update(state, gradient, settings)

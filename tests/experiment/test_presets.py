@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dvae_ref.experiment.presets import BASELINES, DATASETS, Settings, default_beta
+from dvae_ref.experiment.presets import BASELINES, DATASETS, SAMPLERS, Settings, default_beta
 from dvae_ref.structures import STRUCTURES
 
 # beta of spike | ++exp | ++power | GI | Gauss | exp | un+exp | power, as in the authors' release
@@ -49,7 +49,10 @@ def test_validation_is_due_every_20000_iterations_or_10000_in_short_runs():
     assert Settings(eval_every=50).eval_every == 50
 
 
-@pytest.mark.parametrize(("name", "valid"), [("dataset", DATASETS), ("struct", STRUCTURES), ("baseline", BASELINES)])
+CHOICES = [("dataset", DATASETS), ("struct", STRUCTURES), ("baseline", BASELINES), ("sampler", SAMPLERS)]
+
+
+@pytest.mark.parametrize(("name", "valid"), CHOICES)
 def test_unknown_names_are_refused_with_the_valid_ones(name, valid):
     with pytest.raises(ValueError, match=f"unknown {name} 'nothing'; there are {', '.join(valid)}"):
         Settings(**{name: "nothing"})
@@ -88,6 +91,10 @@ NAN, INF = float("nan"), float("inf")
 def test_values_out_of_range_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
         Settings(**given)
+
+
+def test_the_sampler_is_population_annealing_as_in_the_paper():
+    assert (list(SAMPLERS), Settings().sampler) == (["pa", "pcd"], "pa")
 
 
 def test_ranges_are_not_narrower_than_they_say():

@@ -1,0 +1,131 @@
+"""A population of replicas as arithmetic: energies of packed states, systematic resampling, families.
+
+Log-weights are multiples of -E(z) of the machine along which the population moves, in arithmetic that does not round
+(`fields`); resampling counts in whole numbers. So the ancestors are functions of the states and one uniform number, the
+same on every backend and for any number of threads.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from dvae_ref.sampling import fields, scalars
+
+_BLOCK = 64  # replicas to a task
+_EXPONENT = np.float32(2.0**31)  # the largest weight as a whole number; the sum of 2**22 of them is exact in float64
+_BISECTIONS = 40
+_LEAST = np.float32(-87)  # log-weights below it are worth no copy
+
+
+class EnergyTables(NamedTuple):
+    """An RBM as `minus_energy` reads it."""
+
+    to_right: np.ndarray  # fields.tables of the right side's fields by the nibbles of the left
+    linear: np.ndarray  # (16 q_left,), float64: sum of a_i z_i over the units of a nibble
+
+
+def energy_tables(rbm):
+    """The EnergyTables of the RBM with exact fields; ValueError if it is not finite or too large."""
+    (a, W), _ = fields.exact_fields(rbm)
+    a_left, a_right = fields.sides(a, W)
+    linear = fields.partial_sums(a_left[:, None].astype(np.float64)).reshape(-1)
+    return EnergyTables(fields.tables(W, a_right, padding=0), linear)
+
+
+def minus_energy(chains, tables):
+    """-E(z) = a·z + z_left W z_right of every chain: (R,), float64.
+
+    Exact for the RBM with exact fields: fields are so in float32, their sums over units in float64.
+    """
+    out = np.empty(len(chains.left))
+    _minus_energy(chains.left, chains.right, tables.to_right, tables.linear, out)
+    return out
+
+
+@numba.njit(parallel=True, cache=True)
+def _minus_energy(left, right, to_right, linear, out):
+    for block in numba.prange(-(-len(left) // _BLOCK)):
+        part = slice(block * _BLOCK, (block + 1) * _BLOCK)
+        _minus_energy_of_block(left[part], right[part], to_right, linear, out[part])
+
+
+@numba.njit(cache=True)
+def _minus_energy_of_block(left, right, to_right, linear, out):
+    chains, q_right = right.shape
+    planes = fields.empty_planes(chains, q_right)
+    fields.add_up(left, to_right, fields.empty_rows(chains, to_right), planes)
+    for c in range(chains):
+        total = 0.0
+        for g in range(left.shape[1]):
+            total += linear[16 * g + left[c, g]]
+        for g in range(q_right):
+            for k in range(4):
+                if right[c, g] >> k & 1:
+                    total += planes[k, c * q_right + g]
+        out[c] = total
+
+
+def relative_weights(log_w):
+    """tau_i = w_i / mean w, of mean 1: how many copies replica i should have."""
+    w = np.exp(log_w - np.max(log_w))
+    return w / np.mean(w)
+
+
+def log_mean_exp(log_w):
+    top = np.max(log_w)
+    return float(top + np.log(np.mean(np.exp(log_w - top))))
+
+
+def effective_sample_size(tau):
+    """R^2 / sum tau_i^2: how many equally weighted replicas are worth as much."""
+    return float(len(tau) ** 2 / np.sum(tau**2))
+
+
+def overlap(tau):
+    """(1/R) sum min(1, tau_i): the share of the population that the weights leave in place."""
+    return float(np.mean(np.minimum(tau, 1)))
+
+
+def next_temperature(score, t, target):
+    """The largest t_next <= 1 at which the weights exp((t_next - t) score) overlap by `target`, by bisection."""
+
+    def enough(delta):
+        return overlap(relative_weights(delta * score)) >= target
+
+    if enough(1 - t):
+        return 1.0
+    low, high = 0.0, 1 - t
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    return t + high
+
+
+def systematic(log_w, u):
+    """Ancestors, rising, of R new replicas: i has floor(tau_i) or ceil(tau_i) copies, tau_i on average over u.
+
+    The positions u + j, j = 0 ... R - 1, fall into the intervals of a prefix sum of the tau_i; 0 < u < 1, float32. The
+    weights are whole numbers for this: tau_i is accurate to 1e-6 of itself, and the prefix sum is exact in any order.
+    """
+    shifted = np.maximum(np.float32(log_w - np.max(log_w)), _LEAST)
+    whole = np.cumsum(np.int64(scalars.exp(shifted) * _EXPONENT))
+    ends = np.int64(np.ceil(whole.astype(np.float64) * len(log_w) / whole[-1] - np.float64(u)))
+    return np.repeat(np.arange(len(log_w)), np.diff(ends, prepend=0))
+
+
+def gather(chains, ancestors):
+    """The chains' states copied from their ancestors."""
+    return chains._replace(left=chains.left[ancestors], right=chains.right[ancestors])
+
+
+def family_entropy(families):
+    """S_f = -sum nu log nu over the families' shares nu of the population: e^S_f families effectively."""
+    nu = np.bincount(families) / len(families)
+    nu = nu[nu > 0]
+    return float(-np.sum(nu * np.log(nu)))
+
+
+def rho_t(families):
+    """R sum nu^2: the mean size of the family of a replica; 1 where nobody has died."""
+    return float(len(families) * np.sum((np.bincount(families) / len(families)) ** 2))

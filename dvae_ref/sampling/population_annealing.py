@@ -1,0 +1,189 @@
+"""Population annealing: replicas that follow an RBM whose parameters change (Hukushima & Iba 2003; Machta 2010).
+
+From the machine E_old, whose samples the replicas are, to E_new in steps of t: E_t = E_old + t (E_new - E_old). A step
+by delta weighs them by w = exp(-delta (E_new - E_old)(z)), resamples (`population.systematic`; always, as equal weights
+leave everyone in place) and sweeps at t + delta. It is the whole way where the weights overlap enough, or part of it.
+
+Two uses: `step`, from the parameters of the last training update to these (the paper's sampler), and `anneal`, from a
+machine without couplings, as an estimator of log Z.
+
+**log Z.** Two estimates of the change over a step are at hand, of equal standing if the machines are given in advance:
+
+    forward:    log mean w          over the replicas before it,
+    reversed:  -log mean 1/w        over the replicas after its sweeps.
+
+`anneal` adds up the forward one: then Z itself is unbiased (for a given schedule; an adaptive one is chosen by looking
+at the same replicas, which adds a bias of order 1/R), and log Z is low by about half its variance. `step` must not: an
+update subtracts the very moments of the replicas that the forward estimate averages over, which raises E_new where they
+are. The estimate is too low every time, by the learning rate times the moments' variance, and these errors have one
+sign. `step` therefore reports the reversed estimate. Its replicas still remember the old ones as far as the sweeps do
+not mix (without sweeps both estimates are the same), so what is left of that bias is their autocorrelation over the
+sweeps; the standard error does not contain it. Measured over the first 1,200 updates of a 2-layer-nonlin, 1,000 chains
+and 40 sweeps: log Z 310.94 +- 0.04 by AIS, reversed 309.9 +- 0.5, forward 267.8. So `log_z` of a training run is for
+watching; for a number to publish, use `anneal` or `ais`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.boltzmann import RBM, Moments, energy
+from dvae_ref.elementary import softplus
+from dvae_ref.sampling import ais, gibbs, pcd, philox, population, replicas
+from dvae_ref.sampling.fields import sides
+
+OVERLAP_STEP, OVERLAP_ANNEAL = 0.5, 0.86
+_START = 1  # what a key is for, beside replicas.RESAMPLING
+
+
+State = replicas.State
+
+
+class Info(NamedTuple):
+    """What a call of `step` estimates, and how far to trust it."""
+
+    moments: Moments  # E[z] and E[z_left z_right'] over the replicas
+    steps: int  # from the old parameters to the new: 1 unless the weights overlapped too little
+    effective_sample_size: float  # of the weights, the least of the steps
+    overlap: float  # mean min(1, tau), the least of the steps
+    family_entropy: float  # in nats, of the families
+    rho_t: float  # R sum nu^2
+    log_z_change: float  # reversed estimate, nats
+    log_z: float  # accumulated: errors add up, see above
+    standard_error: float  # of log_z, statistical: without the bias
+
+
+class Result(NamedTuple):
+    """What `anneal` found; arrays have an entry for each of the T - 1 steps."""
+
+    log_z: float  # nats
+    standard_error: float
+    moments: Moments
+    inv_temps: np.ndarray  # (T,): 0 = t_0 < ... < t_T-1 = 1
+    effective_sample_size: np.ndarray
+    overlap: np.ndarray
+    family_entropy: np.ndarray
+    rho_t: np.ndarray
+    state: State
+
+
+def init(key, shape, chains=1000):
+    """Replicas in independent uniform states: exact samples of the RBM without parameters, log Z = D log 2.
+
+    shape: (D_left, D_right), or an RBM, of which shape and dtype are taken. The first `step` goes from there.
+    """
+    if chains < 1:
+        raise ValueError(f"population annealing needs chains >= 1; got {chains}")
+    n_left, n_right = shape.W.shape if isinstance(shape, RBM) else shape
+    dtype = shape.W.dtype if isinstance(shape, RBM) else np.float32
+    zero = RBM(np.zeros(n_left + n_right, dtype), np.zeros((n_left, n_right), dtype))
+    return replicas.fresh(pcd.init(key, zero, chains), zero, (n_left + n_right) * np.log(2))
+
+
+def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_updates=25):
+    """(State at these parameters, Info): weights, resampling, `sweeps` sweeps.
+
+    overlap: where the weights overlap less, machines in between are put in, up to `most` steps in all, each with its
+    sweeps. Families are numbered anew every `family_updates` calls: what is 1,000 sweeps apart counts as independent.
+    Random numbers are functions of (key, state): one key serves a whole run, and a state that was stored and read back
+    continues with the same bytes.
+    """
+    if int(state.updates) % family_updates == 0:
+        state = replicas.number_families(state)
+    way, log_z, quality = RBM(rbm.a - state.rbm.a, rbm.W - state.rbm.W), float(state.log_z), []
+    start, t = state.rbm, 0.0
+    tables = population.energy_tables(way)
+    score = population.minus_energy(state.chains, tables)
+    while t < 1:
+        target = overlap if len(quality) + 1 < most else 0.0
+        t_next = population.next_temperature(score, t, target)
+        machine = rbm if t_next == 1 else _between(start, way, t_next)
+        tau = population.relative_weights((t_next - t) * score)
+        quality.append((population.effective_sample_size(tau), population.overlap(tau)))
+        state = replicas.resample_and_sweep(key, state, machine, (t_next - t) * score, sweeps)
+        score = population.minus_energy(state.chains, tables)
+        state = replicas.account(state, (t - t_next) * score, -1)
+        t = t_next
+    least = np.min(quality, 0)
+    entropy = population.family_entropy(state.families)
+    size = len(state.families)
+    reason = "the parameters move too far in an update"
+    replicas.warn_if_collapsed(size, least[0], entropy, families=10, reason=reason)
+    state = state._replace(updates=state.updates + 1)
+    return state, Info(
+        moments(state),
+        len(quality),
+        *least.tolist(),
+        entropy,
+        population.rho_t(state.families),
+        float(state.log_z) - log_z,
+        float(state.log_z),
+        replicas.standard_error(state),
+    )
+
+
+def anneal(key, rbm, chains=1000, sweeps=10, temperatures=None, *, base="uniform", overlap=OVERLAP_ANNEAL, most=10_000):
+    """Result for the RBM's log Z and moments, from the machine without couplings, base and errors as in `ais.log_z`.
+
+    temperatures: how many inverse temperatures, evenly spaced, or the increasing array of them; by default each step is
+    as long as leaves the weights an overlap of `overlap` (0.86 means that 14% of the replicas are replaced). sweeps:
+    block Gibbs sweeps at each. ValueError if more than `most` temperatures would be needed. For error bars beyond those
+    of one run, repeat it with other keys: Z, not log Z, is to be averaged.
+    """
+    if chains < 2:
+        raise ValueError(f"population annealing needs at least 2 chains for a standard error; got {chains}")
+    if temperatures is None and not 0 < overlap < 1:
+        raise ValueError(f"an adaptive schedule takes 0 < overlap < 1; got {overlap}")
+    given = None if temperatures is None else ais.schedule(temperatures).astype(np.float64)
+    path = ais.annealing_path(rbm, base)
+    state, way = _start(key, path, chains), RBM(path.slope, path.W)
+    start, tables, inv_temps, record = state.rbm, population.energy_tables(way), [0.0], []
+    while inv_temps[-1] < 1:
+        score = population.minus_energy(state.chains, tables)
+        t, number = inv_temps[-1], len(inv_temps)
+        t_next = population.next_temperature(score, t, overlap) if given is None else given[number]
+        if number >= most and given is None:
+            raise ValueError(
+                f"{most} temperatures led to {t:.3g} of 1: the weights are large; raise `most`, or see base"
+            )
+        log_w = (t_next - t) * score
+        tau = population.relative_weights(log_w)
+        state = replicas.account(state, log_w, 1)
+        state = replicas.resample_and_sweep(key, state, _between(start, way, t_next), log_w, sweeps)
+        families = population.family_entropy(state.families), population.rho_t(state.families)
+        record.append((population.effective_sample_size(tau), population.overlap(tau), *families))
+        inv_temps.append(t_next)
+    columns = np.array(record).T
+    reason = "there are too few temperatures"
+    replicas.warn_if_collapsed(chains, columns[0].min(), columns[2, -1], families=100, reason=reason)
+    log_z = float(state.log_z) + population.log_mean_exp(_correction(rbm, path, state.chains.z))
+    return Result(log_z, replicas.standard_error(state), moments(state), np.array(inv_temps), *columns, state)
+
+
+def samples(state):
+    """The replicas' states z: (R, D), float32."""
+    return state.chains.z
+
+
+def moments(state):
+    """Moments over the replicas, as in `pcd`."""
+    return pcd.moments(state.chains)
+
+
+def _start(key, path, chains):
+    """Samples of the base, which is factorial."""
+    key, draws = philox.fold_in(key, _START), zip((gibbs.LEFT, gibbs.RIGHT), sides(path.base, path.W), strict=True)
+    z = [gibbs.draw(key, 0, side, np.tile(field, (chains, 1))) for side, field in draws]
+    log_z = np.sum(softplus(path.base.astype(np.float64)))
+    return replicas.fresh(gibbs.chains_from(np.concatenate(z, -1), path.W.shape), RBM(path.base, 0 * path.W), log_z)
+
+
+def _between(rbm, way, t):
+    return RBM(*(value + value.dtype.type(t) * change for value, change in zip(rbm, way, strict=True)))
+
+
+def _correction(rbm, path, z):
+    """log p*(z) of the RBM as given minus that of the rounded one: (R,), float64."""
+    rounded = RBM(path.base + path.slope, path.W)
+    given, rounded = (RBM(*(np.asarray(value, np.float64) for value in machine)) for machine in (rbm, rounded))
+    return energy(rounded, z) - energy(given, z)
