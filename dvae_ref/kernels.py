@@ -64,16 +64,16 @@ def bernoulli(x, logits, residual=None):
 
 
 @njit(**OPTIONS)
-def _adam(p, g, m, v, rate, beta1, beta2, epsilon, new_p, new_m, new_v):
-    rest1, rest2 = _ONE - beta1, _ONE - beta2
+def _adam(p, g, m, v, rate, beta1, rest1, beta2, rest2, epsilon, new_p, new_m, new_v):
     for i in range(p.size):
         new_m[i] = beta1 * m[i] + rest1 * g[i]
         new_v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
         new_p[i] = p[i] - rate * new_m[i] / (np.sqrt(new_v[i]) + epsilon)
 
 
-def adam(p, g, m, v, *constants):
-    """(p, m, v) of experiment.optimizer.step in one pass over float32 arrays of one shape; constants: its others."""
+def adam(p, g, m, v, rate, beta1, beta2, epsilon):
+    """(p, m, v) of experiment.optimizer.step in one pass over float32 arrays of one shape."""
+    constants = rate, beta1, 1 - beta1, beta2, 1 - beta2, epsilon  # 1 - beta2 before it is rounded: it would lose 5e-5
     flat = [np.ascontiguousarray(a).reshape(-1) for a in (p, g, m, v)]
     new = [np.empty(p.shape, np.float32) for _ in range(3)]
     _adam(*flat, *map(np.float32, constants), *(a.reshape(-1) for a in new))
