@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref import kernels
 from dvae_ref.elementary import sigmoid, softplus
 
 
@@ -112,20 +113,19 @@ def tanh_backward(d_y, y):
     return d_y * (1 - y * y)
 
 
-class BernoulliCache(NamedTuple):
-    x: np.ndarray
-    logits: np.ndarray
-
-
 def bernoulli(x, logits):
-    """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,)."""
+    """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,).
+
+    The cache is its derivative in logits, x - sigmoid(logits). float32 goes to a fused kernel.
+    """
+    if logits.dtype == np.float32:
+        residual = np.empty_like(logits)
+        return kernels.bernoulli(x, logits, residual), residual
     logits = logits.reshape(len(x), -1, x.shape[1])
     value = (logits @ x[:, :, None])[..., 0] - softplus(logits).sum(-1)
-    return value.reshape(-1), BernoulliCache(x, logits)
+    return value.reshape(-1), (x[:, None] - sigmoid(logits)).reshape(-1, x.shape[1])
 
 
-def bernoulli_backward(d_value, cache):
-    """Gradient in logits: x - sigmoid(logits)."""
-    x, logits = cache
-    d_logits = d_value.reshape(len(x), -1, 1) * (x[:, None] - sigmoid(logits))
-    return d_logits.reshape(-1, x.shape[1])
+def bernoulli_backward(d_value, residual):
+    """Gradient in logits."""
+    return d_value[:, None] * residual

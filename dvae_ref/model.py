@@ -77,7 +77,7 @@ class Cache(NamedTuple):
     encoder: networks.EncoderCache
     prior: tuple
     decoder: networks.NetworkCache
-    log_px: layers.BernoulliCache
+    residual: np.ndarray  # of the likelihood
     weights: np.ndarray
     kappa: float
 
@@ -95,10 +95,10 @@ def objective(params, statistics, x, noise, *, config, kappa=1.0):
     sample, encoder_cache = networks.encode(params.encoder, centred, noise, posterior=posterior, extra=params.posterior)
     log_ratio, prior_cache = prior.term(params.rbm, sample, params.posterior)
     logits, decoder_cache = networks.network(params.decoder, sample.zeta)
-    log_px, px_cache = layers.bernoulli(x, logits + output_bias(statistics.mean_x))
+    log_px, residual = layers.bernoulli(x, logits + output_bias(statistics.mean_x))
     log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
     bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
-    return bound, Cache(encoder_cache, prior_cache, decoder_cache, px_cache, weights, kappa)
+    return bound, Cache(encoder_cache, prior_cache, decoder_cache, residual, weights, kappa)
 
 
 def _check(statistics, x, noise, config):
@@ -120,7 +120,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
     d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
-    d_logits = layers.bernoulli_backward(d_log_px, cache.log_px)
+    d_logits = layers.bernoulli_backward(d_log_px, cache.residual)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
     positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
     d_sample = (*d_sample[:-1], d_sample[-1] + d_zeta)

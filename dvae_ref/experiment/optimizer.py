@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import tree
+from dvae_ref import kernels, tree
 
 DECAYED = {"kernel", "scale", "W"}  # weights of dense layers, batch norm's scale, the RBM's couplings; no biases
 
@@ -29,11 +29,20 @@ def update(params, gradient, state, *, iteration, learning_rate, beta1=0.9, beta
     *uncorrected* sqrt(v), as TensorFlow does. Elsewhere it is added to sqrt(v / (1 - beta2^t)); there, the same step
     needs epsilon / sqrt(1 - beta2^t).
     """
-    m = tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state.m, gradient)
-    v = tree.map(lambda v, g: beta2 * v + (1 - beta2) * (g * g), state.v, gradient)
     rate = learning_rate * math.sqrt(1 - beta2**iteration) / (1 - beta1**iteration)
-    params = tree.map(lambda p, m, v: p - rate * m / (np.sqrt(v) + epsilon), params, m, v)
+    leaves = zip(*map(tree.leaves, (params, gradient, *state)), strict=True)
+    new = [step(*leaf, rate, beta1, beta2, epsilon) for leaf in leaves]
+    params, m, v = (tree.unflatten(params, part) for part in zip(*new, strict=True))
     return params, Adam(m, v)
+
+
+def step(p, g, m, v, rate, beta1, beta2, epsilon):
+    """(p, m, v) after a step of one array; float32 arrays go to the fused kernel."""
+    if p.dtype == np.float32:
+        return kernels.adam(p, g, m, v, rate, beta1, beta2, epsilon)
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * (g * g)
+    return p - rate * m / (np.sqrt(v) + epsilon), m, v
 
 
 def weight_decay(params, gradient, strength=1e-4):
