@@ -29,6 +29,7 @@ from dvae_ref.boltzmann import RBM
 from dvae_ref.elementary import softplus
 from dvae_ref.sampling import ais_kernel, fields, gibbs
 from dvae_ref.sampling import backend as backends
+from dvae_ref.sampling.ais_kernel import Path
 
 _STRIDE = 50  # the fewest temperatures to a call of the kernel; `progress` hears after each call
 
@@ -42,12 +43,13 @@ class AISResult(NamedTuple):
     log_weights: np.ndarray  # (R,), float64: unbiased estimates of Z, one a chain
 
 
-class Path(NamedTuple):
-    """E_t(z) = -base·z - t (slope·z + z_left W z_right): float32, every field slope + W z exact."""
+class AISBatch(NamedTuple):
+    """The same for N machines."""
 
-    base: np.ndarray  # (D,)
-    slope: np.ndarray  # (D,)
-    W: np.ndarray  # (D_left, D_right)
+    log_z: np.ndarray  # (N,)
+    standard_error: np.ndarray  # (N,)
+    effective_sample_size: np.ndarray  # (N,)
+    log_weights: np.ndarray  # (N, R)
 
 
 def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
@@ -70,6 +72,45 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
         if progress is not None:
             progress(first + len(part), len(inv_temps))
     return summarize(log_w + correction(rbm, path, fields.unpack(left, len(path.W))))
+
+
+def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
+    """AISBatch for machines that share W (D_left, D_right) and have biases a (N, D): N x chains chains in one run.
+
+    As `log_z` from the base "bias": what a machine's own biases do is in the base, and W alone is annealed. That suits
+    biases that dominate, like those of the augmented machines a + b(zeta). The result for a machine depends on its
+    place in the batch, which numbers its chains, and on no other machine.
+    """
+    inv_temps, base = schedule(temperatures), np.asarray(a, np.float32)
+    rounded = _check_batch(W, np.asarray(a), chains)
+    base_left = base[:, : len(W)]
+    left = [
+        fields.pack(gibbs.draw(key, 0, gibbs.LEFT, np.tile(row, (chains, 1)), n * chains))
+        for n, row in enumerate(base_left)
+    ]
+    left, start = np.stack(left), np.sum(softplus(base.astype(np.float64)), -1)
+    log_w = np.tile(start[:, None], (1, chains))
+    tables = ais_kernel.tables_batch(rounded, base)
+    for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
+        part = inv_temps[first : first + stride + 1]
+        ais_kernel.anneal_batch(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
+        if progress is not None:
+            progress(first + len(part), len(inv_temps))
+    for n, row in enumerate(base):
+        path = Path(row, np.zeros_like(row), rounded)
+        log_w[n] += correction(RBM(a[n], W), path, fields.unpack(left[n], len(W)))
+    return _summarize_batch(log_w)
+
+
+def _check_batch(W, a, chains):
+    """W with exact fields; ValueError if anything does not fit."""
+    if W.ndim != 2 or a.ndim != 2 or len(a) < 1 or a.shape[1] != sum(W.shape):
+        raise ValueError(f"a batch takes W (D_left, D_right) and a (N, D_left + D_right); got {W.shape} and {a.shape}")
+    if not np.all(np.isfinite(a)):
+        raise ValueError(f"the biases have {np.sum(~np.isfinite(a))} values that are not finite")
+    rounded, _ = fields.exact_fields(RBM(np.zeros(a.shape[1]), W))
+    _check_chains(chains, rounded, len(a))
+    return rounded.W
 
 
 def _kernel(backend):
@@ -141,21 +182,44 @@ def _log_p_left(rbm, z_left):
 def summarize(log_weights):
     """AISResult from the log-weights: the standard error of log mean w is std(w) / (mean(w) sqrt(R)) (delta
     method)."""
-    chains, top = len(log_weights), np.max(log_weights)
-    w = np.exp(log_weights - top)
-    effective = float(np.sum(w) ** 2 / np.sum(w**2))
-    if effective < min(10, chains / 2):
+    log_z, error, effective = (float(value) for value in _statistics(log_weights))
+    chains = len(log_weights)
+    if effective < _least(chains):
         warnings.warn(
             f"annealing ended with an effective sample of {effective:.1f} of {chains} chains: neither log Z nor its "
             f"standard error can be trusted; use more temperatures",
             stacklevel=3,
         )
-    error = np.std(w, ddof=1) / np.mean(w) / math.sqrt(chains)
-    return AISResult(float(top + np.log(np.mean(w))), float(error), effective, log_weights)
+    return AISResult(log_z, error, effective, log_weights)
 
 
-def _check_chains(chains, path):
+def _summarize_batch(log_weights):
+    log_z, error, effective = _statistics(log_weights)
+    machines, chains = log_weights.shape
+    if np.any(few := effective < _least(chains)):
+        warnings.warn(
+            f"annealing ended with an effective sample of {effective.min():.1f} of {chains} chains, and below "
+            f"{_least(chains):g} for {np.sum(few)} of {machines} machines: their log Z and standard errors cannot be "
+            f"trusted; use more temperatures",
+            stacklevel=3,
+        )
+    return AISBatch(log_z, error, effective, log_weights)
+
+
+def _statistics(log_weights):
+    """(log mean w, its standard error, effective number of chains) over the last axis."""
+    top = np.max(log_weights, -1)
+    w = np.exp(log_weights - top[..., None])
+    error = np.std(w, -1, ddof=1) / np.mean(w, -1) / math.sqrt(w.shape[-1])
+    return top + np.log(np.mean(w, -1)), error, np.sum(w, -1) ** 2 / np.sum(w**2, -1)
+
+
+def _least(chains):
+    return min(10, chains / 2)
+
+
+def _check_chains(chains, path, machines=1):
     if chains < 2:
         raise ValueError(f"annealed importance sampling needs at least 2 chains for a standard error; got {chains}")
-    if chains * max(path.W.shape) >= 2**32:
-        raise ValueError(f"too many chains for one key: {chains}")
+    if machines * chains * max(path.W.shape) >= 2**32:
+        raise ValueError(f"too many chains for one key: {machines * chains}")

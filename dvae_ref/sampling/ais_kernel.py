@@ -16,6 +16,14 @@ from dvae_ref.sampling import fields, gibbs, scalars
 _BLOCK = 64  # chains to a task
 
 
+class Path(NamedTuple):
+    """E_t(z) = -base·z - t (slope·z + z_left W z_right): float32, every field slope + W z exact."""
+
+    base: np.ndarray  # (D,)
+    slope: np.ndarray  # (D,)
+    W: np.ndarray  # (D_left, D_right)
+
+
 class Tables(NamedTuple):
     """A Path as the kernel reads it."""
 
@@ -28,7 +36,7 @@ class Tables(NamedTuple):
 
 
 def tables(path):
-    """The Tables of an ais.Path."""
+    """The Tables of a Path."""
     (base_left, base_right), (slope_left, slope_right) = (
         fields.sides(path.base, path.W),
         fields.sides(path.slope, path.W),
@@ -43,6 +51,16 @@ def tables(path):
     )
 
 
+def tables_batch(W, base):
+    """The Tables of N paths from the base (N, D), which differ in nothing else."""
+    slope = np.zeros(sum(W.shape), np.float32)
+    shared = tables(Path(slope, slope, W))
+    right, left = (
+        np.stack([fields.side_planes(row, _BLOCK) for row in side.T]) for side in fields.sides(base.T, W)[::-1]
+    )
+    return shared._replace(base_right=right, base_left=left)
+
+
 @numba.njit(parallel=True, cache=True)
 def anneal(left, log_w, inv_temps, done, tables, k0, k1):
     """Take all chains along the inverse temperatures, of which the first is number `done` of the whole schedule."""
@@ -50,6 +68,25 @@ def anneal(left, log_w, inv_temps, done, tables, k0, k1):
         first = block * _BLOCK
         part = slice(first, first + _BLOCK)
         _anneal_block(left[part], log_w[part], first, inv_temps, done, tables, k0, k1)
+
+
+@numba.njit(parallel=True, cache=True)
+def anneal_batch(left, log_w, inv_temps, done, tables, k0, k1):
+    """`anneal` for N machines: left (N, R, q), log_w (N, R), and in the Tables base_right and base_left (N, 4, ...)."""
+    machines, chains, _ = left.shape
+    blocks = -(-chains // _BLOCK)
+    for task in numba.prange(machines * blocks):
+        machine, start = task // blocks, task % blocks * _BLOCK
+        part, first = slice(start, start + _BLOCK), machine * chains + start
+        own = Tables(
+            tables.to_right,
+            tables.to_left,
+            tables.base_right[machine],
+            tables.base_left[machine],
+            tables.linear,
+            tables.reach,
+        )
+        _anneal_block(left[machine, part], log_w[machine, part], first, inv_temps, done, own, k0, k1)
 
 
 @numba.njit(cache=True)

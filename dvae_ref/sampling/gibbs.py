@@ -72,11 +72,11 @@ def sweep_reference(key, chains, rbm, sweeps):
     return chains_from(np.concatenate([z_left, z_right], -1), rbm.W.shape, chains.sweeps + sweeps)
 
 
-def draw(key, t, side, field):
-    """z ~ Bernoulli(sigmoid(field)); field: (R, units)."""
+def draw(key, t, side, field, first=0):
+    """z ~ Bernoulli(sigmoid(field)); field: (R, units), of the chains first, first + 1, ..."""
     chains, units = field.shape
     q = -(-units // 4)
-    counter = np.arange(chains * q, dtype=np.uint64).reshape(chains, q)
+    counter = np.arange(first * q, (first + chains) * q, dtype=np.uint64).reshape(chains, q)
     words = philox(counter, np.uint64(t), side, DOMAIN_GIBBS, np.uint64(key.k0), np.uint64(key.k1))
     u = scalars.uniform(np.concatenate(words, -1)[:, :units])
     bounded = np.clip(field, -scalars.FIELD_MAX, scalars.FIELD_MAX)

@@ -80,13 +80,13 @@ def init(key, shape, chains=1000):
     return replicas.fresh(pcd.init(key, zero, chains), zero, (n_left + n_right) * np.log(2))
 
 
-def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_updates=25):
+def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_updates=25, backend="cpu"):
     """(State at these parameters, Info): weights, resampling, `sweeps` sweeps.
 
     overlap: where the weights overlap less, machines in between are put in, up to `most` steps in all, each with its
     sweeps. Families are numbered anew every `family_updates` calls: what is 1,000 sweeps apart counts as independent.
     Random numbers are functions of (key, state): one key serves a whole run, and a state that was stored and read back
-    continues with the same bytes.
+    continues with the same bytes. backend: of the sweeps (`backend.resolve`).
     """
     if int(state.updates) % family_updates == 0:
         state = replicas.number_families(state)
@@ -100,7 +100,7 @@ def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_up
         machine = rbm if t_next == 1 else _between(start, way, t_next)
         tau = population.relative_weights((t_next - t) * score)
         quality.append((population.effective_sample_size(tau), population.overlap(tau)))
-        state = replicas.resample_and_sweep(key, state, machine, (t_next - t) * score, sweeps)
+        state = replicas.resample_and_sweep(key, state, machine, (t_next - t) * score, sweeps, backend)
         score = population.minus_energy(state.chains, tables)
         state = replicas.account(state, (t - t_next) * score, -1)
         t = t_next
@@ -122,13 +122,24 @@ def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_up
     )
 
 
-def anneal(key, rbm, chains=1000, sweeps=10, temperatures=None, *, base="uniform", overlap=OVERLAP_ANNEAL, most=10_000):
+def anneal(
+    key,
+    rbm,
+    chains=1000,
+    sweeps=10,
+    temperatures=None,
+    *,
+    base="uniform",
+    overlap=OVERLAP_ANNEAL,
+    most=10_000,
+    backend="cpu",
+):
     """Result for the RBM's log Z and moments, from the machine without couplings, base and errors as in `ais.log_z`.
 
     temperatures: how many inverse temperatures, evenly spaced, or the increasing array of them; by default each step is
     as long as leaves the weights an overlap of `overlap` (0.86 means that 14% of the replicas are replaced). sweeps:
     block Gibbs sweeps at each. ValueError if more than `most` temperatures would be needed. For error bars beyond those
-    of one run, repeat it with other keys: Z, not log Z, is to be averaged.
+    of one run, repeat it with other keys: Z, not log Z, is to be averaged. backend: of the sweeps (`backend.resolve`).
     """
     if chains < 2:
         raise ValueError(f"population annealing needs at least 2 chains for a standard error; got {chains}")
@@ -149,7 +160,7 @@ def anneal(key, rbm, chains=1000, sweeps=10, temperatures=None, *, base="uniform
         log_w = (t_next - t) * score
         tau = population.relative_weights(log_w)
         state = replicas.account(state, log_w, 1)
-        state = replicas.resample_and_sweep(key, state, _between(start, way, t_next), log_w, sweeps)
+        state = replicas.resample_and_sweep(key, state, _between(start, way, t_next), log_w, sweeps, backend)
         families = population.family_entropy(state.families), population.rho_t(state.families)
         record.append((population.effective_sample_size(tau), population.overlap(tau), *families))
         inv_temps.append(t_next)

@@ -44,11 +44,11 @@ def account(state, log_w, sign):
     return state._replace(log_z=log_z, deviations=state.deviations + sign * excess / size)
 
 
-def resample_and_sweep(key, state, rbm, log_w, sweeps):
+def resample_and_sweep(key, state, rbm, log_w, sweeps, backend):
     """The State at this RBM: replicas copied or dropped by their weights, then swept."""
     u = philox.uniform(philox.fold_in(key, RESAMPLING, int(state.resamplings)), 1)[0]
     ancestors = population.systematic(log_w, u)
-    chains = gibbs.sweep(key, population.gather(state.chains, ancestors), rbm, sweeps)
+    chains = gibbs.sweep(key, population.gather(state.chains, ancestors), rbm, sweeps, backend)
     return state._replace(chains=chains, rbm=rbm, families=state.families[ancestors], resamplings=state.resamplings + 1)
 
 

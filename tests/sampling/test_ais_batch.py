@@ -1,0 +1,97 @@
+import itertools
+
+import numpy as np
+import pytest
+from enumeration import log_z, skewed_rbm
+
+from dvae_ref.boltzmann import RBM
+from dvae_ref.elementary import softplus
+from dvae_ref.sampling import ais, fields, gibbs, philox
+
+KEY = philox.key(24)
+
+
+def batch(n, n_left, n_right, seed=3):
+    """W and n bias vectors of the sizes that b(zeta) has, some saturated."""
+    rbm, rng = skewed_rbm(n_left, n_right), np.random.default_rng(seed)
+    return rbm.W, rbm.a + rng.normal(0, 3, (n, n_left + n_right))
+
+
+def reference(key, W, a, temperatures, chains):
+    """The log-weights of `log_z_batch` as readable NumPy, in float64 from the same spins: all chains are rows."""
+    inv_temps, base = ais.schedule(temperatures), np.repeat(np.float32(a), chains, 0)
+    (_, rounded), _ = fields.exact_fields(RBM(np.zeros(a.shape[1]), W))
+    base_left, base_right = base[:, : len(W)], base[:, len(W) :]
+    z_left, log_w = gibbs.draw(key, 0, gibbs.LEFT, base_left), softplus(base.astype(np.float64)).sum(1)
+    for k, (t, t_next) in enumerate(itertools.pairwise(inv_temps)):
+        h = z_left @ rounded
+        log_w += softplus(base_right + float(t_next) * h.astype(np.float64)).sum(1)
+        log_w -= softplus(base_right + float(t) * h.astype(np.float64)).sum(1)
+        z_right = gibbs.draw(key, k + 1, gibbs.RIGHT, base_right + t_next * h)
+        z_left = gibbs.draw(key, k + 1, gibbs.LEFT, base_left + t_next * (z_right @ rounded.T))
+    return log_w.reshape(-1, chains)
+
+
+@pytest.mark.parametrize("temperatures", [150, [0, 0.2, 0.21, 0.9, 1]])
+@pytest.mark.parametrize(("machines", "n_left", "n_right", "chains"), [(3, 12, 30, 70), (2, 17, 9, 64), (5, 5, 3, 10)])
+@pytest.mark.filterwarnings("ignore:annealing ended")
+def test_kernel_is_the_numpy_oracle(machines, n_left, n_right, chains, temperatures):
+    """The same spins: the log-weights differ by float32 rounding, 1e-6 of the sum of absolute increments (below 60)."""
+    W, a = batch(machines, n_left, n_right)
+    result = ais.log_z_batch(KEY, W, a, temperatures, chains)
+    assert np.max(np.abs(result.log_weights - reference(KEY, W, a, temperatures, chains))) < 6e-5
+    other = reference(philox.fold_in(KEY, 0), W, a, temperatures, chains)
+    assert np.max(np.abs(result.log_weights - other)) > 1e-3
+
+
+def test_each_machine_has_its_own_log_z():
+    """40 machines of 12 x 30: z-scores within the central 99.9% of chi-square with 40 degrees of freedom, (17, 76).
+
+    Biases of the next machine, or twice the standard error, fail.
+    """
+    W, a = batch(40, 12, 30)
+    result = ais.log_z_batch(KEY, W, a, 300, 100)
+    exact = np.array([log_z(RBM(row, W)) for row in a])
+    score = (result.log_z - exact) / result.standard_error
+    assert 17 < np.sum(score**2) < 76
+    assert abs(score.mean()) < 4 / np.sqrt(40)
+    assert np.sum((score / 2) ** 2) < 17
+    assert np.sum(((result.log_z - np.roll(exact, 1)) / result.standard_error) ** 2) > 1000
+
+
+def test_a_machine_does_not_depend_on_the_others():
+    W, a = batch(3, 9, 14)
+    three, one = (ais.log_z_batch(KEY, W, rows, 60, 30) for rows in (a, a[:1]))
+    assert three.log_weights[0].tobytes() == one.log_weights[0].tobytes()
+    assert abs(ais.log_z(KEY, RBM(a[0], W), 60, 30, "bias").log_z - one.log_z[0]) < 1e-4  # the rounding of a apart
+    moved = ais.log_z_batch(KEY, W, a[[1, 0]], 60, 30)
+    assert abs(moved.log_z[1] - one.log_z[0]) > 1e-4  # in second place it has other random numbers
+
+
+def test_the_number_of_threads_does_not_matter(threads):
+    W, a = batch(5, 30, 21)
+    one, two = threads(lambda: ais.log_z_batch(KEY, W, a, 50, 33))
+    assert one.log_weights.tobytes() == two.log_weights.tobytes()
+
+
+def test_what_does_not_fit_is_refused():
+    W, a = batch(3, 5, 4)
+    with pytest.raises(ValueError, match=r"a \(N, D_left \+ D_right\); got \(5, 4\) and \(3, 8\)"):
+        ais.log_z_batch(KEY, W, a[:, 1:])
+    with pytest.raises(ValueError, match="a batch takes"):
+        ais.log_z_batch(KEY, W, a[:0])
+    with pytest.raises(ValueError, match="biases have 1 values that are not finite"):
+        ais.log_z_batch(KEY, W, np.where(a == a[1, 2], np.inf, a))
+    with pytest.raises(ValueError, match="W has 20 values that are not finite"):
+        ais.log_z_batch(KEY, W * np.nan, a)
+    with pytest.raises(ValueError, match="at least 2 chains"):
+        ais.log_z_batch(KEY, W, a, chains=1)
+    with pytest.raises(ValueError, match="increase strictly"):
+        ais.log_z_batch(KEY, W, a, [0, 0.5, 0.4, 1])
+
+
+def test_hopeless_machines_are_counted():
+    W, a = batch(4, 12, 9)
+    a[2:] = -9  # nothing is on: W does not matter
+    with pytest.warns(UserWarning, match="below 10 for 2 of 4 machines"):
+        ais.log_z_batch(KEY, 6 * W, a, 2, 100)
