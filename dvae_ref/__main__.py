@@ -1,4 +1,4 @@
-"""The command line: python -m dvae_ref train | evaluate | sample | data.  Parses, calls, prints; no mathematics."""
+"""The command line, python -m dvae_ref COMMAND: parses, calls, prints; no mathematics."""
 
 import argparse
 import os
@@ -25,9 +25,9 @@ def numbers(text):
     return tuple(float(part) for part in text.split(","))
 
 
-def add_settings(parser):
+def add_settings(parser, leave_out=()):
     """An option for each field of Settings. What is not given is absent, so that --resume can tell."""
-    for f in fields(Settings):
+    for f in (f for f in fields(Settings) if f.name not in leave_out):
         kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
         shown = ",".join(f"{x:.3g}" for x in f.default) if f.type is tuple else f.default
         default = "" if f.default is None else f" (default: {shown})"
@@ -48,6 +48,34 @@ def add_common(parser, run_dir):
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
+def add_table1(commands):
+    table1 = commands.add_parser(
+        "table1",
+        help="train and evaluate a grid of models, beside the paper's Table 1",
+        description="Every combination of the axes is a cell with a run folder of its own below --out. Finished cells "
+        "are never run again; give the same command again to continue after an interruption.",
+    )
+    axes = (("dataset", str), ("struct", str), ("k", int), ("baseline", str), ("beta", float), ("seed", int))
+    for name, kind in axes:
+        extra = {"choices": tuple(CHOICES[name])} if name in CHOICES else {}
+        text = "values of this axis (default: one, as for train)"
+        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, **extra)
+    add_settings(table1, leave_out=[name for name, _ in axes])
+    table1.add_argument(
+        "--out", default="runs/table1", help="folder for the cells and the table (default: runs/table1)"
+    )
+    table1.add_argument(
+        "--scheduler", default="local", metavar="local|ADDRESS", help="this machine, or a Dask scheduler"
+    )
+    table1.add_argument("--workers", type=int, default=1, help="cells at a time on this machine (default: 1)")
+    table1.add_argument("--threads", type=int, default=os.cpu_count(), help="cores a cell (default: all)")
+    table1.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
+    table1.add_argument("--temperatures", type=int, default=10_000, help="of the final AIS (default: 10000)")
+    table1.add_argument("--images", type=int, help="only the first so many test images")
+    table1.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
+    table1.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
 def build_parser():
     formatter = {"formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(
@@ -58,7 +86,7 @@ def build_parser():
     )
     parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate | sample | data")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate | sample | table1 | data")
 
     train = commands.add_parser("train", help="train a model", description="Train a model into a run folder.")
     add_settings(train)
@@ -84,6 +112,8 @@ def build_parser():
     sample.add_argument("--sweeps", type=int, default=10_000, help="Gibbs sweeps from random states (default: 10000)")
     sample.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
     sample.add_argument("--out", help="picture to write (default: samples.png in the run folder)")
+
+    add_table1(commands)
 
     data = commands.add_parser("data", help="find or download data sets", description="What data are there, and where.")
     data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")

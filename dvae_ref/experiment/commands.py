@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import signal
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from dvae_ref import model
 from dvae_ref.elementary import sigmoid
 from dvae_ref.experiment import datasets, plots, runs, training
+from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.sampling import pcd, philox
 
@@ -86,6 +86,52 @@ def sample(args):
     plots.samples(images, out, title=f"{args.number} images from the prior, iteration {state.iteration:,}")
     conclude(args, {"picture": str(out), "number": args.number, "sweeps": args.sweeps}, f"wrote {out}")
     return 0
+
+
+def table1(args):
+    """Train and evaluate a grid of cells, then set them beside the paper's Table 1."""
+    from dvae_ref.experiment import table1, table1_report
+
+    at_least(args, workers=1, threads=1, samples=1, temperatures=2, images=1)
+    axes = {name: getattr(args, name) for name in table1.AXES if getattr(args, name)}
+    common = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name) and f.name not in axes}
+    try:
+        cells = table1.cells(args.out, axes, **{name: v for name, v in common.items() if name not in table1.AXES})
+    except ValueError as error:
+        raise UsageError(error) from error
+    todo = [cell for cell in cells if not table1.is_finished(cell)]
+    report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
+    failed = run_table1(args, todo)
+    made, _, _ = table1_report.collect(args.out)
+    paths = table1_report.write(args.out, made) if made else []
+    record = {"cells": len(cells), "finished": sum(map(table1.is_finished, cells)), "failed": failed}
+    text = table1_report.markdown(made) + "\n".join(f"wrote {path}" for path in paths)
+    conclude(args, record | {"files": [str(path) for path in paths]}, text)
+    return 1 if failed else 0 if record["finished"] == len(cells) else 130
+
+
+def run_table1(args, todo):
+    """{folder: error} of the cells that failed."""
+    from dvae_ref.experiment import table1
+
+    failed, total = {}, sum(cell.settings.num_train_iter for cell in todo)
+    measurement = table1.Measurement(args.samples, args.temperatures, images=args.images)
+    options = {"data_dir": args.data_dir, "threads": args.threads, "measurement": measurement}
+    with tqdm(total=total, desc=f"{len(todo)} cells", unit="it", **bar_style()) as bar:
+
+        def on_progress():
+            bar.update(sum(map(table1.iterations_done, todo)) - bar.n)
+
+        def on_done(cell, error):
+            if error and error != table1.INTERRUPTED:
+                failed[str(cell.folder)] = error
+            bar.write(f"{cell.folder}: {error or 'finished'}", file=sys.stderr)
+
+        if todo and args.scheduler == "local":
+            table1.run_local(todo, workers=args.workers, on_done=on_done, on_progress=on_progress, **options)
+        elif todo:
+            table1.run_dask(todo, address=args.scheduler, on_done=on_done, on_progress=on_progress, **options)
+    return failed
 
 
 def data(args):
@@ -213,24 +259,3 @@ class Progress:
         text = f"iteration {state.iteration:,}: validation NLL {record['validation_nll']:.2f} ± "
         text += f"{record['validation_nll_standard_error']:.2f}, log Z {record['log_z']:.2f} ± "
         self.bar.write(text + f"{record['log_z_standard_error']:.2f}", file=sys.stderr)
-
-
-class Interrupt:
-    """While active, Ctrl-C (or SIGTERM) only raises a flag; a second one stops at once."""
-
-    def __enter__(self):
-        self.raised = False
-        self.previous = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-
-    def _handle(self, *_):
-        if self.raised:
-            raise KeyboardInterrupt
-        self.raised = True
-
-    def __call__(self):
-        return self.raised

@@ -67,6 +67,29 @@ def samples(images, path, title):
     _write(_sheet(rows, columns, title), path)
 
 
+def table(rows, path):
+    """Test NLL of the rows of table1_report beside the paper's: a dot each, error bars of one standard deviation."""
+    figure = Figure(figsize=(8, 1.4 + 0.34 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(rows))
+    here, there = [r.nll for r in rows], [r.paper_nll for r in rows]
+    errors = [r.image_standard_error if math.isnan(r.std) else r.std for r in rows]
+    style = {"linestyle": "none", "capsize": 3, "markersize": 5}
+    axes.errorbar(here, places - 0.12, xerr=errors, color=BLUE, marker="o", label="here", **style)
+    stds = [r.paper_std for r in rows]
+    axes.errorbar(
+        there, places + 0.12, xerr=stds, color=ORANGE, marker="s", label="paper, 1,000,000 iterations", **style
+    )
+    names = [f"{r.dataset} {r.struct} K={r.k} {r.baseline}, {r.num_train_iter:,} it." for r in rows]
+    axes.set_yticks(places, names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("test NLL, nats (error bars: one s.d. over runs; over images for a single run, of its mean)")
+    axes.grid(axis="x", color=GREY, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend()
+    _write(figure, path)
+
+
 def read_metrics(path):
     """(training, validation) records of a metrics.jsonl, each as a dictionary of arrays."""
     kinds = {"bound": [], "validation_nll": []}
