@@ -60,6 +60,9 @@ def add_table1(commands):
         extra = {"choices": tuple(CHOICES[name])} if name in CHOICES else {}
         text = "values of this axis (default: one, as for train)"
         table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, **extra)
+    table1.add_argument(
+        "--search-beta", action="store_true", help="each baseline with all of the paper's candidates for beta"
+    )
     add_settings(table1, leave_out=[name for name, _ in axes])
     table1.add_argument(
         "--out", default="runs/table1", help="folder for the cells and the table (default: runs/table1)"
@@ -68,7 +71,9 @@ def add_table1(commands):
         "--scheduler", default="local", metavar="local|ADDRESS", help="this machine, or a Dask scheduler"
     )
     table1.add_argument("--workers", type=int, default=1, help="cells at a time on this machine (default: 1)")
-    table1.add_argument("--threads", type=int, default=os.cpu_count(), help="cores a cell (default: all)")
+    table1.add_argument(
+        "--threads", type=int, help="cores a cell (default: an equal share of all; on Dask all of them)"
+    )
     table1.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
     table1.add_argument("--temperatures", type=int, default=10_000, help="of the final AIS (default: 10000)")
     table1.add_argument("--images", type=int, help="only the first so many test images")

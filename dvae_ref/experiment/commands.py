@@ -1,25 +1,21 @@
 """The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code."""
 
-import json
 import shlex
 import sys
 from dataclasses import fields
 from pathlib import Path
 
-import numba
 import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import model
 from dvae_ref.elementary import sigmoid
 from dvae_ref.experiment import datasets, plots, runs, training
+from dvae_ref.experiment.console import UsageError, absolute, at_least, bar_style, conclude, report, use_threads
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
+from dvae_ref.experiment.table1_command import run as table1  # noqa: F401 - a command, too
 from dvae_ref.sampling import pcd, philox
-
-
-class UsageError(Exception):
-    """The arguments make no sense: exit code 2."""
 
 
 def train(args):
@@ -88,52 +84,6 @@ def sample(args):
     return 0
 
 
-def table1(args):
-    """Train and evaluate a grid of cells, then set them beside the paper's Table 1."""
-    from dvae_ref.experiment import table1, table1_report
-
-    at_least(args, workers=1, threads=1, samples=1, temperatures=2, images=1)
-    axes = {name: getattr(args, name) for name in table1.AXES if getattr(args, name)}
-    common = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name) and f.name not in axes}
-    try:
-        cells = table1.cells(args.out, axes, **{name: v for name, v in common.items() if name not in table1.AXES})
-    except ValueError as error:
-        raise UsageError(error) from error
-    todo = [cell for cell in cells if not table1.is_finished(cell)]
-    report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
-    failed = run_table1(args, todo)
-    made, _, _ = table1_report.collect(args.out)
-    paths = table1_report.write(args.out, made) if made else []
-    record = {"cells": len(cells), "finished": sum(map(table1.is_finished, cells)), "failed": failed}
-    text = table1_report.markdown(made) + "\n".join(f"wrote {path}" for path in paths)
-    conclude(args, record | {"files": [str(path) for path in paths]}, text)
-    return 1 if failed else 0 if record["finished"] == len(cells) else 130
-
-
-def run_table1(args, todo):
-    """{folder: error} of the cells that failed."""
-    from dvae_ref.experiment import table1
-
-    failed, total = {}, sum(cell.settings.num_train_iter for cell in todo)
-    measurement = table1.Measurement(args.samples, args.temperatures, images=args.images)
-    options = {"data_dir": args.data_dir, "threads": args.threads, "measurement": measurement}
-    with tqdm(total=total, desc=f"{len(todo)} cells", unit="it", **bar_style()) as bar:
-
-        def on_progress():
-            bar.update(sum(map(table1.iterations_done, todo)) - bar.n)
-
-        def on_done(cell, error):
-            if error and error != table1.INTERRUPTED:
-                failed[str(cell.folder)] = error
-            bar.write(f"{cell.folder}: {error or 'finished'}", file=sys.stderr)
-
-        if todo and args.scheduler == "local":
-            table1.run_local(todo, workers=args.workers, on_done=on_done, on_progress=on_progress, **options)
-        elif todo:
-            table1.run_dask(todo, address=args.scheduler, on_done=on_done, on_progress=on_progress, **options)
-    return failed
-
-
 def data(args):
     """List what data sets are there, or fetch one."""
     if args.action == "fetch":
@@ -199,40 +149,6 @@ def describe(settings):
 
 def default_run_dir(s):
     return Path("runs") / f"{s.dataset}-{s.struct}-{s.baseline}-k{s.k}-seed{s.seed}"
-
-
-def at_least(args, **least):
-    for name, value in least.items():
-        given = getattr(args, name)
-        if given is not None and given < value:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least {value}, got {given}")
-
-
-def use_threads(args):
-    most = numba.config.NUMBA_NUM_THREADS
-    if not 1 <= args.threads <= most:
-        raise UsageError(f"--threads must lie in 1 to {most}, got {args.threads}")
-    numba.set_num_threads(args.threads)
-
-
-def report(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def conclude(args, record, text):
-    print(text)
-    if args.json:
-        print(json.dumps(record))
-
-
-def bar_style():
-    """A progress bar on standard error; fewer lines where it is no terminal."""
-    return {"mininterval": 0.2 if sys.stderr.isatty() else 10, "dynamic_ncols": True}
-
-
-def absolute(bar):
-    """A callback (done, total) for a bar."""
-    return lambda done, total: bar.update(done - bar.n)
 
 
 class Progress:

@@ -37,6 +37,19 @@ _BETAS = {
     },
 }
 
+# What the paper chose beta from, by validation for each smoothing and structure (Sec. 4).
+_EXP, _POWER, _GAUSSIAN = (8, 10, 12, 16), (15, 20, 30, 40), (20, 25, 30, 40)
+BETA_CANDIDATES = {
+    "dvae_spike_exp": (4, 5, 6, 8),
+    "dvaepp_exp": _EXP,
+    "dvaepp_power": _POWER,
+    "dvaes_gi": _GAUSSIAN,
+    "dvaes_gauss": _GAUSSIAN,
+    "dvaes_exp": _EXP,
+    "dvaes_unexp": (16, 20, 30, 40),
+    "dvaes_power": _POWER,
+}
+
 
 def default_beta(dataset, struct, baseline):
     """The paper's beta for a cell of Table 1; mnist5k takes MNIST's."""

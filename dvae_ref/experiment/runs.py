@@ -29,6 +29,10 @@ class Metrics:
             self.size = file.tell()
 
 
+class LockedError(FileExistsError):
+    """Another process is running in the folder."""
+
+
 class Run:
     """A training run in its folder: config.json, metrics.jsonl, last.npz to resume from, best.npz to evaluate."""
 
@@ -51,7 +55,6 @@ class Run:
     def resume(self):
         """Continue from last.npz."""
         self._lock()
-        files.remove_partial(self.folder)
         header, self.state = load_state(self.folder / "last.npz", self.state, self.settings)
         self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
 
@@ -59,13 +62,15 @@ class Run:
         self.resume() if (self.folder / "last.npz").exists() else self.begin()
 
     def _lock(self):
-        """Keep the folder to this process until it ends, however it ends."""
+        """Keep the folder to this process until it ends, however it ends. LockedError if another has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "a")  # noqa: SIM115 - held as long as the run
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FileExistsError(f"another process is running in {self.folder}") from None
+        except BlockingIOError:
+            self.close()
+            raise LockedError(f"another process is running in {self.folder}") from None
+        files.remove_partial(self.folder)
 
     def __enter__(self):
         return self
@@ -77,6 +82,7 @@ class Run:
         """Leave the folder to others."""
         if self.lock:
             self.lock.close()
+            self.lock = None
 
     def checkpoint(self, name="last.npz"):
         header = {"settings": self.settings.to_json(), "metrics_bytes": self.metrics.size}
@@ -185,13 +191,14 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     on_ais(done, total) and on_images(n) report progress.
     """
     settings, state = load(folder, checkpoint)
+    images_there = getattr(dataset, split)
     key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
     z = ais.log_z(philox.fold_in(key, 0), state.params.rbm, temperatures, ais_chains, progress=on_ais)
     result = evaluation.log_likelihood(
         philox.fold_in(key, 1),
         state.params,
         state.statistics,
-        getattr(dataset, split)[:images],
+        images_there[:images],
         log_z=z.log_z,
         samples=samples,
         threads=threads,
@@ -203,7 +210,9 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
         "checkpoint": checkpoint,
         "iteration": state.iteration,
         "best_validation_nll": state.best_nll,
+        "data": dataset.origin,
         "split": split,
+        "images_there": len(images_there),
     }
     how |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
     record = how | {"log_z": z.log_z, "log_z_standard_error": z.standard_error} | result

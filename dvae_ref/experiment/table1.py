@@ -1,24 +1,25 @@
-"""Table 1: a grid of runs, every cell in a folder of its own, on this machine or a Dask cluster.
+"""Table 1: a grid of cells, every one a run in a folder of its own.
 
-A cell is trained, then evaluated; both begin where they stopped. It is finished when its evaluation.json is there, and
-a finished cell is never run again. One that fails leaves error.txt and does not stop the others.
+A cell is trained, then measured; both begin where they stopped. It is finished when its evaluation.json holds the
+measurement that is asked for, and what is finished is never run again. A cell that fails leaves error.txt.
 """
 
 import itertools
 import json
-import multiprocessing
 import os
+import sys
+import time
 import traceback
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment.presets import Settings
+from dvae_ref.experiment.interrupt import Interrupt
+from dvae_ref.experiment.presets import BETA_CANDIDATES, Settings
 
 INTERRUPTED = "interrupted"
-POLL = 2.0  # seconds between looks at the cells' progress
 AXES = ("dataset", "struct", "k", "baseline", "beta", "seed")  # of the grid, in the order of the folders' names
+LOCK_POLL = 1.0  # seconds between attempts at a folder that another process is running in
+TAIL = 4096  # bytes at the end of metrics.jsonl that hold at least one record
 
 
 class Measurement(NamedTuple):
@@ -27,7 +28,7 @@ class Measurement(NamedTuple):
     samples: int = 4000
     temperatures: int = 10_000
     ais_chains: int = 1000
-    images: int | None = None
+    images: int | None = None  # of the test set, the first so many; None: all
 
 
 class Cell(NamedTuple):
@@ -35,130 +36,131 @@ class Cell(NamedTuple):
     settings: Settings
 
 
-def cells(root, axes, **common):
-    """The Cells of a grid below the folder root.  axes: {name in AXES: values}; common: settings of all cells."""
+def cells(root, axes, search_beta=False, **common):
+    """The Cells of a grid below the folder root, each once.
+
+    axes: {name in AXES: values}; common: settings of all cells. search_beta takes the paper's candidates for beta, each
+    baseline's own (Sec. 4). ValueError for an unknown axis, a setting out of range, or beta given twice.
+    """
     unknown = set(axes) - set(AXES)
     if unknown:
         raise ValueError(f"no axes of the table: {', '.join(sorted(unknown))}; there are {', '.join(AXES)}")
-    grid = itertools.product(*axes.values())
-    return [cell(root, Settings(**common, **dict(zip(axes, point, strict=True)))) for point in grid]
+    if search_beta and "beta" in axes:
+        raise ValueError("beta is either given or searched among the paper's candidates, not both")
+    grid = [Settings(**common, **dict(zip(axes, point, strict=True))) for point in itertools.product(*axes.values())]
+    if search_beta:
+        grid = [Settings(**s.to_json() | {"beta": float(beta)}) for s in grid for beta in BETA_CANDIDATES[s.baseline]]
+    return list(dict.fromkeys(cell(root, settings) for settings in grid))
 
 
 def cell(root, settings):
     """The Cell of these settings: its folder spells out the axes and the number of iterations."""
     s = settings
-    name = f"{s.baseline}-k{s.k}-beta{s.beta:g}-seed{s.seed}-{s.num_train_iter}"
+    beta = repr(float(s.beta)).removesuffix(".0")  # all its digits: another beta is another folder
+    name = f"{s.baseline}-k{s.k}-beta{beta}-seed{s.seed}-{s.num_train_iter}"
     return Cell(Path(root) / s.dataset / s.struct / name, settings)
 
 
-def is_finished(cell):
-    return (cell.folder / "evaluation.json").exists()
+def check_folder(cell):
+    """ValueError if the cell's folder is another's: the same axes, but other settings."""
+    from dvae_ref.experiment import runs
+
+    if (cell.folder / "config.json").exists():
+        there, here = runs.read_settings(cell.folder).to_json(), cell.settings.to_json()
+        differing = [name for name, value in here.items() if there[name] != value]
+        if differing:
+            raise ValueError(f"{cell.folder} holds a cell with other settings: {', '.join(differing)} differ")
 
 
-def iterations_done(cell):
-    """Of training, as far as metrics.jsonl says; the file may be growing."""
-    if is_finished(cell):
-        return cell.settings.num_train_iter
+def is_finished(cell, measurement=Measurement()):  # noqa: B008 - immutable
+    """Is there an evaluation.json, of this measurement?"""
     try:
-        lines = (cell.folder / "metrics.jsonl").read_text().splitlines()
-        return json.loads(lines[-1])["iteration"] if lines else 0
-    except (OSError, ValueError, KeyError):
+        record = json.loads((cell.folder / "evaluation.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    whole = record.get("images_there", record["images"])
+    there = Measurement(record["samples"], record["temperatures"], record["ais_chains"], record["images"])
+    asked = measurement._replace(images=min(measurement.images or whole, whole))
+    return there == asked and (record["checkpoint"], record["split"]) == ("best", "test")
+
+
+def iterations_done(folder):
+    """Of training, as far as the end of metrics.jsonl says; the file may be growing."""
+    try:
+        with open(Path(folder) / "metrics.jsonl", "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            return json.loads(file.read().rpartition(b"\n")[0].rpartition(b"\n")[2])["iteration"]
+    except (OSError, ValueError):
         return 0
 
 
-def run_cell(cell, data_dir=None, threads=1, measurement=Measurement()):  # noqa: B008 - immutable
-    """Train and evaluate one cell, from wherever it stopped: None, INTERRUPTED, or the error, also in error.txt."""
-    import numba
+def run_cell(cell, data_dir=None, threads=None, measurement=Measurement(), stop=lambda: False):  # noqa: B008
+    """Train and measure one cell, from wherever it stopped: None, INTERRUPTED, or the error, also in error.txt.
 
-    from dvae_ref.experiment import datasets, runs
-    from dvae_ref.experiment.interrupt import Interrupt
-
-    error_file = cell.folder / "error.txt"
+    threads: at most so many; None: all that this process may use. It ends early at Ctrl-C or SIGTERM in a main thread,
+    or when stop() says so. While another process runs in the folder, it waits.
+    """
     try:
-        numba.set_num_threads(threads)
-        dataset = datasets.load(cell.settings.dataset, data_dir)
-        with runs.Run(cell.folder, cell.settings, dataset, threads) as run, Interrupt() as interrupted:
-            run.begin_or_resume()
-            if is_finished(cell):
-                return None
-            if not run.advance(interrupted):
-                return INTERRUPTED
-            runs.measure(cell.folder, dataset, threads=threads, **measurement._asdict())
+        with Interrupt() as interrupted:
+            _run(cell, data_dir, threads, measurement, lambda: interrupted() or stop())
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        cell.folder.mkdir(parents=True, exist_ok=True)
-        error_file.write_text(traceback.format_exc())
+        write_error(cell, traceback.format_exc())
         return f"{type(error).__name__}: {error}"
-    error_file.unlink(missing_ok=True)
     return None
 
 
-def run_local(todo, *, workers, on_done, on_progress=lambda: None, **options):
-    """Run Cells in `workers` processes of this machine; on_done(cell, error) as each ends.
+def write_error(cell, text):
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    (cell.folder / "error.txt").write_text(text)
 
-    A worker that is killed breaks the pool: what it and the others were at, and what waited, goes to a new one, but a
-    cell that was running when two pools broke counts as failed.
+
+def _run(cell, data_dir, threads, measurement, stop):
+    def go_on_or_stop(*_):
+        if stop():
+            raise KeyboardInterrupt
+
+    go_on_or_stop()
+    from dvae_ref.experiment import datasets, runs
+
+    threads = _use_threads(threads)
+    dataset = datasets.load(cell.settings.dataset, data_dir)
+    with runs.Run(cell.folder, cell.settings, dataset, threads) as run:
+        _begin_or_resume(run, go_on_or_stop)
+        if is_finished(cell, measurement):
+            return
+        (cell.folder / "error.txt").unlink(missing_ok=True)
+        if not run.advance(stop):
+            raise KeyboardInterrupt
+        how = measurement._asdict() | {"on_ais": go_on_or_stop, "on_images": go_on_or_stop}
+        runs.measure(cell.folder, dataset, threads=threads, **how)
+
+
+def _use_threads(threads):
+    import numba
+
+    most = numba.config.NUMBA_NUM_THREADS
+    threads = min(threads or most, most)
+    numba.set_num_threads(threads)
+    return threads
+
+
+def _begin_or_resume(run, go_on_or_stop):
+    """Begin or resume as soon as the folder is free.
+
+    The process that has it may be one that was told to stop and is writing its checkpoint, one that a scheduler gave up
+    for lost, or another table1: what it finishes need not be done again.
     """
-    deaths = {cell.folder: 0 for cell in todo}
-    remaining = list(todo)
-    while remaining:
-        broken = _run_pool(remaining, workers, on_done, on_progress, options)
-        for cell in broken:
-            deaths[cell.folder] += 1
-            if deaths[cell.folder] == 2:
-                remaining.remove(cell)
-                on_done(cell, "its process was killed, twice: is there enough memory?")
+    from dvae_ref.experiment.runs import LockedError
 
-
-def _run_pool(remaining, workers, on_done, on_progress, options):
-    """Run the cells in one pool, removing from `remaining` what ends; the cells that were running if it broke."""
-    context = multiprocessing.get_context("spawn")  # a fork would inherit numba's threads, and their locks
-    waiting, running, broken = list(remaining), {}, []
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_blas_thread) as pool:
-        while (waiting or running) and not broken:
-            while waiting and len(running) < workers:
-                cell = waiting.pop(0)
-                running[pool.submit(run_cell, cell, **options)] = cell
-            try:
-                done, _ = wait(running, timeout=POLL, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt:  # the workers have been told, too
-                waiting.clear()
-                remaining[:] = running.values()
-                continue
-            on_progress()
-            for future in done:
-                cell = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool):
-                    broken = [cell, *running.values()]
-                    break
-                remaining.remove(cell)
-                on_done(cell, future.result())
-    return broken
-
-
-def _one_blas_thread():
-    for library in ("OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
-
-def run_dask(todo, *, address, on_done, on_progress=lambda: None, **options):
-    """Run Cells on a Dask cluster whose workers share this file system; a lost worker's cell goes to another one."""
-    try:
-        from dask.distributed import Client
-        from dask.distributed import wait as wait_for
-    except ImportError:
-        raise ImportError(f"--scheduler {address} needs Dask: pip install dvae_ref[cluster]") from None
-    with Client(address) as client:
-        running = {client.submit(run_cell, cell, pure=False, **options): cell for cell in todo}
-        while running:
-            try:
-                wait_for(list(running), timeout=POLL, return_when="FIRST_COMPLETED")
-            except TimeoutError:
-                on_progress()
-                continue
-            for future in [future for future in running if future.done()]:
-                cell = running.pop(future)
-                error = str(future.exception()) if future.status == "error" else future.result()
-                on_done(cell, error)
-            on_progress()
+    told = False
+    while True:
+        try:
+            return run.begin_or_resume()
+        except LockedError as error:
+            if not told:
+                print(f"{error}; waiting until it ends", file=sys.stderr, flush=True)
+            told = True
+        go_on_or_stop()
+        time.sleep(LOCK_POLL)

@@ -4,15 +4,26 @@ import csv
 import io
 import json
 import math
+import statistics
 from collections import defaultdict
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment import files
+from dvae_ref.experiment import files, table1
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
+MEASURED = ("data", "images", "samples", "temperatures", "ais_chains", "checkpoint", "split")
+
+
+class Unfinished(NamedTuple):
+    """A cell that was begun; it may be trained, but is not measured."""
+
+    folder: Path  # relative to the table's
+    iterations: int
+    total: int
+    error: str  # that it failed with, or nothing
 
 
 class Row(NamedTuple):
@@ -25,6 +36,8 @@ class Row(NamedTuple):
     beta: float
     num_train_iter: int
     runs: int
+    images: int  # of the test set
+    data: str  # where they are from
     nll: float  # mean over runs of the test NLL
     std: float  # over runs; nan for one
     image_standard_error: float  # of one run's NLL, over test images
@@ -38,8 +51,12 @@ class Row(NamedTuple):
 
     @property
     def z_score(self):
-        """The difference in its standard errors. The spread over runs is the paper's where there is one run here."""
-        spread = self.std if self.runs > 1 else self.paper_std
+        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5).
+
+        For a single run the paper's std stands in for its own, and the error of its log Z is added in quadrature. The
+        error over test images is no part of it: both means are over the same images, or nearly so.
+        """
+        spread = self.std if self.runs > 1 else math.hypot(self.paper_std, self.log_z_standard_error)
         return self.difference / math.sqrt(spread**2 / self.runs + self.paper_std**2 / PAPER_RUNS)
 
 
@@ -51,48 +68,78 @@ def paper():
 
 
 def collect(root):
-    """(Rows in the order of the table, evaluations that are there, folders begun but not finished) below a folder."""
+    """(Rows in the order of the table, list of Unfinished) of the run folders below a folder."""
     records, unfinished = [], []
     for config in sorted(Path(root).rglob("config.json")):
-        try:
-            records.append(json.loads((config.parent / "evaluation.json").read_text()))
-        except FileNotFoundError:
-            unfinished.append(config.parent)
-    return rows(records), len(records), unfinished
+        record = _read(config.parent / "evaluation.json")
+        if record and record["split"] == "test":
+            records.append(record)
+        else:
+            unfinished.append(_unfinished(root, config.parent, _read(config)["num_train_iter"]))
+    return rows(records), unfinished
+
+
+def _unfinished(root, folder, total):
+    error = folder / "error.txt"
+    said = error.read_text().strip().splitlines()[-1:] if error.exists() else []
+    return Unfinished(folder.relative_to(root), table1.iterations_done(folder), total, "".join(said))
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def rows(records):
-    """Rows from evaluation.json records: seeds are averaged, and of several betas the best on validation is kept."""
-    groups = defaultdict(list)
+    """Rows from evaluation.json records: seeds are averaged, and of several betas the best on validation is kept.
+
+    Runs that differ in any other setting, in the data or in their measurement are rows of their own.
+    """
+    cells = defaultdict(lambda: defaultdict(list))
     for record in records:
-        s = record["settings"]
-        groups[(*(s[axis] for axis in AXES), s["num_train_iter"]), s["beta"]].append(record)
-    best = {}
-    for (cell, beta), group in groups.items():
-        validation = sum(r["best_validation_nll"] for r in group) / len(group)
-        best[cell] = min(best.get(cell, (math.inf, None, None)), (validation, beta, group))
+        settings, measured = record["settings"], [record.get(name) for name in MEASURED]
+        alike = json.dumps([settings | {"seed": None, "beta": None}, measured], sort_keys=True)
+        cells[alike][settings["beta"]].append(record)
+    made = [_row(min(betas.values(), key=_validation_nll)) for betas in cells.values()]
     order = {cell: i for i, cell in enumerate(paper())}
-    made = [_row(cell, beta, group) for cell, (_, beta, group) in best.items()]
     return sorted(made, key=lambda row: (order.get(row[:4], len(order)), row[:4], row.num_train_iter))
 
 
-def _row(cell, beta, group):
-    *axes, num_train_iter = cell
-    nll = [r["nll"] for r in group]
-    mean = sum(nll) / len(nll)
-    std = math.sqrt(sum((x - mean) ** 2 for x in nll) / (len(nll) - 1)) if len(nll) > 1 else math.nan
-    image_error = max(r["nll_standard_error"] for r in group)
-    log_z_error = max(r["log_z_standard_error"] for r in group)
+def _validation_nll(group):
+    """Mean over the runs of one beta."""
+    return sum(record["best_validation_nll"] for record in group) / len(group)
+
+
+def _row(group):
+    settings = group[0]["settings"]
+    axes = [settings[axis] for axis in AXES]
+    nll = [record["nll"] for record in group]
     published = paper().get(tuple(axes), (math.nan, math.nan))
-    return Row(*axes, beta, num_train_iter, len(group), mean, std, image_error, log_z_error, *published)
+    return Row(
+        *axes,
+        settings["beta"],
+        settings["num_train_iter"],
+        len(group),
+        group[0]["images"],
+        group[0].get("data", ""),
+        statistics.fmean(nll),
+        statistics.stdev(nll) if len(nll) > 1 else math.nan,
+        max(record["nll_standard_error"] for record in group),
+        max(record["log_z_standard_error"] for record in group),
+        *published,
+    )
 
 
-def markdown(made):
-    """The rows as a Markdown table."""
+def markdown(made, unfinished=()):
+    """The rows as a Markdown table, the data they are on, and what is not finished."""
     lines = [
-        "| data | structure | K | model | beta | iterations | runs | test NLL | ± images | log Z ± "
-        "| paper | difference | in s.e. |",
-        "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| data | structure | K | model | beta | iterations | runs | images | test NLL | ± images "
+        "| log Z ± | paper | difference | in s.e. |",
+        "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for r in made:
         nll = f"{r.nll:.2f}" + (f" ± {r.std:.2f}" if r.runs > 1 else "")
@@ -100,18 +147,25 @@ def markdown(made):
         compared = "– | –" if math.isnan(r.paper_nll) else f"{r.difference:+.2f} | {r.z_score:+.1f}"
         lines.append(
             f"| {r.dataset} | {r.struct} | {r.k} | {r.baseline} | {r.beta:g} | {r.num_train_iter:,} | {r.runs} "
-            f"| {nll} | {r.image_standard_error:.2f} | {r.log_z_standard_error:.3f} | {published} | {compared} |"
+            f"| {r.images:,} | {nll} | {r.image_standard_error:.2f} | {r.log_z_standard_error:.3f} "
+            f"| {published} | {compared} |"
         )
+    origins = sorted({(r.dataset, r.data) for r in made if r.data})
+    lines += [""] * bool(origins) + [f"- data {name}: {origin}" for name, origin in origins]
+    lines += [""] * bool(unfinished)
+    for u in unfinished:
+        failed = f"; it failed: {u.error}" if u.error else ""
+        lines.append(f"- not finished: {u.folder}, {u.iterations:,} of {u.total:,} iterations{failed}")
     return "\n".join(lines) + "\n"
 
 
-def write(root, made):
+def write(root, made, unfinished=()):
     """table1.md, table1.csv and table1.png below root: their paths."""
     from dvae_ref.experiment import plots
 
     root = Path(root)
     with files.atomic(root / "table1.md") as file:
-        file.write(markdown(made).encode())
+        file.write(markdown(made, unfinished).encode())
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow([*Row._fields, "difference", "z_score"])

@@ -1,0 +1,44 @@
+"""What the commands share: checks of their arguments, what they say, their progress bars."""
+
+import json
+import sys
+
+import numba
+
+
+class UsageError(Exception):
+    """The arguments make no sense: exit code 2."""
+
+
+def at_least(args, **least):
+    for name, value in least.items():
+        given = getattr(args, name)
+        if given is not None and given < value:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least {value}, got {given}")
+
+
+def use_threads(args):
+    most = numba.config.NUMBA_NUM_THREADS
+    if not 1 <= args.threads <= most:
+        raise UsageError(f"--threads must lie in 1 to {most}, got {args.threads}")
+    numba.set_num_threads(args.threads)
+
+
+def report(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def conclude(args, record, text):
+    print(text)
+    if args.json:
+        print(json.dumps(record))
+
+
+def bar_style():
+    """A progress bar on standard error; fewer lines where it is no terminal."""
+    return {"mininterval": 0.2 if sys.stderr.isatty() else 10, "dynamic_ncols": True}
+
+
+def absolute(bar):
+    """A callback (done, total) for a bar."""
+    return lambda done, total: bar.update(done - bar.n)

@@ -1,0 +1,71 @@
+"""python -m dvae_ref table1: train and measure a grid of cells, then set them beside the paper's Table 1."""
+
+import sys
+from dataclasses import fields
+
+import numba
+from tqdm import tqdm
+
+from dvae_ref.experiment import schedulers, table1, table1_report
+from dvae_ref.experiment.console import UsageError, at_least, bar_style, conclude, report
+from dvae_ref.experiment.presets import Settings
+
+
+def run(args):
+    """Train and evaluate a grid of cells, then set them beside the paper's Table 1."""
+    at_least(args, workers=1, threads=1, samples=1, temperatures=2, images=1)
+    cells, measurement = asked_for(args), table1.Measurement(args.samples, args.temperatures, images=args.images)
+    todo = [cell for cell in cells if not table1.is_finished(cell, measurement)]
+    report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
+    failed, missing = run_cells(args, todo, measurement) if todo else ({}, 0)
+    rows, unfinished = table1_report.collect(args.out)
+    paths = table1_report.write(args.out, rows, unfinished) if rows else []
+    record = {"cells": len(cells), "finished": len(cells) - len(failed) - missing, "failed": failed}
+    text = table1_report.markdown(rows, unfinished) + "".join(f"\nwrote {path}" for path in paths)
+    conclude(args, record | {"files": [str(path) for path in paths]}, text)
+    for folder, error in failed.items():
+        report(f"failed: {folder}: {error}")
+    if missing:
+        report(f"{missing} cells are not finished; the same command goes on with them")
+    return 1 if failed else 130 if missing else 0
+
+
+def asked_for(args):
+    """The cells that the arguments ask for, none of which is another's folder."""
+    axes = {name: getattr(args, name) for name in table1.AXES if getattr(args, name)}
+    common = [f.name for f in fields(Settings) if f.name not in table1.AXES and hasattr(args, f.name)]
+    try:
+        cells = table1.cells(args.out, axes, args.search_beta, **{name: getattr(args, name) for name in common})
+        for cell in cells:
+            table1.check_folder(cell)
+    except ValueError as error:
+        raise UsageError(error) from error
+    return cells
+
+
+def run_cells(args, todo, measurement):
+    """({folder: error} of the cells that failed, number of those that were interrupted or never begun)."""
+    ended, reached = {}, {cell: table1.iterations_done(cell.folder) for cell in todo}
+    total, initial = sum(cell.settings.num_train_iter for cell in todo), sum(reached.values())
+    with tqdm(total=total, initial=initial, desc=f"{len(todo)} cells", unit="it", **bar_style()) as bar:
+
+        def on_progress(running):
+            reached.update((cell, table1.iterations_done(cell.folder)) for cell in running)
+            bar.update(sum(reached.values()) - bar.n)
+
+        def on_done(cell, error):
+            ended[cell] = error
+            if error not in (None, table1.INTERRUPTED) and not (cell.folder / "error.txt").exists():
+                table1.write_error(cell, f"{error}\n")  # of a process that was killed
+            on_progress([cell])
+            bar.write(f"{cell.folder}: {error or 'finished'}", file=sys.stderr)
+
+        options = {"data_dir": args.data_dir, "measurement": measurement}
+        options |= {"on_done": on_done, "on_progress": on_progress}
+        if args.scheduler == "local":
+            threads = args.threads or max(1, numba.config.NUMBA_NUM_THREADS // args.workers)
+            schedulers.run_local(todo, workers=args.workers, threads=threads, **options)
+        else:
+            schedulers.run_dask(todo, address=args.scheduler, threads=args.threads, **options)
+    failed = {str(cell.folder): error for cell, error in ended.items() if error not in (None, table1.INTERRUPTED)}
+    return failed, len(todo) - len(failed) - list(ended.values()).count(None)
