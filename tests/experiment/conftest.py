@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import tables
 
 # Small enough to take seconds; a checkpoint every 50 iterations, a log record every 10, a validation every 100.
 SMALL_RUN = (
@@ -29,3 +30,12 @@ def straight(tmp_path_factory):
     done = command("train", *SMALL_RUN, "--threads", threads, "--json", "--run-dir", folder)
     assert done.returncode == 0, done.stderr
     return folder, done
+
+
+@pytest.fixture(scope="session")
+def straight_table(tmp_path_factory):
+    """(folder, finished process) of a table of two seeds, both at a time, in one go."""
+    out = tmp_path_factory.mktemp("straight") / "table"
+    done = tables.run(out, "--seed", "0", "1", "--workers=2", "--json")
+    assert done.returncode == 0, done.stderr
+    return out, done
