@@ -17,8 +17,10 @@ from pathlib import Path
 
 from dvae_ref import __main__
 
-if "JOURNAL" in os.environ:
+if "JOURNAL" in os.environ and not hasattr(signal, "journal"):  # Dask loads it more than once
     from dvae_ref.experiment import runs
+
+    signal.journal = True
 
     def note(folder, event):
         die_here(folder, event)

@@ -1,4 +1,4 @@
-"""Stand-ins for schedulers._work, in a module that spawned processes can import: a cell ends as its folder's name says."""
+"""Stand-ins for schedulers._work, where spawned processes can import them: a cell ends as its folder's name says."""
 
 import os
 import signal

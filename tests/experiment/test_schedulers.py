@@ -1,4 +1,4 @@
-"""run_local with stand-ins for the work, that are killed, fail and hang; run_dask with a real scheduler and two workers."""
+"""run_local with stand-ins for the work, which are killed, fail and hang; run_dask with a real scheduler and workers."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import journal
 import pytest
@@ -153,7 +154,7 @@ def test_an_answer_is_asked_for_now_and_then(monkeypatch):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """start(number of workers, die, pace): the address of a Dask scheduler with as many worker processes, of one thread."""
+    """begin(out, workers, threads, die, pace): (address of a Dask scheduler, its worker processes)."""
     dask, here = [sys.executable, "-m", "dask"], {"cwd": tmp_path, "stderr": subprocess.DEVNULL}
     with contextlib.ExitStack() as stack:
 
@@ -175,8 +176,8 @@ def cluster(tmp_path):
 
 
 def test_dask_with_one_of_two_workers_killed(straight_table, tmp_path, cluster):
-    """SIGKILL at iteration 17 of a cell: the other worker takes it over from the checkpoint at 10. Nothing is lost, nothing
-    is run twice to its end, and the bytes are those of a local run."""
+    """SIGKILL at iteration 17 of a cell: the other worker takes it over from the checkpoint at 10. Nothing is lost,
+    nothing is run twice to its end, and the bytes are those of a local run."""
     out = tmp_path / "table"
     address, workers = cluster(out, die="seed1-40|iterate 17|self")
     done = run(out, "--seed", "0", "1", f"--scheduler={address}")
@@ -187,3 +188,59 @@ def test_dask_with_one_of_two_workers_killed(straight_table, tmp_path, cluster):
     (lost,) = [worker for worker in workers if worker.poll() is not None]
     assert (lost.pid, lost.returncode) == (pids[1][0], -signal.SIGKILL)
     assert {pid for turn in pids.values() for pid in turn} <= {worker.pid for worker in workers}
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_the_cells_on_a_cluster(straight_table, tmp_path, cluster):
+    """With a checkpoint; the workers live, and run the same command to its end without doing an iteration twice."""
+    out = tmp_path / "table"
+    address, workers = cluster(out, pace=0.5)
+    arguments = ("--seed", "0", "1", f"--scheduler={address}")
+    with start(out, *arguments) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        _, text = process.communicate(timeout=120)
+    assert process.returncode == 130, text
+    assert text.count(": interrupted\n") == 2
+    done = run(out, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert differing(straight_table[0], out) == []
+    for entries in journal.read(f"{out}.journal").values():
+        iterations = [entry[2] for entry in entries if entry[1] == "iterate"]
+        assert len(iterations) == len(set(iterations))
+    assert all(worker.poll() is None for worker in workers)
+
+
+@pytest.mark.slow
+def test_dask_refuses_what_cannot_work(tmp_path, cluster):
+    """Workers of several threads, which would share numba's; and, at the same cluster, a folder they do not see."""
+    address, _ = cluster(tmp_path / "table", workers=1, threads=2)
+    ended, (cell,) = [], cells(tmp_path, "a")
+    schedulers.run_dask([cell], address=address, on_done=lambda cell, error: ended.append((cell, error)))
+    assert [end[0] for end in ended] == [cell]
+    assert "has 2 threads: start dask worker with --nthreads 1" in ended[0][1]
+    worker = SimpleNamespace(address="tcp://there:1", state=SimpleNamespace(nthreads=1))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("dask.distributed.get_worker", lambda: worker)
+        missing = schedulers._work_for_dask(cell._replace(folder=tmp_path / "nowhere"), "stop", {})
+    assert missing == f"{tmp_path}/nowhere is not seen by tcp://there:1: the workers must share the file system"
+
+
+def test_what_dask_says_of_a_cell():
+    class Killed(Exception):
+        pass
+
+    def future(status, **values):
+        return SimpleNamespace(status=status, **{name: lambda value=value: value for name, value in values.items()})
+
+    outcomes = [
+        schedulers._outcome(future(*args[:1], **args[1]), Killed)
+        for args in [
+            ("finished", {"result": None}),
+            ("finished", {"result": "an error"}),
+            ("error", {"exception": Killed("lost")}),
+            ("error", {"exception": ModuleNotFoundError("no dvae_ref")}),
+            ("cancelled", {}),
+        ]
+    ]
+    assert outcomes[:4] == [None, "an error", schedulers.KILLED, "ModuleNotFoundError: no dvae_ref"]
+    assert "the Dask scheduler does not answer any more (cancelled)" in outcomes[4]
