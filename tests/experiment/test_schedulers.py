@@ -1,4 +1,4 @@
-"""run_local with stand-ins for the work, which are killed, fail and hang; run_dask with a real scheduler and workers."""
+"""run_local with stand-ins for the work, which are killed, fail or hang; run_dask with a real scheduler and workers."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import journal
 import pytest
 from stub_workers import deaf, stoppable, work
-from tables import differing, environment, is_gone, run, wait_for, workers_of
+from tables import differing, environment, is_gone, run, start, wait_for, workers_of
 
 from dvae_ref.experiment import schedulers, table1
 from dvae_ref.experiment.presets import Settings
