@@ -68,26 +68,34 @@ def samples(images, path, title):
 
 
 def table(rows, path):
-    """Test NLL of the rows of table1_report beside the paper's: a dot each, error bars of one standard deviation."""
-    figure = Figure(figsize=(8, 1.4 + 0.34 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    places = np.arange(len(rows))
-    here, there = [r.nll for r in rows], [r.paper_nll for r in rows]
-    errors = [r.image_standard_error if math.isnan(r.std) else r.std for r in rows]
-    style = {"linestyle": "none", "capsize": 3, "markersize": 5}
-    axes.errorbar(here, places - 0.12, xerr=errors, color=BLUE, marker="o", label="here", **style)
-    stds = [r.paper_std for r in rows]
-    axes.errorbar(
-        there, places + 0.12, xerr=stds, color=ORANGE, marker="s", label="paper, 1,000,000 iterations", **style
+    """Test NLL of the rows of table1_report beside the paper's: a panel for each data set, with its own scale."""
+    groups = {name: [row for row in rows if row.dataset == name] for name in dict.fromkeys(r.dataset for r in rows)}
+    heights = [0.8 + len(group) for group in groups.values()]
+    figure = Figure(figsize=(8, 1.3 + 0.36 * sum(heights)), layout="constrained")
+    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (name, group) in zip(panels, groups.items(), strict=True):
+        _draw_nll(axes, group)
+        axes.set_title(name, fontsize=10, loc="left")
+    panels[-1].set_xlabel(
+        "test NLL, nats\nbars: standard deviation over runs; of a single run, standard error over images"
     )
-    names = [f"{r.dataset} {r.struct} K={r.k} {r.baseline}, {r.num_train_iter:,} it." for r in rows]
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    _write(figure, path)
+
+
+def _draw_nll(axes, rows):
+    places = np.arange(len(rows))
+    errors = [row.image_standard_error if math.isnan(row.std) else row.std for row in rows]
+    style = {"linestyle": "none", "capsize": 3, "markersize": 5}
+    nll, published = [row.nll for row in rows], [row.paper_nll for row in rows]
+    axes.errorbar(nll, places - 0.12, xerr=errors, color=BLUE, marker="o", label="here", **style)
+    label, errors = "paper, 1,000,000 iterations", [row.paper_std for row in rows]
+    axes.errorbar(published, places + 0.12, xerr=errors, color=ORANGE, marker="s", label=label, **style)
+    names = [f"{r.struct}  K={r.k}  {r.baseline}  {r.num_train_iter:,} it." for r in rows]
     axes.set_yticks(places, names, fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlabel("test NLL, nats (error bars: one s.d. over runs; over images for a single run, of its mean)")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="x", color=GREY, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend()
-    _write(figure, path)
 
 
 def read_metrics(path):
