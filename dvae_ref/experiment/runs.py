@@ -65,6 +65,7 @@ class Run:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self.close()
             raise FileExistsError(f"another process is running in {self.folder}") from None
 
     def __enter__(self):
