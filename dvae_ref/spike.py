@@ -24,7 +24,7 @@ def d_zeta_d_logit_q(logit_q, rho, beta):
 
 
 def _above_spike(logit_q, rho):
-    """(s, 1 - s), or (0, 1) on the spike: 1 - s = (1 - rho) / q does not cancel, nor s = (rho - (1 - q)) / q at q > 1/2.
+    """(s, 1 - s), or (0, 1) on the spike. 1 - s = (1 - rho) / q never cancels, s = (rho - (1 - q)) / q not at q > 1/2.
 
     A q below the least normal float counts as that.
     """
