@@ -211,12 +211,12 @@ def test_the_best_on_validation_is_kept(tmp_path, dataset, monkeypatch, begun):
     assert (last["iteration"], last["best_iteration"], last["best_nll"]) == (24, 16, 3.0)
 
 
-@pytest.mark.parametrize("where", ["iteration", "validation"])
-def test_stopped_and_resumed_in_one_process(tmp_path, dataset, where, begun):
+@pytest.mark.parametrize(("where", "sampler"), [("iteration", "pa"), ("iteration", "pcd"), ("validation", "pa")])
+def test_stopped_and_resumed_in_one_process(tmp_path, dataset, where, sampler, begun):
     """Stopped before iteration 14, or inside the validation at 16, which is then done anew."""
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    begun(whole, dataset).advance()
-    run, calls = begun(parts, dataset), []
+    whole, parts, settings = tmp_path / "whole", tmp_path / "parts", dataclasses.replace(SMALL, sampler=sampler)
+    begun(whole, dataset, settings).advance()
+    run, calls = begun(parts, dataset, settings), []
 
     def stop():
         calls.append(run.state.iteration)
@@ -226,10 +226,10 @@ def test_stopped_and_resumed_in_one_process(tmp_path, dataset, where, begun):
     header, _ = files.load_checkpoint(parts / "last.npz")
     assert (header["iteration"], header["validated"]) == ((13, 8) if where == "iteration" else (16, 8))
     with pytest.raises(FileExistsError, match="another process is running in"):
-        runs.Run(parts, SMALL, dataset).resume()
+        runs.Run(parts, settings, dataset).resume()
     run.close()
     for _ in range(2):  # the second time it is finished already
-        with runs.Run(parts, SMALL, dataset) as again:
+        with runs.Run(parts, settings, dataset) as again:
             again.resume()
             assert again.advance()
     assert differing(whole, parts) == []

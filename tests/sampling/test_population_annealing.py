@@ -257,7 +257,7 @@ def test_the_number_of_threads_does_not_matter(threads):
 
 def test_energies_of_packed_states():
     """Exact for the RBM with exact fields: the float64 energies of unpacked states, sums of multiples of s."""
-    for n_left, n_right, chains in ((12, 9, 70), (1, 3, 2), (33, 50, 129)):
+    for n_left, n_right, chains in ((12, 9, 70), (1, 3, 2), (33, 50, 129), (5, 7, 10_001)):
         rbm, _ = fields.exact_fields(skewed_rbm(n_left, n_right))
         state = pcd.init(KEY, rbm, chains)
         expected = -boltzmann.energy(RBM(*(value.astype(np.float64) for value in rbm)), state.z.astype(np.float64))
