@@ -20,6 +20,8 @@ class Alone:
 
 ALONE = Alone()
 
+_SUBMITTING = threading.Lock()
+
 
 class Team:
     """`size` threads, of which `active` run at a time."""
@@ -67,7 +69,8 @@ def run(work, size, active):
                 team.barrier.abort()
                 raise
 
-    futures = [_threads(size).submit(guarded, rank) for rank in range(size)]
+    with _SUBMITTING:  # all of a team, then all of the next: two halves in one pool would wait for each other for ever
+        futures = [_threads(size).submit(guarded, rank) for rank in range(size)]
     concurrent.futures.wait(futures)
     errors = [future.exception() for future in futures if future.exception()]
     for error in sorted(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError)):

@@ -48,6 +48,21 @@ def test_the_team_of_one_is_the_caller():
     assert team.run(lambda member: (member.mean(np.array(3.0)), threading.current_thread()), 1, 1) == [(3.0, thread)]
 
 
+def test_teams_of_several_callers_do_not_wait_for_each_other():
+    """As with two models trained in threads of one process; begun half and half, the teams would stop for ever."""
+
+    def call():
+        for _ in range(30):
+            team.run(lambda member: [member.mean(np.ones(1)) for _ in range(10)], 5, 2)
+
+    callers = [threading.Thread(target=call, daemon=True) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=60)
+    assert not any(caller.is_alive() for caller in callers)
+
+
 def test_an_error_stops_all_and_is_raised():
     """Not the broken barrier that it leaves the others with; the next team is not affected."""
 
