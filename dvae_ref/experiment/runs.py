@@ -33,6 +33,7 @@ class Run:
     """A training run in its folder: config.json, metrics.jsonl, last.npz to resume from, best.npz to evaluate."""
 
     def __init__(self, folder, settings, dataset, threads=1):
+        datasets.batch_indices(len(dataset.train), settings.seed, 0, settings.batch_size)  # ValueError before a folder
         self.folder, self.settings, self.dataset, self.threads = Path(folder), settings, dataset, threads
         self.role = training.keys(settings.seed)
         self.state, self.metrics, self.lock = training.start(settings, dataset.mean_x), None, None
@@ -171,6 +172,8 @@ def load(folder, checkpoint="best"):
     settings = read_settings(folder)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
     path = Path(folder) / f"{checkpoint}.npz"
+    if checkpoint == "best" and not path.exists() and path.with_name("last.npz").exists():
+        raise FileNotFoundError(f"no checkpoint {path}: it comes with the first validation; --checkpoint last is there")
     _, state = load_state(path, like, settings)
     check(state.params.rbm)
     for name, leaf in tree.items((state.params, state.statistics)):

@@ -14,15 +14,12 @@ from dvae_ref.sampling import ais, pcd, philox, population_annealing
 from dvae_ref.structures import STRUCTURES
 
 ROLES = ("init", "noise", "chains", "sweeps", "ais", "evaluation")  # what a run's random numbers are for
-
-
 LOG_Z_TEMPERATURES, LOG_Z_CHAINS = 100, 200  # of the AIS behind a record
-
 SAMPLERS = {"pcd": pcd, "pa": population_annealing}
 
 
 class DivergedError(ArithmeticError):
-    """A bound, gradient or parameter is not finite."""
+    """A bound, gradient or parameter is not finite, or the RBM too large to sample from."""
 
 
 class State(NamedTuple):
@@ -67,11 +64,17 @@ def start(settings, mean_x):
 
 
 def iterate(state, x, settings, role):
-    """One update on the images x: (State, bound), the bound of the batch in nats, with the last estimate of log Z."""
+    """One update on the images x: (State, bound), the bound of the batch in nats, with the last estimate of log Z.
+
+    DivergedError names the iteration.
+    """
     i, kappa = state.iteration, kappa_at(state.iteration, settings)
     _require_finite("the RBM", state.params.rbm, i)  # before the sampler refuses it
     negative_phase = SAMPLERS[settings.sampler]
-    sampler, info = negative_phase.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
+    try:
+        sampler, info = negative_phase.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
+    except ValueError as error:  # finite, but too large to sample from
+        raise DivergedError(f"iteration {i + 1}: {error}") from error
     bound, gradient, statistics = model.objective_and_gradient(
         state.params,
         state.statistics,

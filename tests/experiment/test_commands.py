@@ -202,7 +202,7 @@ FAILURES = {
     "no best yet": (
         lambda folder: (folder / "run/best.npz").unlink(),
         "evaluate --run-dir run",
-        "no checkpoint run/best",
+        "no checkpoint run/best.npz: it comes with the first validation; --checkpoint last",
     ),
     "damaged config": (
         lambda folder: spoil(folder / "run/config.json", lambda text: text[:-10]),
@@ -237,7 +237,12 @@ FAILURES = {
     "picture in no folder": (
         lambda folder: None,
         "sample --run-dir run --number 1 --sweeps 1 --out nowhere/s.png",
-        "nowhere",
+        "cannot write here: No such file or directory: 'nowhere/s.png'",
+    ),
+    "batch larger than the data": (
+        lambda folder: None,
+        "train --batch-size 4001 --run-dir none --threads 1",
+        "batch size 4001; expected 1 to 4000",
     ),
 }
 
@@ -251,6 +256,7 @@ def test_failures_are_exit_code_1_and_name_what_was_wrong(cli, run_dir, tmp_path
     assert code == 1
     assert message in err
     assert "Traceback" not in err
+    assert not (tmp_path / "none").exists()
     assert err.splitlines()[-1].startswith(f"python -m dvae_ref {arguments.split()[0]}: ")
     assert out == ""
     with pytest.raises((ValueError, OSError)) as error:

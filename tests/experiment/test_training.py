@@ -285,6 +285,17 @@ def test_nan_stops_the_run_and_spares_the_checkpoint(tmp_path, monkeypatch, caps
     assert __main__.main(["train", "--resume", "--threads", "1", "--run-dir", str(tmp_path)]) == 0
 
 
+def test_an_rbm_too_large_to_sample_from_says_at_which_iteration(dataset):
+    """Finite, so that no check for NaN sees it."""
+    state, role = training.start(SMALL, dataset.mean_x), training.keys(SMALL.seed)
+    x = datasets.batch(dataset, SMALL.seed, 0, SMALL.batch_size)
+    at_7 = state._replace(iteration=7)
+    assert training.iterate(at_7, x, SMALL, role)[0].iteration == 8
+    state.params.rbm.W[0, 1] = 1e5
+    with pytest.raises(training.DivergedError, match=r"^iteration 8: the RBM's weights are too large"):
+        training.iterate(at_7, x, SMALL, role)
+
+
 def test_a_state_comes_back_from_its_checkpoint(tmp_path, dataset, begun):
     """Every leaf and every number of a state in mid-run."""
     run = begun(tmp_path, dataset)
