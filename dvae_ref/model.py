@@ -126,7 +126,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     d_logits = layers.bernoulli_backward(d_log_px, cache.residual)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
     positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
-    d_sample = (*d_sample[:-1], d_sample[-1] + d_zeta)
+    d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total = d_log_ratio.sum()
     d_rbm = RBM(positive.a - total * negative.z, positive.W - total * negative.zz)

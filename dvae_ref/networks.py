@@ -92,7 +92,7 @@ def encode(params, x, noise, *, posterior, extra=(), team=ALONE):
     for g, own in enumerate(group_slices(len(params), d)):
         out, cache = network(params[g], x, sample.zeta[:, : own.start] if g else None, team=team)
         out = out if g else np.repeat(out, n // len(x), axis=0)
-        part = posterior.draw(out, noise_of(noise, own), tree.map(lambda a, own=own: a[own], extra))
+        part = posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra))
         for whole, columns in zip(sample, part, strict=True):
             whole[:, own] = columns
         caches.append(cache)
@@ -103,12 +103,13 @@ def encode_backward(d_sample, cache, *, posterior):
     """Gradients (Networks, extra).  d_sample: the cotangents of the Sample, less what zeta_g does to later groups:
     that is added here, last group first."""
     sample, noise, networks, extra, k = cache
-    d_sample = type(sample)(*d_sample)._replace(zeta=d_sample[-1].copy())
+    d_sample = type(sample)(*d_sample)
+    d_sample = d_sample._replace(zeta=d_sample.zeta.copy())
     d_networks, d_extras = [], []
     for g, own in reversed(list(enumerate(group_slices(len(networks), sample.zeta.shape[1])))):
         d_part, part = (type(sample)(*(a[:, own] for a in fields)) for fields in (d_sample, sample))
         extra_g = tree.map(lambda a, own=own: a[own], extra)
-        d_out, d_extra = posterior.draw_backward(d_part, part, noise_of(noise, own), extra_g)
+        d_out, d_extra = posterior.draw_backward(d_part, part, _columns(noise, own), extra_g)
         d_out = d_out if g else d_out.reshape(-1, k, d_out.shape[1]).sum(1)
         d_network, _, d_zeta = network_backward(d_out, networks[g])
         if g:
@@ -124,7 +125,7 @@ def group_slices(groups, latents):
     return [slice(g * width, (g + 1) * width) for g in range(groups)]
 
 
-def noise_of(noise, own):
+def _columns(noise, own):
     return Noise(*(a if a is None else a[:, own] for a in noise))
 
 
