@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := out/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -21,6 +21,10 @@ demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: a
 
 test: .venv/.installed-test ## the whole test suite
 	$(BIN)/python -m pytest
+
+# The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
+bench: .venv/.installed-bench ## how fast the samplers are; figures in out/bench/
+	$(BIN)/python -m benchmarks
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
