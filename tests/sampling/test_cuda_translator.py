@@ -45,7 +45,7 @@ CASES = [
     ("bfi.b32 %r3, %r1, %r2, 1, 1;", 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD),
     ("add.s32 %r3, %r1, -1;", 0, 0, 0xFFFFFFFF),
     ("mov.u32 %r3, 5; setp.eq.s32 %p1, %r1, 0; @!%p1 add.s32 %r3, %r3, 1;", 3, 0, 6),
-    ("mov.b32 %f1, %r1; mov.b32 %f2, %r2; mul.rn.f32 %f3, %f1, %f2; mov.b32 %r3, %f3;", 2 << 29, 0x40400000, 0x40C00000),
+    ("mov.b32 %f1, %r1; mov.b32 %f2, %r2; mul.rn.f32 %f3, %f1, %f2; mov.b32 %r3, %f3;", 2**30, 0x40400000, 0x40C00000),
     ("mov.b32 %f1, %r1; neg.f32 %f3, %f1; mov.b32 %r3, %f3;", 0x3F800000, 0, 0xBF800000),
     ("mov.b32 %f1, %r1; max.f32 %f3, %f1, 0f40000000; mov.b32 %r3, %f3;", 0x3F800000, 0, 0x40000000),
     ("cvt.rn.f32.s32 %f1, %r1; mov.b32 %r3, %f1;", 0xFFFFFFFF, 0, 0xBF800000),
