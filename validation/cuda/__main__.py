@@ -1,6 +1,7 @@
 """python -m validation.cuda: compile the kernels for H100 and write the tables of docs/cuda.md."""
 
 import argparse
+from importlib import metadata
 from pathlib import Path
 
 from validation.cuda import compiler, kernels, prediction, sass
@@ -43,11 +44,17 @@ def predictions(compiled):
     return lines
 
 
+def versions():
+    """Of the compilers, on which the numbers depend."""
+    names = ("numba-cuda", "nvidia-cuda-nvcc-cu12")
+    return "Compiled for sm_90 by " + ", ".join(f"{name} {metadata.version(name)}" for name in names) + "."
+
+
 def tables():
     """Both tables, with the markers around them."""
     compiled = {name: compiler.compile_kernel(kernel, (9, 0)) for name, kernel in kernels.KERNELS.items()}
     head = f"**Predicted, not measured**: spins per second on one {prediction.H100.name}."
-    return "\n".join((BEGIN, "", *resources(compiled), "", head, "", *predictions(compiled), "", END))
+    return "\n".join((BEGIN, versions(), "", *resources(compiled), "", head, "", *predictions(compiled), "", END))
 
 
 def main(argv=None):
