@@ -104,6 +104,7 @@ def build_parser():
     evaluate.add_argument("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
     evaluate.add_argument("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
     evaluate.add_argument("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
+    evaluate.add_argument("--backend", choices=("cpu", "cuda", "auto"), default="cpu", help="of AIS (default: cpu)")
 
     sample = commands.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
     add_common(sample, "the run to sample from")

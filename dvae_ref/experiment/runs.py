@@ -183,14 +183,15 @@ def load(folder, checkpoint="best"):
 
 
 def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
-            ais_chains=1000, seed=0, threads=1, on_ais=None, on_images=None):  # fmt: skip
+            ais_chains=1000, seed=0, threads=1, backend="cpu", on_ais=None, on_images=None):  # fmt: skip
     """log Z by AIS, then the likelihood of a split by importance sampling: the record that goes to evaluation.json.
 
-    on_ais(done, total) and on_images(n) report progress.
+    backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress.
     """
     settings, state = load(folder, checkpoint)
     key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
-    z = ais.log_z(philox.fold_in(key, 0), state.params.rbm, temperatures, ais_chains, progress=on_ais)
+    options = {"progress": on_ais, "backend": backend}
+    z = ais.log_z(philox.fold_in(key, 0), state.params.rbm, temperatures, ais_chains, **options)
     result = evaluation.log_likelihood(
         philox.fold_in(key, 1),
         state.params,
