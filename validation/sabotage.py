@@ -36,6 +36,11 @@ class Break:
             yield
 
 
+def breaks(claim, target, attribute, ways, **part):
+    """A Break for each of {name: what becomes of the original}."""
+    return [Break(name, claim, ((target, attribute, way),), part) for name, way in ways.items()]
+
+
 class Outcome(NamedTuple):
     """How a claim took a break: how many of its findings fail, and the one that is furthest out."""
 

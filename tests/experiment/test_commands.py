@@ -10,7 +10,7 @@ from dataclasses import fields
 import numba
 import numpy as np
 import pytest
-from conftest import SMALL_RUN, command
+from small_run import SMALL_RUN, command
 
 from dvae_ref import __main__
 from dvae_ref.experiment import commands, files

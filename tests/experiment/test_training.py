@@ -14,7 +14,7 @@ import time
 import numba
 import numpy as np
 import pytest
-from conftest import SMALL_RUN, command
+from small_run import SMALL_RUN, command
 
 from dvae_ref import __main__, tree
 from dvae_ref.experiment import datasets, files, runs, training

@@ -35,7 +35,7 @@ def assert_same(ours, oracle):
 
 
 def kernel(source, arguments):
-    return kernels.Kernel(source, arguments, False, cuda_scalars.THREADS, 0)
+    return kernels.Kernel(source, arguments, False, cuda_scalars.THREADS)
 
 
 def test_philox_known_answers():

@@ -8,7 +8,7 @@ from dvae_ref import model, networks
 from dvae_ref.boltzmann import RBM
 from dvae_ref.experiment import evaluation
 from dvae_ref.sampling import ais, ais_kernel, fields, gibbs, pcd
-from validation.breaks.theory import breaks
+from validation.sabotage import breaks
 
 
 def stale_side(original):

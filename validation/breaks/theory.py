@@ -9,7 +9,7 @@ from dvae_ref.boltzmann import RBM, split
 from dvae_ref.elementary import sigmoid
 from dvae_ref.exact import accumulate, general
 from dvae_ref.smoothing import Exponential, Gaussian, Power, UniformExponential
-from validation.sabotage import Break
+from validation.sabotage import Break, breaks
 
 GUARD = 1e-7
 
@@ -169,10 +169,6 @@ def with_the_factors(original):
         return (value + value.dtype.type(14_000)), cache
 
     return with_factors
-
-
-def breaks(claim, target, attribute, ways, **part):
-    return [Break(name, claim, ((target, attribute, way),), part) for name, way in ways.items()]
 
 
 power = functools.partial(breaks, "reparameterisation", names=("power",))

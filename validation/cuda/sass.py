@@ -44,13 +44,6 @@ def _nest(spans):
     return tuple(loops)
 
 
-def every(loops):
-    """All loops, at any depth."""
-    for loop in loops:
-        yield loop
-        yield from every(loop.inside)
-
-
 def count(code, name, loop=None):
     """How many instructions of this name (the opcode up to the first dot) there are, in a loop or at all."""
     part = code.opcodes[loop.first : loop.last + 1] if loop else code.opcodes
