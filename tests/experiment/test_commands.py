@@ -14,7 +14,7 @@ from small_run import SMALL_RUN, command
 
 from dvae_ref import __main__
 from dvae_ref.experiment import commands, files
-from dvae_ref.experiment.presets import BASELINES, DATASETS, Settings
+from dvae_ref.experiment.presets import BASELINES, DATASETS, SAMPLERS, Settings
 from dvae_ref.structures import STRUCTURES
 
 RUN_FILES = {
@@ -132,7 +132,8 @@ def test_data_list_says_what_is_there_and_what_is_missing(cli, tmp_path):
         ("train --k 1.5", "invalid int value: '1.5'"),
         ("train --beta 1", "dvaes_power takes a finite beta > 1, got 1.0"),
         ("train --beta nan", "dvaes_power takes a finite beta > 1, got nan"),
-        ("train --lr-factors 1,x", "lr-factors"),
+        ("train --baseline dvae_spike_exp --beta 88", "dvae_spike_exp takes beta < 88"),
+        ("train --lr-factors 1,x", "--lr-factors: expected numbers separated by commas, got '1,x'"),
         ("train --lr-factors 1,2", "one entry less"),
         ("train --threads 0", "--threads must lie in 1 to"),
         ("train --resume", "--resume needs the --run-dir"),
@@ -285,3 +286,5 @@ def test_help_is_quick_and_complete(cli):
     code, out, _ = cli("train", "--help")
     assert code == 0
     assert all(f"--{field.name.replace('_', '-')} " in out for field in fields(Settings))
+    assert all(f"{name} " in out and text in out for name, text in {**BASELINES, **SAMPLERS}.items())
+    assert "default: the paper's for the cell" in " ".join(out.split())
