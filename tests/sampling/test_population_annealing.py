@@ -1,6 +1,5 @@
 import warnings
 
-import numba
 import numpy as np
 import pytest
 from enumeration import log_z, moments, skewed_rbm, states
@@ -11,15 +10,6 @@ from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, repli
 from dvae_ref.sampling import population_annealing as pa
 
 KEY = philox.key(23)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The populations are too small to share; two threads that wait for each other are slow on a busy machine."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
 
 
 def scaled(rbm, t):
