@@ -93,5 +93,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(2, 20),
+    seconds=(1, 5),
 )

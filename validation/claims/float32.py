@@ -68,5 +68,5 @@ CLAIM = Claim(
     equations=(r"\log p(\zeta)-\log q(\zeta|x),\qquad D=400,\ \beta=40",),
     check=check,
     picture=picture,
-    seconds=(1, 3),
+    seconds=(0.3, 1),
 )

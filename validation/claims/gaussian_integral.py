@@ -200,5 +200,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(2, 12),
+    seconds=(1, 5),
 )

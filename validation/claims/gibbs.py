@@ -90,5 +90,5 @@ CLAIM = Claim(
     equations=(r"\nabla_W\log Z=\mathbb{E}_{p(z)}\left[z_L z_R^T\right],\qquad\nabla_a\log Z=\mathbb{E}_{p(z)}[z]",),
     check=check,
     picture=picture,
-    seconds=(2, 6),
+    seconds=(0.3, 1),
 )

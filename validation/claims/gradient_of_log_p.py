@@ -182,5 +182,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(4, 8),
+    seconds=(2, 15),
 )

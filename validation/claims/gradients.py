@@ -168,5 +168,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(25, 150),
+    seconds=(13, 60),
 )

@@ -48,7 +48,7 @@ def check(quick, seed, names=tuple(BETA)):
 
 
 def mild(params):
-    """A posterior close to the prior: small are the moments of w that the gap is made of. Stronger couplings."""
+    """A posterior close to the prior, so that the moments of w that make the gap are small; stronger couplings."""
     encoder = tree.map(lambda leaf: 0.4 * leaf, params.encoder)
     return params._replace(encoder=encoder, rbm=params.rbm._replace(W=COUPLING * params.rbm.W))
 

@@ -128,5 +128,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(5, 25),
+    seconds=(5, 20),
 )

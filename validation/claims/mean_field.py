@@ -141,5 +141,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(2, 6),
+    seconds=(0.3, 5),
 )

@@ -129,5 +129,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(1, 2),
+    seconds=(1, 1),
 )

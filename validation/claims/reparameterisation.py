@@ -189,5 +189,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(6, 40),
+    seconds=(4, 45),
 )
