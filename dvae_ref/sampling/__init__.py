@@ -6,3 +6,7 @@ gibbs                       block Gibbs sweeps of many chains, under all of thes
 philox                      keys and random numbers
 fields                      why all of it is the same to the bit on any number of cores, and on a GPU
 """
+
+from dvae_ref.compiled import drop_stale_cache
+
+drop_stale_cache()  # here, because whatever is compiled imports this package first
