@@ -33,4 +33,4 @@ lint: .venv/.installed-test
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf .venv out runs build *.egg-info
+	rm -rf .venv out build *.egg-info
