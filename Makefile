@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := out/demo
+TEST_EXTRAS ?= test
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -19,12 +20,17 @@ demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: a
 	$(BIN)/python -m dvae_ref sample --run-dir $(DEMO)
 	@echo "pictures and numbers are in $(DEMO)/"
 
-test: .venv/.installed-test ## the whole test suite
+# With TEST_EXTRAS=test,cuda,sass (500 MB more) the CUDA kernels are tested, too; no GPU is needed.
+test: .venv/.installed-$(TEST_EXTRAS) ## the whole test suite
 	$(BIN)/python -m pytest
+
+# The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
+bench: .venv/.installed-bench ## how fast the samplers are; figures in out/bench/
+	$(BIN)/python -m benchmarks
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf .venv out runs build *.egg-info
+	rm -rf .venv out build *.egg-info

@@ -8,7 +8,7 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "boltzmann": ("RBM", "Moments"),
+    "boltzmann": ("RBM", "BoltzmannMachine", "Moments"),
     "smoothing": ("Exponential", "UniformExponential", "Power", "Gaussian"),
     "structures": ("Structure", "STRUCTURES"),
     "methods": ("method",),

@@ -6,7 +6,7 @@ import sys
 from dataclasses import fields
 
 from dvae_ref import __version__
-from dvae_ref.experiment.presets import CHOICES, DATASETS, Settings
+from dvae_ref.experiment.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, Settings
 
 EPILOG = """
 first steps:
@@ -22,7 +22,17 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 
 def numbers(text):
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected numbers separated by commas, got {text!r}") from None
+
+
+def glossary():
+    """What the names of models and samplers stand for."""
+    tables = {"models (--baseline), the columns of Table 1": BASELINES, "samplers (--sampler)": SAMPLERS}
+    lines = [[f"{title}:", *(f"  {name:<16}{text}" for name, text in table.items())] for title, table in tables.items()]
+    return "\n\n".join("\n".join(part) for part in lines)
 
 
 def add_settings(parser, leave_out=()):
@@ -31,13 +41,14 @@ def add_settings(parser, leave_out=()):
         kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
         shown = ",".join(f"{x:.3g}" for x in f.default) if f.type is tuple else f.default
         default = "" if f.default is None else f" (default: {shown})"
+        text = f.metadata["help"]
         parser.add_argument(
             f"--{f.name.replace('_', '-')}",
             type=kind,
             choices=tuple(CHOICES[f.name]) if f.name in CHOICES else None,
-            metavar=None if f.type is str else kind.__name__.upper(),
+            metavar={tuple: "X,Y,...", str: None}.get(f.type, kind.__name__.upper()),
             default=argparse.SUPPRESS,
-            help=f.metadata["help"].split(":")[0] + default,
+            help=(text.split(":")[0] if f.name in CHOICES else text) + default,  # argparse lists the choices itself
         )
 
 
@@ -93,7 +104,9 @@ def build_parser():
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate | sample | table1 | data")
 
-    train = commands.add_parser("train", help="train a model", description="Train a model into a run folder.")
+    train = commands.add_parser(
+        "train", help="train a model", description="Train a model into a run folder.", epilog=glossary(), **formatter
+    )
     add_settings(train)
     add_common(train, "folder for config, metrics, checkpoints, pictures (default: runs/ and the settings' names)")
     train.add_argument("--resume", action="store_true", help="continue the run in --run-dir from its last checkpoint")
@@ -109,6 +122,7 @@ def build_parser():
     evaluate.add_argument("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
     evaluate.add_argument("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
     evaluate.add_argument("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
+    evaluate.add_argument("--backend", choices=("cpu", "cuda", "auto"), default="cpu", help="of AIS (default: cpu)")
 
     sample = commands.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
     add_common(sample, "the run to sample from")

@@ -105,8 +105,13 @@ def energy_backward(d_energy, rbm, z):
 
 def field(rbm, z):
     """-dE/dz: the input a + J z of every unit.  (..., D) -> (..., D)."""
+    return rbm.a + couple(rbm, z)
+
+
+def couple(rbm, z):
+    """J z = (W z_right, z_left W): what the other units contribute to the input of each.  (..., D) -> (..., D)."""
     left, right = split(z, rbm)
-    return rbm.a + np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
+    return np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
 
 
 def conditional_right(rbm, z_left):

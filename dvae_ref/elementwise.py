@@ -12,7 +12,7 @@ from numba.extending import register_jitable
 
 from dvae_ref.sampling import scalars
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}  # a test for zero before each division: no vectors
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's tests divisors for 0: no vectors
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 _REACH = np.float32(87)  # of scalars.exp: exp(-88) is no normal float32 any more
 _FAR, _SHIFT, _EXP_MINUS_SHIFT = np.float32(80), np.float32(40), np.float32(np.exp(-40.0))

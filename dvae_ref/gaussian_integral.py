@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, split
+from dvae_ref.boltzmann import RBM, couple, field, split
 from dvae_ref.elementary import logaddexp, sigmoid
 
 MARGIN = 5.0  # by which lam stays above the largest singular value of W
@@ -41,7 +41,7 @@ def log_p(rbm, zeta, lam):
     = log det((J + lam I) / 2 pi) / 2 - zeta·(J + lam I) zeta / 2 + sum_i softplus(((J + lam I) zeta + a - lam/2)_i)
     """
     left, right = split(zeta, rbm)
-    h = rbm.a + np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
+    h = field(rbm, zeta)
     b = lam * (zeta - 0.5)
     near = zeta - (zeta > 0.5)
     unit = logaddexp(-np.maximum(b, 0), h - np.maximum(-b, 0)) - lam / 2 * near * near
@@ -70,7 +70,6 @@ def log_p_backward(d_log_p, cache):
     d = d_log_p[:, None]
     left, right = split(zeta, rbm)
     mean_left, mean_right = split(d * mean_z, rbm)
-    gap_left, gap_right = split(mean_z - zeta, rbm)
     d_W = mean_left.T @ right + left.T @ mean_right - (d * left).T @ right + d_log_p.sum() * d_log_det
-    d_zeta = lam * (mean_z - zeta) + np.concatenate([gap_right @ rbm.W.T, gap_left @ rbm.W], -1)
+    d_zeta = lam * (mean_z - zeta) + couple(rbm, mean_z - zeta)
     return RBM(d_log_p @ mean_z, d_W), d * d_zeta

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, split
+from dvae_ref.boltzmann import RBM, couple, split
 from dvae_ref.elementary import bernoulli_entropy, sigmoid
 
 
@@ -92,6 +92,5 @@ def spike_term_backward(d_term, cache):
     d = d_term[:, None]
     left, right = split(z, rbm)
     one_minus_z = np.concatenate([1 - left, split(one_minus_q, rbm)[1]], -1)
-    input_from_z = np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
-    d_logit_q = d * q * ((rbm.a - logit_q) * one_minus_q + input_from_z * one_minus_z)
+    d_logit_q = d * q * ((rbm.a - logit_q) * one_minus_q + couple(rbm, z) * one_minus_z)
     return RBM(d_term @ q, (d * left).T @ right), d_logit_q

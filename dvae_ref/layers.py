@@ -10,6 +10,7 @@ import numpy as np
 
 from dvae_ref import kernels
 from dvae_ref.elementary import sigmoid, softplus
+from dvae_ref.team import ALONE, Alone, Member
 
 
 class Dense(NamedTuple):
@@ -66,29 +67,34 @@ class BatchNormCache(NamedTuple):
     scale: np.ndarray
     inverse_std: np.ndarray
     batch: Averages
+    team: Alone | Member
 
 
 BATCH_NORM_EPSILON = 1e-2
 BATCH_NORM_MOMENTUM = 0.8
 
 
-def batch_norm(params, x):
-    """scale (x - mean) / sqrt(variance + 1e-2) + offset with the batch's mean and biased variance.  (N, H)."""
-    mean = x.mean(0)
+def batch_norm(params, x, team=ALONE):
+    """scale (x - mean) / sqrt(variance + 1e-2) + offset with the batch's mean and biased variance.  (N, H).
+
+    Where x is a member's share of the batch, mean and variance are those of the team.
+    """
+    mean = team.mean(x.mean(0))
     centred = x - mean
-    variance = np.mean(centred * centred, 0)
+    variance = team.mean(np.mean(centred * centred, 0))
     inverse_std = 1 / np.sqrt(variance + BATCH_NORM_EPSILON)
     normed = centred * inverse_std
     return normed * params.scale + params.offset, BatchNormCache(
-        normed, params.scale, inverse_std, Averages(mean, variance)
+        normed, params.scale, inverse_std, Averages(mean, variance), team
     )
 
 
 def batch_norm_backward(d_y, cache):
     """Gradients (BatchNorm, d_x): what moves the batch's mean or variance is projected out of d_x."""
-    normed, scale, inverse_std, _ = cache
+    normed, scale, inverse_std, _, team = cache
     d_scale, d_offset = np.sum(d_y * normed, 0), d_y.sum(0)
-    d_x = (d_y - d_offset / len(d_y) - normed * (d_scale / len(d_y))) * (scale * inverse_std)
+    mean_scale, mean_offset = team.mean(np.stack([d_scale, d_offset]) / len(d_y))
+    d_x = (d_y - mean_offset - normed * mean_scale) * (scale * inverse_std)
     return BatchNorm(d_scale, d_offset), d_x
 
 

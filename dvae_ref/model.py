@@ -5,16 +5,18 @@ Stations of the objective, each a forward/backward pair of its own module:
     x -> encoder -> zeta ~ q(zeta|x) -> log p(zeta) - log q(zeta|x), log p(x|zeta) -> log w -> bound
 """
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import bounds, kernels, layers, networks, tree
+from dvae_ref import bounds, kernels, layers, networks, team, tree
 from dvae_ref.boltzmann import RBM, energy
 from dvae_ref.elementary import sigmoid
 from dvae_ref.methods import Method
 from dvae_ref.networks import Network
+from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
 
 
@@ -82,19 +84,20 @@ class Cache(NamedTuple):
     kappa: float
 
 
-def objective(params, statistics, x, noise, *, config, kappa=1.0):
+def objective(params, statistics, x, noise, *, config, kappa=1.0, team=team.ALONE):
     """The K-sample bound plus kappa log Z, nats, for each image: (B, V) -> (B,), with its cache.
 
     log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta) for the importance-weighted bound of Eq. 3; for the
     variational bound, minus the KL of Eq. 2 in place of the log-ratio. x: pixels in [0, 1]; noise: N = B K rows, those
-    of one image consecutive; kappa: the KL warm-up coefficient. Raises ValueError for x or noise that do not fit.
+    of one image consecutive; kappa: the KL warm-up coefficient; team: whose batch norm this is, where x is a share of
+    the batch. Raises ValueError for x or noise that do not fit.
     """
     _check(statistics, x, noise, config)
     posterior, prior, importance_weighted = config.method
-    centred = x - statistics.mean_x
-    sample, encoder_cache = networks.encode(params.encoder, centred, noise, posterior=posterior, extra=params.posterior)
+    centred, options = x - statistics.mean_x, {"posterior": posterior, "extra": params.posterior, "team": team}
+    sample, encoder_cache = networks.encode(params.encoder, centred, noise, **options)
     log_ratio, prior_cache = prior.term(params.rbm, sample, params.posterior)
-    logits, decoder_cache = networks.network(params.decoder, sample.zeta)
+    logits, decoder_cache = networks.network(params.decoder, sample.zeta, team=team)
     log_px, residual = layers.bernoulli(x, logits + output_bias(statistics.mean_x))
     log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
     bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
@@ -123,11 +126,35 @@ def objective_backward(d_bound, cache, negative, *, config):
     d_logits = layers.bernoulli_backward(d_log_px, cache.residual)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
     positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
-    d_sample = (*d_sample[:-1], d_sample[-1] + d_zeta)
+    d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total = d_log_ratio.sum()
     d_rbm = RBM(positive.a - total * negative.z, positive.W - total * negative.zz)
     return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
+
+
+ROWS = 500  # at least so many samples of zeta make a share of their own
+
+
+def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, config, kappa=1.0, threads=1):
+    """(bound, gradient, statistics after the batch) of objective, its backward and update_statistics, in shares.
+
+    The images are dealt out to a team of threads, `threads` of them at work; the size of the team is a matter of the
+    shapes alone, and so are the results.
+    """
+    rows = len(x) * config.k
+    size = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and (n == 1 or rows >= n * ROWS))
+    shares = [np.split(x, size), np.split(d_bound, size)]
+    shares += [[None] * size if a is None else np.split(a, size) for a in noise]
+
+    def work(member):
+        x, d_bound, u, rho = (share[member.rank] for share in shares)
+        bound, cache = objective(params, statistics, x, Noise(u, rho), config=config, kappa=kappa, team=member)
+        return bound, cache, objective_backward(d_bound, cache, negative, config=config)
+
+    bound, caches, gradients = zip(*team.run(work, size, threads), strict=True)
+    gradient = tree.map(lambda *leaves: functools.reduce(np.add, leaves), *gradients)
+    return np.concatenate(bound), gradient, update_statistics(statistics, caches[0])
 
 
 def update_statistics(statistics, cache):

@@ -12,6 +12,7 @@ from dvae_ref import layers, tree
 from dvae_ref.elementary import sigmoid, softplus
 from dvae_ref.layers import Averages, BatchNorm, Dense
 from dvae_ref.posteriors import Noise
+from dvae_ref.team import ALONE
 
 
 class Hidden(NamedTuple):
@@ -35,12 +36,12 @@ class NetworkCache(NamedTuple):
     out: layers.DenseCache
 
 
-def network(params, x, zeta=None):
-    """Outputs for the inputs [x, zeta], batch norm by the batch's own statistics.  Shapes as layers.dense."""
+def network(params, x, zeta=None, *, team=ALONE):
+    """Outputs for the inputs [x, zeta], batch norm by the statistics of the batch.  Shapes as layers.dense."""
     caches = []
     for layer in params.hidden:
         y, dense_cache = layers.dense(layer.dense, x, zeta)
-        y, norm_cache = layers.batch_norm(layer.norm, y)
+        y, norm_cache = layers.batch_norm(layer.norm, y, team)
         y, tanh_cache = layers.tanh(y)
         caches.append(HiddenCache(dense_cache, norm_cache, tanh_cache))
         x, zeta = y, None
@@ -81,7 +82,7 @@ class EncoderCache(NamedTuple):
     k: int
 
 
-def encode(params, x, noise, *, posterior, extra=()):
+def encode(params, x, noise, *, posterior, extra=(), team=ALONE):
     """Draw zeta group by group.  params: a Network a group; x: (B, V); noise: N = B K rows, (N, D).
 
     Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
@@ -89,9 +90,9 @@ def encode(params, x, noise, *, posterior, extra=()):
     n, d = noise.rho.shape
     sample, caches = posterior.Sample(*(np.empty((n, d), x.dtype) for _ in posterior.Sample._fields)), []
     for g, own in enumerate(group_slices(len(params), d)):
-        out, cache = network(params[g], x, sample.zeta[:, : own.start] if g else None)
+        out, cache = network(params[g], x, sample.zeta[:, : own.start] if g else None, team=team)
         out = out if g else np.repeat(out, n // len(x), axis=0)
-        part = posterior.draw(out, noise_of(noise, own), tree.map(lambda a, own=own: a[own], extra))
+        part = posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra))
         for whole, columns in zip(sample, part, strict=True):
             whole[:, own] = columns
         caches.append(cache)
@@ -102,12 +103,13 @@ def encode_backward(d_sample, cache, *, posterior):
     """Gradients (Networks, extra).  d_sample: the cotangents of the Sample, less what zeta_g does to later groups:
     that is added here, last group first."""
     sample, noise, networks, extra, k = cache
-    d_sample = type(sample)(*d_sample)._replace(zeta=d_sample[-1].copy())
+    d_sample = type(sample)(*d_sample)
+    d_sample = d_sample._replace(zeta=d_sample.zeta.copy())
     d_networks, d_extras = [], []
     for g, own in reversed(list(enumerate(group_slices(len(networks), sample.zeta.shape[1])))):
         d_part, part = (type(sample)(*(a[:, own] for a in fields)) for fields in (d_sample, sample))
         extra_g = tree.map(lambda a, own=own: a[own], extra)
-        d_out, d_extra = posterior.draw_backward(d_part, part, noise_of(noise, own), extra_g)
+        d_out, d_extra = posterior.draw_backward(d_part, part, _columns(noise, own), extra_g)
         d_out = d_out if g else d_out.reshape(-1, k, d_out.shape[1]).sum(1)
         d_network, _, d_zeta = network_backward(d_out, networks[g])
         if g:
@@ -123,7 +125,7 @@ def group_slices(groups, latents):
     return [slice(g * width, (g + 1) * width) for g in range(groups)]
 
 
-def noise_of(noise, own):
+def _columns(noise, own):
     return Noise(*(a if a is None else a[:, own] for a in noise))
 
 

@@ -1,8 +1,15 @@
 """Families of q(zeta_g|x, zeta_<g): how zeta is drawn from a network's outputs, and what moves with them.
 
-A family draws a Sample, a NamedTuple of (N, units) arrays that ends in zeta. draw_backward takes the cotangents as a
-Sample too, what each field's direct users want of it, and adds up what they come to in the network's outputs, per unit
-`outputs` of them. `extra` holds the family's own trained parameters, (D,) arrays, or is empty.
+A family is a frozen dataclass with
+
+    outputs                                  how many of the network's outputs a unit takes
+    Sample                                   a NamedTuple of (N, units) arrays, the last of which is zeta
+    init(latents, dtype)                     its own trained parameters, `extra`: a NamedTuple of (D,) arrays, or ()
+    draw(out, noise, extra)                  the Sample for out (N, outputs * units) and Noise (N, units)
+    draw_backward(d, sample, noise, extra)   gradients (d_out, d_extra)
+
+The cotangents d are a Sample, too: in each field what those want of it who read that very field. How a field depends on
+another one (zeta on t, t on logit q) is for draw_backward to know, and for nobody else.
 """
 
 from dataclasses import dataclass
@@ -16,7 +23,10 @@ from dvae_ref.smoothing import Gaussian, Smoothing
 
 
 class Noise(NamedTuple):
-    """Uniform numbers on (0, 1), (N, D) each. With u = None, zeta is the inverse CDF of q at rho (Eq. 8)."""
+    """Uniform numbers on (0, 1), (N, D) each: z = [u < q], and zeta ~ r(zeta|z) from rho.
+
+    With u = None, zeta is the inverse CDF of q at rho (Eq. 8): slower, but smooth in q, as central differences need it.
+    """
 
     u: np.ndarray | None
     rho: np.ndarray

@@ -1,7 +1,10 @@
 """The term of the bound that holds the prior: log p(zeta) - log q(zeta|x) of Eq. 3, or minus the KL of Eq. 2.
 
-Each leaves out -log Z, whose gradient is the negative phase. term_backward returns the gradients in the RBM, in the
-fields of the posterior's Sample, and in the posterior's own parameters `extra`.
+Each leaves out -log Z, whose gradient is the negative phase. A prior has, with the posterior's Sample of (N, D) arrays
+and the posterior's own parameters `extra`,
+
+    term(rbm, sample, extra)                the term of each row, (N,), nats, and its cache
+    term_backward(d_term, cache, extra)     gradients (RBM, Sample, extra)
 """
 
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import gaussian_integral, joint, mixture, overlapping
-from dvae_ref.posteriors import Mixture, ShiftedGaussian
+from dvae_ref.posteriors import Mixture, ShiftedGaussian, SpikeExponential
 
 
 @dataclass(frozen=True)
@@ -111,4 +114,4 @@ class SpikeJoint:
 
     def term_backward(self, d_term, cache, extra=()):
         d_rbm, d_logit_q = joint.spike_term_backward(d_term, cache)
-        return d_rbm, (d_logit_q, np.zeros_like(d_logit_q)), ()
+        return d_rbm, SpikeExponential.Sample(d_logit_q, np.zeros_like(d_logit_q)), ()

@@ -78,7 +78,8 @@ class Smoothing:
 
     def quantile0_bounds(self, rho):
         """Two values of t that enclose the solution of R(zeta|0) = rho."""
-        return self.sample0(rho), self.sample0(rho)
+        t = self.sample0(rho)
+        return t, t
 
 
 class UnitInterval(Smoothing):

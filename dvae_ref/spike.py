@@ -13,17 +13,22 @@ from dvae_ref.elementary import sigmoid
 def sample(logit_q, rho, beta):
     """zeta at which CDF(zeta) = rho: 0 for rho <= 1 - q, else log((e^beta - 1) s + 1) / beta with
     s = (rho - (1 - q)) / q in (0, 1].  rho in (0, 1); any logit, 0 < beta < 88: float32 holds e^88."""
-    return np.log1p(math.expm1(beta) * (1 - _one_minus_s(logit_q, rho))) / beta
+    return np.log1p(math.expm1(beta) * _above_spike(logit_q, rho)[0]) / beta
 
 
 def d_zeta_d_logit_q(logit_q, rho, beta):
     """dzeta/dlogit(q) at fixed rho: (e^beta - 1) (1 - rho) (1 - q) / (q beta ((e^beta - 1) s + 1)) where zeta > 0."""
-    rest = _one_minus_s(logit_q, rho)
-    slope = math.expm1(beta) / beta / (math.expm1(beta) * (1 - rest) + 1)
-    return np.where(rest < 1, slope * rest * sigmoid(-logit_q), 0)
+    s, one_minus_s = _above_spike(logit_q, rho)
+    slope = math.expm1(beta) / beta / (math.expm1(beta) * s + 1)
+    return np.where(s > 0, slope * one_minus_s * sigmoid(-logit_q), 0)
 
 
-def _one_minus_s(logit_q, rho):
-    """(1 - rho) / q, or 1 on the spike: 1 - rho does not cancel. A q below the least normal float counts as that."""
-    q = sigmoid(logit_q)
-    return np.minimum((1 - rho) / np.maximum(q, np.finfo(q.dtype).tiny), 1)
+def _above_spike(logit_q, rho):
+    """(s, 1 - s), or (0, 1) on the spike. 1 - s = (1 - rho) / q never cancels, s = (rho - (1 - q)) / q not at q > 1/2.
+
+    A q below the least normal float counts as that.
+    """
+    one_minus_q = sigmoid(-logit_q)
+    q = np.maximum(sigmoid(logit_q), np.finfo(one_minus_q.dtype).tiny)
+    one_minus_s = np.minimum((1 - rho) / q, 1)
+    return np.where(one_minus_q < q, np.maximum(rho - one_minus_q, 0) / q, 1 - one_minus_s), one_minus_s

@@ -7,7 +7,7 @@ import pytest
 import witness
 from autograd import value_and_grad
 
-from dvae_ref import bounds, layers, methods, mixture, model, overlapping, tree
+from dvae_ref import bounds, layers, methods, mixture, model, overlapping, team, tree
 from dvae_ref.boltzmann import RBM, Moments
 from dvae_ref.posteriors import Noise
 from dvae_ref.smoothing import SMOOTHINGS, Power
@@ -349,3 +349,24 @@ def evaluate(network, moving, x):
     for ((kernel, bias), (scale, offset)), (mean, variance) in zip(network.hidden, moving, strict=True):
         x = np.tanh(scale * (x @ kernel + bias - mean) / np.sqrt(variance + 0.01) + offset)
     return x @ network.out.kernel + network.out.bias
+
+
+@pytest.mark.parametrize("structure", ["1-layer-nonlin", "4-layer-nonlin"])
+def test_shares_of_a_batch_make_the_gradient_of_the_batch(structure, monkeypatch):
+    """Four shares with one batch norm between them: value, gradient and moving averages of the whole, to the byte the
+    same for any number of threads. Without the common batch norm it is another objective."""
+    case = Case("power", structure, 5)
+    negative, options = exact_moments(case.params.rbm), {"config": case.config, "kappa": KAPPA}
+    monkeypatch.setattr(model, "ROWS", 5)
+    arguments = case.params, case.statistics, case.x, case.noise, case.d_bound, negative
+    one, two = (model.objective_and_gradient(*arguments, **options, threads=n) for n in (1, 2))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(tree.leaves(one), tree.leaves(two), strict=True))
+    bound, gradient, statistics = one
+    whole, cache = model.objective(*arguments[:4], **options)
+    np.testing.assert_allclose(bound, whole, rtol=1e-11)
+    assert disagreements(gradient, tree.leaves(case.gradient())) == {}
+    expected = tree.leaves(model.update_statistics(case.statistics, cache))
+    for a, b in zip(tree.leaves(statistics), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+    monkeypatch.setattr(team.Member, "mean", lambda member, array: array)
+    assert disagreements(model.objective_and_gradient(*arguments, **options)[1], tree.leaves(case.gradient())) != {}

@@ -101,9 +101,10 @@ def run(claim, quick, seed):
 def sabotage(chosen, options):
     """Break the formulas that these claims prove: 0 if every break is caught, else 1."""
     from validation import sabotage
+    from validation.breaks import BREAKS
 
     names = {claim.name for claim in chosen}
-    breaks = [b for b in sabotage.BREAKS if b.claim in names]
+    breaks = [b for b in BREAKS if b.claim in names]
     with progress_bar(len(breaks), options) as bar:
         outcomes = []
         for b in breaks:

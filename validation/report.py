@@ -37,7 +37,7 @@ th, td {{ text-align: left; padding: .28rem .7rem .28rem 0; vertical-align: top;
   border-bottom: 1px solid var(--line); }}
 th {{ color: var(--soft); font-weight: 600; }}
 td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-a {{ color: inherit; }}
+a {{ color: inherit; }} summary {{ cursor: pointer; color: var(--soft); font-size: .9rem; }}
 </style></head><body>
 <h1>Validation of dvae_ref</h1>
 <p>Each claim of the paper that the implementation relies on is held against an exact answer: enumeration, quadrature,
@@ -136,8 +136,14 @@ def cells(*texts, kind="", tag="td"):
 
 def closest(result):
     """The largest error in units of its bound."""
-    ratios = [f.error / f.bound if f.bound else (0.0 if f.error <= 0 else np.inf) for f in result.findings]
-    return max(ratios, default=np.nan)
+    return max(map(ratio, result.findings), default=np.nan)
+
+
+def ratio(finding):
+    """The error in units of its bound, infinite for one that is not a number."""
+    if np.isnan(finding.error) or (finding.bound <= 0 < finding.error):
+        return np.inf
+    return max(finding.error, 0) / finding.bound if finding.bound > 0 else 0.0
 
 
 def badge(passed):
@@ -153,11 +159,25 @@ def section(result):
 <p>{html.escape(claim.statement)}</p>
 {equations}
 {"" if result.data is None else image("picture", f"picture of {claim.name}", picture(result))}
-{table(COLUMNS, [row(f) for f in result.findings])}
+{tables(result.findings)}
 </section>"""
 
 
 COLUMNS = ("Quantity",), ("Estimate", "Exact", "Error", "Bound"), ("Bound follows from", "Would have caught", "")
+SHOWN = 12
+
+
+def tables(findings):
+    """A table of the findings; of many, those that fail or come closest, and the others folded away."""
+    if len(findings) <= SHOWN:
+        return table(COLUMNS, map(row, findings))
+    failed = sum(not f.passed for f in findings)
+    ordered = sorted(findings, key=ratio, reverse=True)[: max(6, failed)]
+    rest = table(COLUMNS, map(row, findings))
+    return (
+        f'<p class="soft">Of {len(findings)} findings, those that come closest to their bounds:</p>'
+        f"{table(COLUMNS, map(row, ordered))}<details><summary>All {len(findings)} findings</summary>{rest}</details>"
+    )
 
 
 def row(f):

@@ -58,7 +58,7 @@ def evaluate(args):
     at_least(args, samples=1, temperatures=2, ais_chains=2, images=1, seed=0)
     dataset = datasets.load(runs.read_settings(args.run_dir).dataset, args.data_dir)
     total = len(getattr(dataset, args.split)[: args.images])
-    names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads")
+    names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads", "backend")
     with (
         tqdm(total=args.temperatures, desc="log Z (AIS)", unit="temp", **bar_style()) as ais_bar,
         tqdm(total=total, desc=f"{args.split} images", unit="image", **bar_style()) as bar,

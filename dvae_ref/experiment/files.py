@@ -18,9 +18,15 @@ UNREADABLE = (zipfile.BadZipFile, ValueError, KeyError, EOFError, AttributeError
 
 @contextlib.contextmanager
 def atomic(path):
-    """Open a new binary file that takes the place of `path` when it is complete and on disk, or never does."""
+    """Open a new binary file that takes the place of `path` when it is complete and on disk, or never does.
+
+    OSError names `path` where nothing can be written. The folder must be there.
+    """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:  # which would name the temporary file
+        raise OSError(error.errno, f"cannot write here: {error.strerror}", str(path)) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

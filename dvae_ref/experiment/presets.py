@@ -120,6 +120,8 @@ class Settings:
         lowest = 1 if self.baseline.endswith("_power") else 0
         if not lowest < self.beta < math.inf:
             raise ValueError(f"{self.baseline} takes a finite beta > {lowest}, got {self.beta}")
+        if self.baseline == "dvae_spike_exp" and self.beta >= 88:  # as posteriors.SpikeExponential, before a run begins
+            raise ValueError(f"dvae_spike_exp takes beta < 88, as float32 holds no e^beta beyond, got {self.beta}")
         for name in ("epsilon", "adam_beta1", "adam_beta2"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie strictly between 0 and 1, got {getattr(self, name)}")

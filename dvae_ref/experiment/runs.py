@@ -37,6 +37,7 @@ class Run:
     """A training run in its folder: config.json, metrics.jsonl, last.npz to resume from, best.npz to evaluate."""
 
     def __init__(self, folder, settings, dataset, threads=1):
+        datasets.batch_indices(len(dataset.train), settings.seed, 0, settings.batch_size)  # ValueError before a folder
         self.folder, self.settings, self.dataset, self.threads = Path(folder), settings, dataset, threads
         self.role = training.keys(settings.seed)
         self.state, self.metrics, self.lock = training.start(settings, dataset.mean_x), None, None
@@ -59,10 +60,13 @@ class Run:
         self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
 
     def begin_or_resume(self):
+        self._lock()  # before looking: another process may be beginning
         self.resume() if (self.folder / "last.npz").exists() else self.begin()
 
     def _lock(self):
         """Keep the folder to this process until it ends, however it ends. LockedError if another has it."""
+        if self.lock:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "a")  # noqa: SIM115 - held as long as the run
         try:
@@ -176,6 +180,8 @@ def load(folder, checkpoint="best"):
     settings = read_settings(folder)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
     path = Path(folder) / f"{checkpoint}.npz"
+    if checkpoint == "best" and not path.exists() and path.with_name("last.npz").exists():
+        raise FileNotFoundError(f"no checkpoint {path}: it comes with the first validation; --checkpoint last is there")
     _, state = load_state(path, like, settings)
     check(state.params.rbm)
     for name, leaf in tree.items((state.params, state.statistics)):
@@ -185,15 +191,16 @@ def load(folder, checkpoint="best"):
 
 
 def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
-            ais_chains=1000, seed=0, threads=1, on_ais=None, on_images=None):  # fmt: skip
+            ais_chains=1000, seed=0, threads=1, backend="cpu", on_ais=None, on_images=None):  # fmt: skip
     """log Z by AIS, then the likelihood of a split by importance sampling: the record that goes to evaluation.json.
 
-    on_ais(done, total) and on_images(n) report progress.
+    backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress.
     """
     settings, state = load(folder, checkpoint)
     images_there = getattr(dataset, split)
     key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
-    z = ais.log_z(philox.fold_in(key, 0), state.params.rbm, temperatures, ais_chains, progress=on_ais)
+    options = {"progress": on_ais, "backend": backend}
+    z = ais.log_z(philox.fold_in(key, 0), state.params.rbm, temperatures, ais_chains, **options)
     result = evaluation.log_likelihood(
         philox.fold_in(key, 1),
         state.params,

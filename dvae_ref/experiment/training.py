@@ -4,6 +4,7 @@ import math
 import warnings
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from dvae_ref import methods, model, tree
@@ -13,15 +14,12 @@ from dvae_ref.sampling import ais, pcd, philox, population_annealing
 from dvae_ref.structures import STRUCTURES
 
 ROLES = ("init", "noise", "chains", "sweeps", "ais", "evaluation")  # what a run's random numbers are for
-
-
 LOG_Z_TEMPERATURES, LOG_Z_CHAINS = 100, 200  # of the AIS behind a record
-
 SAMPLERS = {"pcd": pcd, "pa": population_annealing}
 
 
 class DivergedError(ArithmeticError):
-    """A bound, gradient or parameter is not finite."""
+    """A bound, gradient or parameter is not finite, or the RBM too large to sample from."""
 
 
 class State(NamedTuple):
@@ -66,38 +64,55 @@ def start(settings, mean_x):
 
 
 def iterate(state, x, settings, role):
-    """One update on the images x: (State, bound), the bound of the batch in nats, with the last estimate of log Z."""
-    i = state.iteration
-    bound, cache = evaluate_objective(state, x, settings, role)
-    if not np.all(np.isfinite(bound)):
-        raise DivergedError(f"the bound is not finite at iteration {i + 1}")
+    """One update on the images x: (State, bound), the bound of the batch in nats, with the last estimate of log Z.
+
+    DivergedError names the iteration.
+    """
+    i, kappa = state.iteration, kappa_at(state.iteration, settings)
+    _require_finite("the RBM", state.params.rbm, i)  # before the sampler refuses it
     negative_phase = SAMPLERS[settings.sampler]
-    sampler, info = negative_phase.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
-    d_bound = np.full(len(x), -1 / len(x), x.dtype)
-    gradient = model.objective_backward(d_bound, cache, info.moments, config=config_of(settings))
+    try:
+        sampler, info = negative_phase.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
+    except ValueError as error:  # finite, but too large to sample from
+        raise DivergedError(f"iteration {i + 1}: {error}") from error
+    bound, gradient, statistics = model.objective_and_gradient(
+        state.params,
+        state.statistics,
+        x,
+        noise_of(i, len(x), settings, role),
+        np.full(len(x), -1 / len(x), x.dtype),
+        info.moments,
+        config=config_of(settings),
+        kappa=kappa,
+        threads=numba.get_num_threads(),
+    )
+    _require_finite("the bound", bound, i)
     params, adam = update(state, gradient, settings)
-    for name, leaf in tree.items(params):  # a gradient that is not finite shows here, too
-        if not math.isfinite(leaf.sum()):
-            raise DivergedError(f"the gradient in {name} is not finite at iteration {i + 1}")
+    _require_finite("the gradient", params, i)  # it shows in the parameters
     value = float(bound.mean())
     new = state._replace(
         iteration=i + 1,
         params=params,
-        statistics=model.update_statistics(state.statistics, cache),
+        statistics=statistics,
         adam=adam,
         sampler=sampler,
         bound_sum=state.bound_sum + value,
     )
-    return new, value - kappa_at(i, settings) * state.log_z
+    return new, value - kappa * state.log_z
 
 
-def evaluate_objective(state, x, settings, role):
-    """The bound plus kappa log Z and its cache, with the noise of this iteration."""
-    config, i = config_of(settings), state.iteration
-    shape = (2, len(x) * config.k, config.structure.latents)
-    noise = Noise(*philox.uniform(philox.fold_in(role["noise"], i), shape))
-    kappa = kappa_at(i, settings)
-    return model.objective(state.params, state.statistics, x, noise, config=config, kappa=kappa)
+def _require_finite(what, arrays, iteration):
+    for name, leaf in tree.items(arrays):
+        if not math.isfinite(leaf.sum()):
+            where = f", in {name}" if name else ""
+            raise DivergedError(f"{what} is not finite at iteration {iteration + 1}{where}")
+
+
+def noise_of(iteration, batch_size, settings, role):
+    """The uniform numbers of an iteration."""
+    config = config_of(settings)
+    shape = (2, batch_size * config.k, config.structure.latents)
+    return Noise(*philox.uniform(philox.fold_in(role["noise"], iteration), shape))
 
 
 def update(state, gradient, settings):

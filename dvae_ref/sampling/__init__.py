@@ -1,0 +1,12 @@
+"""Samples of an RBM and estimates of its log Z.
+
+pcd, population_annealing   the negative phase: init, step(key, state, rbm) -> (state, info), samples, moments
+ais                         log Z with its standard error; population_annealing.anneal is another way to it
+gibbs                       block Gibbs sweeps of many chains, under all of these
+philox                      keys and random numbers
+fields                      why all of it is the same to the bit on any number of cores, and on a GPU
+"""
+
+from dvae_ref.compiled import drop_stale_cache
+
+drop_stale_cache()  # here, because whatever is compiled imports this package first

@@ -13,7 +13,7 @@ BACKENDS = ("cpu", "cuda", "auto")
 _LOGGER = logging.getLogger(__name__)
 
 
-class BackendError(RuntimeError):
+class BackendError(OSError):
     """CUDA was asked for by name and cannot be had; the message says why and what to do."""
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.boltzmann import RBM
-from dvae_ref.sampling import gibbs, philox, population
+from dvae_ref.sampling import gibbs, philox, population, scalars
 
 RESAMPLING = 0  # what a key is for
 
@@ -46,8 +46,8 @@ def account(state, log_w, sign):
 
 def resample_and_sweep(key, state, rbm, log_w, sweeps, backend):
     """The State at this RBM: replicas copied or dropped by their weights, then swept."""
-    u = philox.uniform(philox.fold_in(key, RESAMPLING, int(state.resamplings)), 1)[0]
-    ancestors = population.systematic(log_w, u)
+    word = philox.fold_in(key, RESAMPLING, int(state.resamplings)).k0
+    ancestors = population.systematic(log_w, scalars.uniform(np.uint64(word)))
     chains = gibbs.sweep(key, population.gather(state.chains, ancestors), rbm, sweeps, backend)
     return state._replace(chains=chains, rbm=rbm, families=state.families[ancestors], resamplings=state.resamplings + 1)
 

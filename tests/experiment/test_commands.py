@@ -10,11 +10,11 @@ from dataclasses import fields
 import numba
 import numpy as np
 import pytest
-from conftest import SMALL_RUN, command
+from small_run import SMALL_RUN, command
 
 from dvae_ref import __main__
 from dvae_ref.experiment import commands, files
-from dvae_ref.experiment.presets import BASELINES, DATASETS, Settings
+from dvae_ref.experiment.presets import BASELINES, DATASETS, SAMPLERS, Settings
 from dvae_ref.structures import STRUCTURES
 
 RUN_FILES = {
@@ -132,7 +132,8 @@ def test_data_list_says_what_is_there_and_what_is_missing(cli, tmp_path):
         ("train --k 1.5", "invalid int value: '1.5'"),
         ("train --beta 1", "dvaes_power takes a finite beta > 1, got 1.0"),
         ("train --beta nan", "dvaes_power takes a finite beta > 1, got nan"),
-        ("train --lr-factors 1,x", "lr-factors"),
+        ("train --baseline dvae_spike_exp --beta 88", "dvae_spike_exp takes beta < 88"),
+        ("train --lr-factors 1,x", "--lr-factors: expected numbers separated by commas, got '1,x'"),
         ("train --lr-factors 1,2", "one entry less"),
         ("train --threads 0", "--threads must lie in 1 to"),
         ("train --resume", "--resume needs the --run-dir"),
@@ -202,7 +203,7 @@ FAILURES = {
     "no best yet": (
         lambda folder: (folder / "run/best.npz").unlink(),
         "evaluate --run-dir run",
-        "no checkpoint run/best",
+        "no checkpoint run/best.npz: it comes with the first validation; --checkpoint last",
     ),
     "damaged config": (
         lambda folder: spoil(folder / "run/config.json", lambda text: text[:-10]),
@@ -237,7 +238,12 @@ FAILURES = {
     "picture in no folder": (
         lambda folder: None,
         "sample --run-dir run --number 1 --sweeps 1 --out nowhere/s.png",
-        "nowhere",
+        "cannot write here: No such file or directory: 'nowhere/s.png'",
+    ),
+    "batch larger than the data": (
+        lambda folder: None,
+        "train --batch-size 4001 --run-dir none --threads 1",
+        "batch size 4001; expected 1 to 4000",
     ),
 }
 
@@ -251,6 +257,7 @@ def test_failures_are_exit_code_1_and_name_what_was_wrong(cli, run_dir, tmp_path
     assert code == 1
     assert message in err
     assert "Traceback" not in err
+    assert not (tmp_path / "none").exists()
     assert err.splitlines()[-1].startswith(f"python -m dvae_ref {arguments.split()[0]}: ")
     assert out == ""
     with pytest.raises((ValueError, OSError)) as error:
@@ -279,3 +286,5 @@ def test_help_is_quick_and_complete(cli):
     code, out, _ = cli("train", "--help")
     assert code == 0
     assert all(f"--{field.name.replace('_', '-')} " in out for field in fields(Settings))
+    assert all(f"{name} " in out and text in out for name, text in {**BASELINES, **SAMPLERS}.items())
+    assert "default: the paper's for the cell" in " ".join(out.split())

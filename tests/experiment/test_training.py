@@ -14,7 +14,7 @@ import time
 import numba
 import numpy as np
 import pytest
-from conftest import SMALL_RUN, command
+from small_run import SMALL_RUN, command
 
 from dvae_ref import __main__, tree
 from dvae_ref.experiment import datasets, files, runs, training
@@ -211,12 +211,12 @@ def test_the_best_on_validation_is_kept(tmp_path, dataset, monkeypatch, begun):
     assert (last["iteration"], last["best_iteration"], last["best_nll"]) == (24, 16, 3.0)
 
 
-@pytest.mark.parametrize("where", ["iteration", "validation"])
-def test_stopped_and_resumed_in_one_process(tmp_path, dataset, where, begun):
+@pytest.mark.parametrize(("where", "sampler"), [("iteration", "pa"), ("iteration", "pcd"), ("validation", "pa")])
+def test_stopped_and_resumed_in_one_process(tmp_path, dataset, where, sampler, begun):
     """Stopped before iteration 14, or inside the validation at 16, which is then done anew."""
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    begun(whole, dataset).advance()
-    run, calls = begun(parts, dataset), []
+    whole, parts, settings = tmp_path / "whole", tmp_path / "parts", dataclasses.replace(SMALL, sampler=sampler)
+    begun(whole, dataset, settings).advance()
+    run, calls = begun(parts, dataset, settings), []
 
     def stop():
         calls.append(run.state.iteration)
@@ -226,10 +226,10 @@ def test_stopped_and_resumed_in_one_process(tmp_path, dataset, where, begun):
     header, _ = files.load_checkpoint(parts / "last.npz")
     assert (header["iteration"], header["validated"]) == ((13, 8) if where == "iteration" else (16, 8))
     with pytest.raises(FileExistsError, match="another process is running in"):
-        runs.Run(parts, SMALL, dataset).resume()
+        runs.Run(parts, settings, dataset).resume()
     run.close()
     for _ in range(2):  # the second time it is finished already
-        with runs.Run(parts, SMALL, dataset) as again:
+        with runs.Run(parts, settings, dataset) as again:
             again.resume()
             assert again.advance()
     assert differing(whole, parts) == []
@@ -283,6 +283,17 @@ def test_nan_stops_the_run_and_spares_the_checkpoint(tmp_path, monkeypatch, caps
     assert all(np.all(np.isfinite(array)) for array in arrays.values())
     monkeypatch.setattr(training, "iterate", iterate)
     assert __main__.main(["train", "--resume", "--threads", "1", "--run-dir", str(tmp_path)]) == 0
+
+
+def test_an_rbm_too_large_to_sample_from_says_at_which_iteration(dataset):
+    """Finite, so that no check for NaN sees it."""
+    state, role = training.start(SMALL, dataset.mean_x), training.keys(SMALL.seed)
+    x = datasets.batch(dataset, SMALL.seed, 0, SMALL.batch_size)
+    at_7 = state._replace(iteration=7)
+    assert training.iterate(at_7, x, SMALL, role)[0].iteration == 8
+    state.params.rbm.W[0, 1] = 1e5
+    with pytest.raises(training.DivergedError, match=r"^iteration 8: the RBM's weights are too large"):
+        training.iterate(at_7, x, SMALL, role)
 
 
 def test_a_state_comes_back_from_its_checkpoint(tmp_path, dataset, begun):

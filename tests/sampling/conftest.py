@@ -2,6 +2,15 @@ import numba
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """What is tested is too small to share, and threads that wait for each other are slow on a busy machine."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
 @pytest.fixture
 def threads():
     """run(f) -> f() with one thread, f() with two."""

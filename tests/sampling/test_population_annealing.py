@@ -1,6 +1,5 @@
 import warnings
 
-import numba
 import numpy as np
 import pytest
 from enumeration import log_z, moments, skewed_rbm, states
@@ -11,15 +10,6 @@ from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, repli
 from dvae_ref.sampling import population_annealing as pa
 
 KEY = philox.key(23)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The populations are too small to share; two threads that wait for each other are slow on a busy machine."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
 
 
 def scaled(rbm, t):
@@ -257,7 +247,7 @@ def test_the_number_of_threads_does_not_matter(threads):
 
 def test_energies_of_packed_states():
     """Exact for the RBM with exact fields: the float64 energies of unpacked states, sums of multiples of s."""
-    for n_left, n_right, chains in ((12, 9, 70), (1, 3, 2), (33, 50, 129)):
+    for n_left, n_right, chains in ((12, 9, 70), (1, 3, 2), (33, 50, 129), (5, 7, 10_001)):
         rbm, _ = fields.exact_fields(skewed_rbm(n_left, n_right))
         state = pcd.init(KEY, rbm, chains)
         expected = -boltzmann.energy(RBM(*(value.astype(np.float64) for value in rbm)), state.z.astype(np.float64))

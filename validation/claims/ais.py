@@ -73,5 +73,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(4, 30),
+    seconds=(3, 15),
 )

@@ -14,11 +14,11 @@ SPIKE_BETAS = (5.0, 10.0, 20.0, 40.0, 80.0)  # it ends at 88, where e^beta does 
 BASELINES = ("dvae_spike_exp", "dvaepp_exp", "dvaepp_power", "dvaes_exp", "dvaes_power", "dvaes_gauss")
 
 
-def check(quick, seed):
+def check(quick, seed, baselines=BASELINES):
     findings, curves = [], {}
-    for baseline in BASELINES:
+    for baseline in baselines:
         rng = oracles.generator(seed, f"beta_limit {baseline}")
-        bounds, elbo = approach(rng, baseline, 20_000 if quick else 300_000)
+        bounds, elbo = approach(rng, baseline, 20_000 if quick else 100_000)
         curves[baseline] = {beta: (b.mean() - elbo, standard_error(b)) for beta, b in bounds.items()}
         findings += judge(baseline, bounds, elbo)
     return findings, curves
@@ -88,10 +88,10 @@ CLAIM = Claim(
     name="beta_limit",
     statement="As beta grows the continuous bound tends to the bound of the discrete model, by about 1/beta.",
     equations=(
-        r"\lim_{\beta\to\infty}\mathbb{E}_{q(\zeta|x)}\left[\log\frac{p(\zeta)\,p(x|\zeta)}{q(\zeta|x)}\right]"
-        r"=\sum_z q(z|x)\,\log\frac{p(z)\,p(x|z)}{q(z|x)}",
+        r"\lim_{\beta\to\infty}\mathbb{E}_{q(\zeta|x)}\left[\log\dfrac{p(\zeta)\,p(x|\zeta)}{q(\zeta|x)}\right]"
+        r"=\sum_z q(z|x)\,\log\dfrac{p(z)\,p(x|z)}{q(z|x)}",
     ),
     check=check,
     picture=picture,
-    seconds=(2, 20),
+    seconds=(1, 5),
 )

@@ -73,5 +73,5 @@ CLAIM = Claim(
     equations=(r"Z=\sum_z e^{-E(z)},\qquad E(z)=-a^T z-\frac{1}{2}\,z^T W z",),
     check=check,
     picture=picture,
-    seconds=(2, 2),
+    seconds=(1, 1),
 )

@@ -9,7 +9,7 @@ from validation import oracles
 from validation.claim import Claim, at_most
 
 BETA, SIDE = 40.0, 200
-ALLOWED = 1e-3  # nats: a thousandth of the noise of log w
+ALLOWED = 3e-4  # nats: 400 terms of up to 60 nats, each good to eps / 2, add up to 4e-5 (rms)
 
 
 def check(quick, seed):
@@ -64,9 +64,9 @@ def picture(errors, figure):
 
 CLAIM = Claim(
     name="float32",
-    statement="In float32 the log-weights of the paper's largest model are within 0.001 nats of those in float64.",
+    statement="In float32 the log-weights of the paper's largest model are within 0.0003 nats of those in float64.",
     equations=(r"\log p(\zeta)-\log q(\zeta|x),\qquad D=400,\ \beta=40",),
     check=check,
     picture=picture,
-    seconds=(1, 3),
+    seconds=(0.3, 1),
 )

@@ -15,12 +15,12 @@ SWEEPS = 60  # where the mean field has converged
 FLOOR = 1e-12  # rounding of either gradient
 
 
-def check(quick, seed):
+def check(quick, seed, names=tuple(BETAS)):
     rng = oracles.generator(seed, "gradient_of_log_p")
     base = oracles.random_rbm(rng, 5, 3, 1.0)
     rows = 8 if quick else 40
     findings, points = [], {}
-    for name, betas in BETAS.items():
+    for name, betas in {name: BETAS[name] for name in names}.items():
         worst = dict.fromkeys(("a and W", "zeta", "beta"), 0.0)
         for beta in betas:
             for coupling in COUPLINGS[:: 2 if quick else 1]:
@@ -32,7 +32,7 @@ def check(quick, seed):
             at_most(f"error in {part} over sqrt(KL/2), {name}", value, 1 + 1e-9, "Pinsker's inequality, every row")
             for part, value in worst.items()
         ]
-    findings += [exact_gradient(rng, name) for name in BETAS]
+    findings += [exact_gradient(rng, name) for name in names]
     findings += [envelope(rng), vanishing(base, rng, rows), negative_phase(rng)]
     return findings, points
 
@@ -182,5 +182,5 @@ CLAIM = Claim(
     ),
     check=check,
     picture=picture,
-    seconds=(4, 8),
+    seconds=(2, 15),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from dvae_ref import bounds, exact, mean_field, methods, model
+from dvae_ref import bounds, exact, mean_field, methods, model, tree
 from dvae_ref.posteriors import Noise
 from dvae_ref.priors import Relaxed
 from dvae_ref.smoothing import SMOOTHINGS
@@ -30,12 +30,12 @@ class ExactlyRelaxed(Relaxed):
         return value - mean_field.log_partition_bound(*cache.log_p) + log_p, cache
 
 
-def check(quick, seed):
+def check(quick, seed, names=tuple(BETA)):
     findings, curves = [], {}
-    for name in BETA:
+    for name in names:
         rng = oracles.generator(seed, f"iw_bounds {name}")
         config, params, statistics, x = small_model(rng, f"dvaes_{name}", 2, 1)
-        params = params._replace(rbm=params.rbm._replace(W=COUPLING * params.rbm.W))
+        params = mild(params)
         x = x[:1]
         for prior in PRIORS:
             oracle = Oracle(params, x[0], statistics.mean_x, name, prior)
@@ -45,6 +45,12 @@ def check(quick, seed):
             curves[name, prior] = {k: gaps(v, oracle).mean() for k, v in by_k.items()}, oracle
         findings.append(ordered(curves, name))
     return findings, curves
+
+
+def mild(params):
+    """A posterior close to the prior, so that the moments of w that make the gap are small; stronger couplings."""
+    encoder = tree.map(lambda leaf: 0.4 * leaf, params.encoder)
+    return params._replace(encoder=encoder, rbm=params.rbm._replace(W=COUPLING * params.rbm.W))
 
 
 class Oracle:
@@ -158,9 +164,9 @@ CLAIM = Claim(
     name="iw_bounds",
     statement="L_1 <= L_5 <= L_25 <= ... <= log p(x), and the gap falls as Var(w) / 2K.",
     equations=(
-        r"L_K=\mathbb{E}\left[\log\frac{1}{K}\sum_{k=1}^K w_k\right]\ \leq\ \log p(x),\qquad "
-        r"w=\frac{p(\zeta)\,p(x|\zeta)}{q(\zeta|x)}\qquad\mathrm{(3)}",
-        r"\log p(x)-L_K=\frac{\mathrm{Var}(w/\mathbb{E}w)}{2K}+O(K^{-2})",
+        r"L_K=\mathbb{E}\left[\log\dfrac{1}{K}\sum_{k=1}^K w_k\right]\ \leq\ \log p(x),\qquad "
+        r"w=\dfrac{p(\zeta)\,p(x|\zeta)}{q(\zeta|x)}\qquad\mathrm{(3)}",
+        r"\log p(x)-L_K=\dfrac{\mathrm{Var}(w/\mathbb{E}w)}{2K}+O(K^{-2})",
     ),
     check=check,
     picture=picture,

@@ -25,7 +25,7 @@ def check(quick, seed):
     true, log_z = exact.log_px(params, statistics, test), exact.log_z(params.rbm)
     estimate = evaluation.log_likelihood(philox.key(seed), params, statistics, test, log_z=log_z, samples=SAMPLES)
     findings = [*judge(estimate, true), *with_ais(params, statistics, test, seed, estimate, log_z)]
-    findings += [*elbo(params, statistics, test, estimate), learned(params, history, true, seed, training, test)]
+    findings += [*elbo(params, statistics, test, estimate), learned(true, training, test)]
     return findings, (true, estimate, history)
 
 
@@ -97,16 +97,12 @@ def elbo(params, statistics, test, estimate):
     yield score("discrete bound, mean over images", float(estimate.elbo.mean()), float(true.mean()), error, 1e-5)
 
 
-def learned(params, history, true, seed, training, test):
+def learned(true, training, test):
     """Training has made something of the model: a check that it is not a trivial one."""
     p = training.mean(0).clip(0.01, 0.99)
     independent = float(np.mean(test @ np.log(p) + (1 - test) @ np.log(1 - p)))
-    return at_most(
-        "log p(x) of independent pixels less the model's",
-        independent - float(true.mean()),
-        -0.5,
-        "the model is not trivial",
-    )
+    ratio = float(true.mean()) / independent
+    return at_most("NLL over that of independent pixels", ratio, 0.97, "a model worth testing")
 
 
 def picture(data, figure):
@@ -127,10 +123,10 @@ CLAIM = Claim(
     name="log_px",
     statement="The 4,000-sample estimate of log p(x) of a trained model is the sum over every z, image by image.",
     equations=(
-        r"\log p(x)=\log\sum_z\frac{e^{-E(z)}}{Z}\,p(x|z)\ \approx\ \log\frac{1}{K}\sum_k"
-        r"\frac{e^{-E(z_k)}\,p(x|z_k)}{\hat Z\,q(z_k|x)},\qquad z_k\sim q(z|x)",
+        r"\log p(x)=\log\sum_z\dfrac{e^{-E(z)}}{Z}\,p(x|z)\ \approx\ \log\dfrac{1}{K}\sum_k"
+        r"\dfrac{e^{-E(z_k)}\,p(x|z_k)}{\hat Z\,q(z_k|x)},\qquad z_k\sim q(z|x)",
     ),
     check=check,
     picture=picture,
-    seconds=(5, 25),
+    seconds=(5, 20),
 )

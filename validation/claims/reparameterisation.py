@@ -19,18 +19,18 @@ from validation.claim import Claim, at_most
 BETAS = {"exp": (0.1, 4, 12, 60), "unexp": (2, 16, 40, 100), "power": (1.2, 4, 15, 40), "gauss": (1, 8, 30, 200)}
 LOGITS = (-20.0, -6.0, -1.5, 0.0, 0.7, 4.0, 12.0)
 RHOS = (1e-30, 1e-9, 1e-4, 0.03, 0.2, 0.45, 0.5, 0.7, 0.96, 1 - 1e-4, 1 - 2.0**-23)
-QUICK_LOGITS, QUICK_RHOS, QUICK_BETAS = (-6.0, 0.0, 4.0), (1e-9, 0.03, 0.45, 0.7, 1 - 1e-4), slice(1, 3)
+QUICK_LOGITS, QUICK_RHOS, QUICK_BETAS = (-6.0, 0.0, 4.0), (1e-9, 0.03, 0.7, 1 - 1e-4), slice(1, 3)
 DIGITS = 60
 UNIFORM = mpmath.mpf("0.05")
 
 
-def check(quick, seed):
+def check(quick, seed, names=tuple(BETAS)):
     """The grid is fixed; the seed only shifts it a little."""
     shift = 0.01 * oracles.generator(seed, "reparameterisation").random()
     logits, rhos = (QUICK_LOGITS, QUICK_RHOS) if quick else (LOGITS, RHOS)
     findings, errors = [], {}
     with mp.workdps(DIGITS):
-        for name, dtype in itertools.product(BETAS, (np.float64, np.float32)):
+        for name, dtype in itertools.product(names, (np.float64, np.float32)):
             rows = []
             for beta in BETAS[name][QUICK_BETAS if quick else slice(None)]:
                 points = itertools.product(logits, rhos)
@@ -183,12 +183,11 @@ CLAIM = Claim(
     statement="The inverse CDF and its slopes in q and beta at fixed rho are right to rounding, over the whole range.",
     equations=(
         r"(1-q)\,R(\zeta|0)+q\,R(\zeta|1)=\rho\qquad\mathrm{(8)}",
-        r"\frac{\partial\zeta}{\partial q}=\frac{R(\zeta|0)-R(\zeta|1)}{(1-q)\,r(\zeta|0)+q\,r(\zeta|1)}\ \mathrm{(9)},"
-        r"\quad\frac{\partial\zeta}{\partial\beta}="
-        r"-\frac{(1-q)\,\partial_\beta R(\zeta|0)+q\,\partial_\beta R(\zeta|1)}"
-        r"{(1-q)\,r(\zeta|0)+q\,r(\zeta|1)}",
+        r"\dfrac{\partial\zeta}{\partial q}=\dfrac{R(\zeta|0)-R(\zeta|1)}{(1-q)\,r(\zeta|0)+q\,r(\zeta|1)}"
+        r"\ \mathrm{(9)},\quad\dfrac{\partial\zeta}{\partial\beta}="
+        r"-\dfrac{(1-q)\,\partial_\beta R(\zeta|0)+q\,\partial_\beta R(\zeta|1)}{(1-q)\,r(\zeta|0)+q\,r(\zeta|1)}",
     ),
     check=check,
     picture=picture,
-    seconds=(6, 40),
+    seconds=(4, 45),
 )

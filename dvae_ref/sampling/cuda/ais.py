@@ -35,7 +35,7 @@ def tables(path):
     (base_left, base_right), (slope_left, slope_right) = (fields.sides(v, path.W) for v in (path.base, path.slope))
     to_right = tiles.panel(path.W), tiles.columns(slope_right, 0), tiles.columns(base_right, fields.NEVER)
     to_left = tiles.panel(path.W.T), tiles.columns(slope_left, 0), tiles.columns(base_left, fields.NEVER)
-    arrays = tuple(cuda.to_device(values) for values in (*to_right, *to_left))
+    arrays = tuple(device.put(values) for values in (*to_right, *to_left))
     reach = float(np.max(np.abs(slope_right) + np.abs(path.W).sum(0)))
     return Tables(arrays, -(-path.W.shape[1] // 4), reach)
 
@@ -44,13 +44,13 @@ def anneal(left, log_w, inv_temps, done, tables, k0, k1):
     """What `ais_kernel.anneal` does, in place."""
     parts = np.ceil(np.diff(inv_temps).astype(np.float64) * tables.reach / scalars.MAX_INCREMENT)
     parts = np.maximum(parts, 1).astype(np.int64)
-    d_left, d_log_w = cuda.to_device(left), cuda.to_device(log_w)
-    right = cuda.device_array((len(left), tables.scratch), np.uint8)
-    schedule = cuda.to_device(inv_temps), cuda.to_device(parts), done
+    d_left, d_log_w = device.put(left), device.put(log_w)
+    right = device.empty((len(left), tables.scratch), np.uint8)
+    schedule = device.put(inv_temps), device.put(parts), done
     blocks = -(-len(left) // BLOCK_CHAINS)
     device.launch(anneal_kernel, blocks, THREADS, d_left, right, d_log_w, *schedule, *tables.arrays, k0, k1)
-    d_left.copy_to_host(left)
-    d_log_w.copy_to_host(log_w)
+    device.get(d_left, left)
+    device.get(d_log_w, log_w)
 
 
 @cuda.jit

@@ -1,4 +1,4 @@
-"""What all kernels share: inlined functions, a product that is never contracted, thread numbers, the launch.
+"""What all kernels share: inlined functions, a product that is never contracted, thread numbers, memory, the launch.
 
 Numba's simulator (NUMBA_ENABLE_CUDASIM=1) runs the same source as plain Python; it takes neither inlining nor
 alignment, and NumPy does not contract products anyway.
@@ -34,14 +34,35 @@ else:
 
 @function
 def thread():
-    """(x, y) of the thread, as integers that the compiler sees to be >= 0: no test for negative indices is made."""
+    """(x, y) of the thread."""
     return np.int64(np.uint32(cuda.threadIdx.x)), np.int64(np.uint32(cuda.threadIdx.y))
+
+
+@function
+def index(i):
+    """An index that is not negative: for a signed one, the compiler adds code that counts from the end."""
+    return np.uint64(i)
 
 
 @function
 def block():
     """(x, y) of the block, likewise."""
     return np.int64(np.uint32(cuda.blockIdx.x)), np.int64(np.uint32(cuda.blockIdx.y))
+
+
+def put(values):
+    """A copy of a NumPy array in the GPU's memory."""
+    return cuda.to_device(values)
+
+
+def empty(shape, dtype):
+    """An uninitialised array in the GPU's memory."""
+    return cuda.device_array(shape, dtype)
+
+
+def get(array, out=None):
+    """A copy in the host's memory, in `out` if that is given."""
+    return array.copy_to_host(out)
 
 
 def launch(kernel, blocks, threads, *arguments):

@@ -20,12 +20,12 @@ def sweep(left, right, rbm, start, sweeps, key):
     n_left = len(rbm.W)
     to_right = tiles.panel(rbm.W), tiles.columns(rbm.a[n_left:], fields.NEVER)
     to_left = tiles.panel(rbm.W.T), tiles.columns(rbm.a[:n_left], fields.NEVER)
-    left, right = cuda.to_device(left), cuda.to_device(right)
-    parameters = [cuda.to_device(values) for values in (*to_right, *to_left)]
+    left, right = device.put(left), device.put(right)
+    parameters = [device.put(values) for values in (*to_right, *to_left)]
     blocks = -(-left.shape[0] // BLOCK_CHAINS)
     words = np.uint64(key.k0), np.uint64(key.k1)
     device.launch(sweep_kernel, blocks, THREADS, left, right, *parameters, start, sweeps, *words)
-    return left.copy_to_host(), right.copy_to_host()
+    return device.get(left), device.get(right)
 
 
 @cuda.jit

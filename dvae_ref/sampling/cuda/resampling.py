@@ -17,19 +17,19 @@ THREADS = 256
 
 def systematic(log_w, u):
     """Ancestors of R new replicas, as of `population.systematic`: (R,), int64."""
-    shifted = cuda.to_device(np.float32(log_w - np.max(log_w)))
-    weights, ends, found = (cuda.device_array(len(log_w), np.int64) for _ in range(3))
+    shifted = device.put(np.float32(log_w - np.max(log_w)))
+    weights, ends, found = (device.empty(len(log_w), np.int64) for _ in range(3))
     blocks = -(-len(log_w) // THREADS)
     device.launch(weigh_kernel, blocks, THREADS, shifted, weights)
     device.launch(share_kernel, blocks, THREADS, prefix_sum(weights), np.float64(u), ends)
     device.launch(search_kernel, blocks, THREADS, ends, found)
-    return found.copy_to_host()
+    return device.get(found)
 
 
 def prefix_sum(values):
     """n_0, n_0 + n_1, ...: (R,), int64, on the GPU. Within blocks first; then the blocks' sums, likewise, are added."""
     blocks = -(-values.shape[0] // THREADS)
-    sums, totals = cuda.device_array(values.shape[0], np.int64), cuda.device_array(blocks, np.int64)
+    sums, totals = device.empty(values.shape[0], np.int64), device.empty(blocks, np.int64)
     device.launch(scan_kernel, blocks, THREADS, values, sums, totals)
     if blocks > 1:
         device.launch(shift_kernel, blocks, THREADS, sums, prefix_sum(totals))
@@ -38,10 +38,10 @@ def prefix_sum(values):
 
 def gather(nibbles, ancestors):
     """nibbles[ancestors]: (R, q), uint8."""
-    nibbles = cuda.to_device(nibbles)
-    copies = cuda.device_array((len(ancestors), nibbles.shape[1]), np.uint8)
-    device.launch(gather_kernel, -(-copies.size // THREADS), THREADS, nibbles, cuda.to_device(ancestors), copies)
-    return copies.copy_to_host()
+    nibbles = device.put(nibbles)
+    copies = device.empty((len(ancestors), nibbles.shape[1]), np.uint8)
+    device.launch(gather_kernel, -(-copies.size // THREADS), THREADS, nibbles, device.put(ancestors), copies)
+    return device.get(copies)
 
 
 @cuda.jit
@@ -49,7 +49,7 @@ def weigh_kernel(shifted, weights):
     """Whole weights from log-weights of which the largest is 0: (R,), float32, and (R,), int64."""
     i = THREADS * device.block()[0] + device.thread()[0]
     if i < weights.shape[0]:
-        weights[i] = np.int64(scalars.exp(max(shifted[i], population._LEAST)) * population._EXPONENT)
+        weights[i] = np.int64(scalars.mul(scalars.exp(max(shifted[i], population._LEAST)), population._EXPONENT))
 
 
 @cuda.jit
@@ -62,12 +62,11 @@ def scan_kernel(values, sums, totals):
     x, b = device.thread()[0], device.block()[0]
     i = THREADS * b + x
     buffers[0, x] = values[i] if i < values.shape[0] else 0
-    cuda.syncthreads()
     source, reach = 0, 1
     while reach < THREADS:
+        cuda.syncthreads()
         before = buffers[source, x - reach] if x >= reach else 0
         buffers[1 - source, x] = buffers[source, x] + before
-        cuda.syncthreads()
         source, reach = 1 - source, 2 * reach
     if i < values.shape[0]:
         sums[i] = buffers[source, x]

@@ -28,7 +28,7 @@ SUMS = 4 * CHAINS
 
 
 def panel(W):
-    """W (units in, units out) as the kernels read it, float32: (4 q_in, 4 q_padded).
+    """W (units in, units out) as the kernels read it, float32: rows of 4 q_padded, one after the other.
 
     Row 4 g + k is unit k q_in + g, column 4 g + k is unit k q_out + g, and q_padded is a multiple of 32.
     """
@@ -38,7 +38,7 @@ def panel(W):
     padded[:n_in, :n_out] = W
     result = np.zeros((q_in, 4, _padded(q_out), 4), np.float32)
     result[:, :, :q_out] = padded.reshape(4, q_in, 4, q_out).transpose(1, 0, 3, 2)
-    return result.reshape(4 * q_in, -1)
+    return result.reshape(-1)
 
 
 def columns(values, padding):
@@ -61,27 +61,34 @@ def add_up(nibbles, weights, offsets, first_chain, column, shared, sums):
     x, (tile, bits) = device.thread()[0], shared
     for c in range(CHAINS):
         for k in range(4):
-            sums[4 * c + k] = offsets[4 * (column + x) + k]
-    for first in range(0, nibbles.shape[1], NIBBLES):
+            sums[4 * c + k] = offsets[device.index(4 * (column + x) + k)]
+    first = 0
+    while first < nibbles.shape[1]:
         inside = min(NIBBLES, nibbles.shape[1] - first)
-        _load_weights(weights, first, inside, column, tile)
+        _load_weights(weights, offsets.shape[0], first, inside, column, tile)
         _load_bits(nibbles, first_chain, first, inside, bits)
         cuda.syncthreads()
-        for g in range(inside):
-            _add_input(4 * g, tile, bits, sums)
-            _add_input(4 * g + 1, tile, bits, sums)
-            _add_input(4 * g + 2, tile, bits, sums)
-            _add_input(4 * g + 3, tile, bits, sums)
+        i = 0
+        while i < 4 * inside:
+            _add_input(i, tile, bits, sums)
+            _add_input(i + 1, tile, bits, sums)
+            _add_input(i + 2, tile, bits, sums)
+            _add_input(i + 3, tile, bits, sums)
+            i += 4
         cuda.syncthreads()
+        first += NIBBLES
 
 
 @device.function
-def _load_weights(weights, first, inside, column, tile):
-    """The rows of nibbles first .. first + inside - 1; neighbouring threads read neighbouring words."""
+def _load_weights(weights, width, first, inside, column, tile):
+    """Thread row y loads bit y of every nibble; neighbouring threads read neighbouring words."""
     x, y = device.thread()
-    for i in range(y, 4 * inside, ROWS):
-        for k in range(4):
-            tile[i, LANES * k + x] = weights[4 * first + i, 4 * column + LANES * k + x]
+    at = (4 * first + y) * width + 4 * column + x
+    for g in range(NIBBLES):
+        if g < inside:
+            for k in range(4):
+                tile[device.index(4 * g + y), device.index(LANES * k + x)] = weights[device.index(at + LANES * k)]
+            at += 4 * width
 
 
 @device.function
@@ -93,15 +100,16 @@ def _load_bits(nibbles, first_chain, first, inside, bits):
     if g < inside:
         value = np.uint32(0)
         if first_chain + c < nibbles.shape[0]:
-            value = np.uint32(nibbles[first_chain + c, first + g])
+            value = np.uint32(nibbles[device.index(first_chain + c), device.index(first + g)])
         for k in range(4):
-            bits[4 * g + k, c] = np.float32(np.int32(value >> np.uint32(k) & np.uint32(1)))
+            bits[device.index(4 * g + k), device.index(c)] = np.float32(np.int32(value >> np.uint32(k) & np.uint32(1)))
 
 
 @device.function
 def _add_input(i, tile, bits, sums):
     """One unit in: its 4 weights and its bit in 4 chains, two vector loads, for 16 sums."""
     x, y = device.thread()
+    row = device.index(i)
     for c in range(CHAINS):
         for k in range(4):
-            sums[4 * c + k] += tile[i, 4 * x + k] * bits[i, CHAINS * y + c]
+            sums[4 * c + k] += tile[row, device.index(4 * x + k)] * bits[row, device.index(CHAINS * y + c)]

@@ -1,0 +1,100 @@
+"""Where a spin's time goes: the parts of the Gibbs kernel on one core, and what the core can do at most.
+
+Each part runs alone on the blocks that the kernel uses, so that its data are as close as there.
+"""
+
+import time
+
+import numba
+import numpy as np
+
+from benchmarks import machines
+from dvae_ref.sampling import fields, gibbs, pcd, philox, vector
+
+_CHAINS = 64
+_K0, _K1 = np.uint64(1), np.uint64(2)
+
+
+def measure(quick):
+    """Records, one an RBM size, of the parts in ns/spin; and the peaks they are to be seen against."""
+    repeats = 20 if quick else 200
+    return [_sizes(n, repeats) for n in (100, 200)] + [_peaks(repeats)]
+
+
+def _sizes(n, repeats):
+    rbm, _ = fields.exact_fields(machines.rbm(n))
+    chains = pcd.init(philox.key(0), rbm, _CHAINS)
+    table, q = fields.tables(rbm.W, rbm.a[n:]), chains.right.shape[1]
+    rows, planes = fields.empty_rows(_CHAINS, table), fields.empty_planes(_CHAINS, q)
+    spins, nibbles, total = _CHAINS * n, chains.right.reshape(-1).copy(), np.zeros(_CHAINS * q, np.uint64)
+    parts = {
+        "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows, planes),
+        "random words (Philox)": lambda: _words(total, _K0, _K1),
+        "words, sigmoid, compare, pack": lambda: gibbs.flip(
+            nibbles, planes, np.uint64(0), np.uint64(3), gibbs.RIGHT, _K0, _K1
+        ),
+        "whole sweep": lambda: gibbs.sweep(philox.key(0), chains, rbm, 20),
+    }
+    work = {name: spins for name in parts} | {"whole sweep": 20 * _CHAINS * 2 * n}
+    found = {name: _least(run, repeats) / work[name] for name, run in parts.items()}
+    found["the same fields by sgemm"] = _sgemm(_CHAINS * 16, n, repeats)
+    traffic = {"table bytes": 4 * -(-n // 4), "sums": -(-n // 4), "random bits": 32}
+    return {
+        "parts": f"{n} x {n}",
+        "unit": "ns/spin",
+        "found": {k: 1e9 * v for k, v in found.items()},
+        "a spin": traffic,
+    }
+
+
+def _least(run, repeats):
+    """The least time of a call: of one core, undisturbed."""
+    run()
+    spent = []
+    for _ in range(repeats):
+        before = time.perf_counter()
+        run()
+        spent.append(time.perf_counter() - before)
+    return min(spent)
+
+
+def _sgemm(rows, n, repeats):
+    rng = np.random.default_rng(0)
+    z, W = (rng.random(shape, np.float32) for shape in ((rows, n), (n, n)))
+    out = np.empty((rows, n), np.float32)
+    return _least(lambda: np.matmul(z, W, out=out), repeats) / (rows * n)
+
+
+def _peaks(repeats):
+    """GFLOP/s of sgemm at its best, and GB/s of loads that the sums of vectors reach at three sizes of table."""
+    n = 512
+    found = {f"sgemm, {n} x {n}, GFLOP/s": 2 * n / 1e9 / _sgemm(n, n, repeats)}
+    for kilobytes in (16, 256, 4096):
+        table = fields._aligned(256 * kilobytes)
+        table[:] = 0
+        passes = max(1, 4096 // kilobytes)
+        seconds = _least(lambda table=table, passes=passes: _add_all(table, passes), repeats) / passes
+        found[f"loads from {kilobytes} KB, GB/s"] = table.nbytes / seconds / 1e9
+    return {"parts": "peaks of this core", "unit": "", "found": found, "a spin": {}}
+
+
+@numba.njit
+def _words(out, k0, k1):
+    for i in range(out.size):
+        w0, w1, w2, w3 = philox.philox(np.uint64(i), np.uint64(0), np.uint64(0), np.uint64(0), k0, k1)
+        out[i] = w0 ^ w1 ^ w2 ^ w3
+
+
+@numba.njit
+def _add_all(table, passes):
+    """The table's vectors added to four sums, so that loads are what it waits for."""
+    first, step = np.uint64(0), np.uint64(vector.LANES)
+    sum0, sum1 = vector.load(table, first), vector.load(table, first)
+    sum2, sum3 = vector.load(table, first), vector.load(table, first)
+    for _ in range(passes):
+        for i in range(0, table.size, 4 * vector.LANES):
+            at = np.uint64(i)
+            sum0, sum1 = vector.add(sum0, vector.load(table, at)), vector.add(sum1, vector.load(table, at + step))
+            at += step + step
+            sum2, sum3 = vector.add(sum2, vector.load(table, at)), vector.add(sum3, vector.load(table, at + step))
+    vector.store(table, first, vector.add(vector.add(sum0, sum1), vector.add(sum2, sum3)))

@@ -1,0 +1,84 @@
+"""Threads that work on shares of a batch and agree on means over all of it, such as batch norm's.
+
+The size of a team depends on the batch, never on the machine, and sums run in the order of the members: the results are
+the same for any number of cores.
+"""
+
+import concurrent.futures
+import functools
+import threading
+
+
+class Alone:
+    """The team of one: its mean is the mean."""
+
+    size, rank = 1, 0
+
+    def mean(self, array):
+        return array
+
+
+ALONE = Alone()
+
+_SUBMITTING = threading.Lock()
+
+
+class Team:
+    """`size` threads, of which `active` run at a time."""
+
+    def __init__(self, size, active):
+        self.size = size
+        self.barrier, self.permits = threading.Barrier(size), threading.Semaphore(active)
+        self.shares = [[None] * size, [None] * size]  # two, in turn: the next round may begin while one is being read
+
+
+class Member:
+    """What one thread knows of its team."""
+
+    def __init__(self, team, rank):
+        self.team, self.rank, self.round = team, rank, 0
+
+    @property
+    def size(self):
+        return self.team.size
+
+    def mean(self, array):
+        """The mean of what all members bring to this call; each must come to it equally often."""
+        shares = self.team.shares[self.round % 2]
+        self.round += 1
+        shares[self.rank] = array
+        self.team.permits.release()
+        try:
+            self.team.barrier.wait()
+        finally:
+            self.team.permits.acquire()
+        return functools.reduce(lambda a, b: a + b, shares) / self.size
+
+
+def run(work, size, active):
+    """[work(member) for each member of a team], `active` at a time. If one fails, all stop, and its error is raised."""
+    if size == 1:
+        return [work(ALONE)]
+    team = Team(size, active)
+
+    def guarded(rank):
+        with team.permits:
+            try:
+                return work(Member(team, rank))
+            except BaseException:
+                team.barrier.abort()
+                raise
+
+    with _SUBMITTING:  # all of a team, then all of the next: two halves in one pool would wait for each other for ever
+        futures = [_threads(size).submit(guarded, rank) for rank in range(size)]
+    concurrent.futures.wait(futures)
+    errors = [future.exception() for future in futures if future.exception()]
+    for error in sorted(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError)):
+        raise error
+    return [future.result() for future in futures]
+
+
+@functools.cache
+def _threads(size):
+    """A pool that lasts: starting threads for each batch would cost as much as its batch norms."""
+    return concurrent.futures.ThreadPoolExecutor(size, thread_name_prefix="team")

@@ -1,0 +1,35 @@
+import json
+import shutil
+
+import pytest
+
+from dvae_ref import __main__
+from dvae_ref.sampling import backend
+
+
+@pytest.fixture
+def evaluate(straight, tmp_path, monkeypatch, capsys):
+    """Run `evaluate --backend NAME` where there is no CUDA: the log Z it prints."""
+    run_dir = shutil.copytree(straight[0], tmp_path / "run")
+    for library in ("OPENBLAS", "MKL"):
+        monkeypatch.setenv(f"{library}_NUM_THREADS", "1")
+    monkeypatch.setattr(backend, "why_not_cuda", lambda: "there is none here")
+
+    def run(name):
+        options = {"run-dir": run_dir, "samples": 5, "temperatures": 300, "images": 20, "threads": 1, "backend": name}
+        arguments = [str(part) for key, value in options.items() for part in (f"--{key}", value)]
+        assert __main__.main(["evaluate", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out.splitlines()[-1])["log_z"]
+
+    return run
+
+
+def test_auto_is_the_cpu_where_there_is_no_cuda(evaluate):
+    assert evaluate("auto") == evaluate("cpu")
+
+
+def test_cuda_by_name_fails_and_says_why(evaluate, capsys):
+    with pytest.raises(SystemExit) as end:
+        evaluate("cuda")
+    assert end.value.code == 1
+    assert 'BackendError: backend="cuda" cannot be used: there is none here' in capsys.readouterr().err

@@ -1,0 +1,57 @@
+"""Run by test_cuda_simulator.py in a process of its own with NUMBA_ENABLE_CUDASIM=1; prints what it finds as JSON."""
+
+import json
+import sys
+import warnings
+
+import numpy as np
+from cuda_scalars import THREADS, blocks, philox_kernel
+from enumeration import skewed_rbm
+
+from dvae_ref.boltzmann import RBM
+from dvae_ref.sampling import ais, backend, gibbs, pcd, philox, population
+from dvae_ref.sampling.cuda import device, resampling
+
+KEY = philox.key(5)
+
+
+def gibbs_differences(rbm, other):
+    """Nibbles that differ between the simulator and NumPy, for the same RBM and for another."""
+    state = pcd.init(KEY, rbm, 5)
+    ours, oracle = gibbs.sweep(KEY, state, rbm, 2, backend="cuda"), gibbs.sweep_reference(KEY, state, rbm, 2)
+    control = gibbs.sweep_reference(KEY, state, other, 2)
+    return [int(np.sum(ours.left != z.left) + np.sum(ours.right != z.right)) for z in (oracle, control)]
+
+
+def ais_error(rbm):
+    schedule, chains = [0, 0.01, 0.3, 1], 5  # of 1 and of many parts
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "annealing ended with an effective sample")
+        ours = ais.log_z(KEY, rbm, schedule, chains, backend="cuda").log_weights
+    return float(np.max(np.abs(ours - ais.log_weights_reference(KEY, rbm, schedule, chains))))
+
+
+def resampling_differences():
+    log_w = np.random.default_rng(1).normal(size=300) * 2
+    ours, oracle = resampling.systematic(log_w, np.float32(0.3)), population.systematic(log_w, np.float32(0.3))
+    nibbles = np.arange(600, dtype=np.uint8).reshape(300, 2)
+    return int(np.sum(ours != oracle) + np.sum(resampling.gather(nibbles, ours) != nibbles[oracle]))
+
+
+def known_answers(counters, keys):
+    words = np.zeros((len(counters), 4), np.uint64)
+    philox_kernel[blocks(len(counters)), THREADS](np.array(counters, np.uint64), np.array(keys, np.uint64), words)
+    return words.tolist()
+
+
+if __name__ == "__main__":
+    sys.setswitchinterval(1e-4)  # every CUDA thread is a Python thread that waits at barriers
+    rbm = skewed_rbm(5, 6)
+    found = {
+        "simulated": device.SIMULATED and backend.resolve("cuda") == "cuda",
+        "gibbs": gibbs_differences(rbm, RBM(rbm.a, -rbm.W)),
+        "ais": ais_error(rbm),
+        "resampling": resampling_differences(),
+        "philox": known_answers(**json.load(sys.stdin)),
+    }
+    print(json.dumps(found))

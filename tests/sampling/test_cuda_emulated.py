@@ -1,0 +1,213 @@
+"""The kernels' PTX executed on the CPU: the spins of the CPU backend, bit for bit, without a race, within bounds."""
+
+import numpy as np
+import pytest
+from enumeration import skewed_rbm
+from test_philox import KNOWN_ANSWERS, words
+
+pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+
+import cuda_scalars
+
+from dvae_ref.boltzmann import RBM
+from dvae_ref.sampling import ais, ais_kernel, fields, gibbs, pcd, philox, population, scalars
+from dvae_ref.sampling.cuda import resampling, tiles
+from validation.cuda import compiler, emulator, kernels
+
+pytestmark = pytest.mark.skipif(emulator.c_compiler() is None, reason="needs a C compiler")
+KEY = philox.key(20)
+RACES = (40, 50, 13)  # several tiles of units in, one of units out: there every barrier is needed
+
+
+def needs(sanitizer):
+    there = emulator.c_compiler() is not None and emulator.has_sanitizer(sanitizer)
+    return pytest.mark.skipif(not there, reason=f"needs a C compiler with the {sanitizer} sanitizer")
+
+
+def frozen(rbm):
+    """Thirty times the parameters: most fields lie where units hardly ever flip, some beyond the clamp."""
+    return RBM(30 * rbm.a, 30 * rbm.W)
+
+
+def assert_same(ours, oracle):
+    for a, b in zip(ours, oracle, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def kernel(source, arguments):
+    return kernels.Kernel(source, arguments, False, cuda_scalars.THREADS)
+
+
+def test_philox_known_answers():
+    compiled = compiler.compile_kernel(kernel(cuda_scalars.philox_kernel, cuda_scalars.PHILOX), (9, 0))
+    counters, keys, answers = (
+        np.array([words(text) for text in column]) for column in zip(*KNOWN_ANSWERS, strict=True)
+    )
+    found = np.zeros_like(counters)
+    emulator.run(emulator.build(compiled.ptx), 1, cuda_scalars.THREADS, [counters, keys, found])
+    np.testing.assert_array_equal(found, answers)
+
+
+def test_scalar_functions_round_as_on_the_cpu():
+    """And a product contracted into an FMA would show: in one of a hundred values of exp, at least."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-85, 85, 1000).astype(np.float32)
+    word = rng.integers(0, 2**32, len(x), dtype=np.uint64)
+    exp, increment, uniform = (np.zeros_like(x) for _ in range(3))
+    compiled = compiler.compile_kernel(kernel(cuda_scalars.scalar_kernel, cuda_scalars.SCALARS), (8, 0))
+    arguments = [x, word, exp, increment, uniform]
+    emulator.run(emulator.build(compiled.ptx), cuda_scalars.blocks(len(x)), cuda_scalars.THREADS, arguments)
+    bounded = np.clip(x, -scalars.FIELD_MAX, scalars.FIELD_MAX)
+    np.testing.assert_array_equal(exp, scalars.exp(-bounded))
+    np.testing.assert_array_equal(increment, scalars.softplus_increment(exp, x * np.float32(1 / 512)))
+    np.testing.assert_array_equal(uniform, scalars.uniform(word))
+    assert np.mean(exp != contracted_exp(-bounded)) > 0.01
+
+
+def contracted_exp(x):
+    """scalars.exp with every product next to a sum contracted: float64 holds the product of two float32s."""
+
+    def fma(a, b, c):
+        return np.float32(np.float64(a) * np.float64(b) + np.float64(c))
+
+    n = np.rint(x * scalars._LOG2_E)
+    r = fma(-n, scalars._LN2_LOW, fma(-n, scalars._LN2_HIGH, x))
+    p = scalars._EXP[0]
+    for coefficient in scalars._EXP[1:]:
+        p = fma(p, r, coefficient)
+    return np.ldexp(fma(p, r * r, r) + scalars.ONE, n.astype(int))
+
+
+@pytest.mark.parametrize("capability", compiler.ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("n_left", "n_right", "chains", "sweeps"),
+    [(12, 9, 37, 3), (1, 1, 1, 4), (40, 133, 18, 2), (133, 40, 5, 2), (1024, 1000, 3, 1)],
+)
+def test_spins_are_the_cpus(n_left, n_right, chains, sweeps, capability):
+    rbm = skewed_rbm(n_left, n_right, seed=chains)
+    state = gibbs.sweep(KEY, pcd.init(KEY, rbm, chains), rbm, 1)
+    with emulator.emulated(capability):
+        ours = gibbs.sweep(KEY, state, rbm, sweeps, backend="cuda")
+        moments = pcd.step(KEY, state, rbm, sweeps, backend="cuda")[1].moments
+    oracle = gibbs.sweep(KEY, state, rbm, sweeps)
+    assert_same(ours, oracle)
+    assert_same(ours, gibbs.sweep_reference(KEY, state, rbm, sweeps))
+    assert_same(moments, pcd.moments(oracle))
+    assert chains < 10 or np.any(gibbs.sweep(philox.fold_in(KEY, 1), state, rbm, sweeps).left != ours.left)
+
+
+def test_spins_are_the_cpus_at_extreme_fields():
+    rbm = frozen(skewed_rbm(30, 21))
+    state = pcd.init(KEY, rbm, 40)
+    with emulator.emulated():
+        ours = gibbs.sweep(KEY, state, rbm, 3, backend="cuda")
+    assert_same(ours, gibbs.sweep(KEY, state, rbm, 3))
+    assert np.max(np.abs(state.z[:, :30] @ rbm.W)) > scalars.FIELD_MAX
+
+
+def test_weights_that_were_not_rounded_would_not_do():
+    """The rule that decides a spin is exactness: with float32 parameters as they come, fields depend on the order."""
+    rbm = skewed_rbm(200, 150)
+    z = np.random.default_rng(3).integers(0, 2, (50, 200)).astype(np.float32)
+    for machine, same in ((fields.exact_fields(rbm)[0], True), (RBM(*(v.astype(np.float32) for v in rbm)), False)):
+        in_tiles = np.tile(machine.a_right, (len(z), 1))
+        for i in range(200):
+            in_tiles = in_tiles + z[:, i, None] * machine.W[i]
+        assert np.array_equal(in_tiles, machine.a_right + z @ machine.W) is same
+
+
+@pytest.mark.parametrize("base", ["uniform", "bias"])
+@pytest.mark.parametrize(("n_left", "n_right", "chains"), [(12, 9, 37), (40, 133, 18), (133, 40, 5)])
+def test_annealing_takes_the_same_chains_and_weighs_them_alike(n_left, n_right, chains, base):
+    """Increments are the same float32s, of a thousand or so nats in absolute value, added up in float64: 1e-16 each."""
+    rbm = skewed_rbm(n_left, n_right)
+    inv_temps, path = ais.schedule([0, 0.001, 0.002, 0.003, 1]), ais.annealing_path(rbm, base)
+    fine = inv_temps[:4]
+    start = fields.pack(np.random.default_rng(1).integers(0, 2, (chains, n_left)))
+    results = []
+    with emulator.emulated():
+        from dvae_ref.sampling.cuda import ais as cuda
+
+        for module in (ais_kernel, cuda):
+            left, log_w = start.copy(), np.zeros(chains)
+            module.anneal(left, log_w, fine, 7, module.tables(path), *map(np.uint64, KEY))
+            results.append((left, log_w))
+    np.testing.assert_array_equal(results[0][0], results[1][0])
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=0, atol=1e-12)
+    assert np.any(results[0][0] != start)
+
+
+def test_long_annealing_steps_in_parts():
+    """A step of 0.9 at once: the CPU takes float64 softplus, the kernel the parts; each is good to 1e-6 of itself."""
+    rbm = skewed_rbm(30, 21)
+    schedule = [0, 0.1, 1]
+    with emulator.emulated(), pytest.warns(UserWarning, match="effective sample"):
+        ours = ais.log_z(KEY, rbm, schedule, 300, backend="cuda")
+    with pytest.warns(UserWarning, match="effective sample"):
+        oracle = ais.log_z(KEY, rbm, schedule, 300)
+    reach = ais_kernel.tables(ais.annealing_path(rbm, "uniform")).reach
+    assert 0.9 * reach > 4 * scalars.MAX_INCREMENT  # the case is as described
+    assert 0 < np.max(np.abs(ours.log_weights - oracle.log_weights)) < 1e-4
+
+
+@pytest.mark.parametrize(("replicas", "spread"), [(1, 0.0), (256, 0.0), (700, 2.0), (513, 40.0)])
+def test_ancestors_are_the_cpus(replicas, spread):
+    rng = np.random.default_rng(replicas)
+    log_w, u = 500 + spread * rng.normal(size=replicas), philox.uniform(KEY, 1)[0]
+    nibbles = rng.integers(0, 16, (replicas, 5), dtype=np.uint8)
+    with emulator.emulated():
+        ancestors = resampling.systematic(log_w, u)
+        copies = resampling.gather(nibbles, ancestors)
+    np.testing.assert_array_equal(ancestors, population.systematic(log_w, u))
+    np.testing.assert_array_equal(copies, nibbles[ancestors])
+    assert spread == 0 or np.any(ancestors != np.arange(replicas))
+
+
+def run_gibbs(sanitizer, skip=-1):
+    n_left, n_right, chains = RACES
+    rbm = skewed_rbm(n_left, n_right)
+    with emulator.emulated(sanitizer=sanitizer, skip=skip):
+        gibbs.sweep(KEY, pcd.init(KEY, rbm, chains), rbm, 2, backend="cuda")
+
+
+def run_ais(sanitizer, skip=-1):
+    n_left, n_right, chains = RACES
+    with emulator.emulated(sanitizer=sanitizer, skip=skip):
+        from dvae_ref.sampling.cuda import ais as cuda
+
+        path, left = ais.annealing_path(skewed_rbm(n_left, n_right), "uniform"), np.zeros((chains, 10), np.uint8)
+        schedule = np.array([0, 0.3, 0.301], np.float32)
+        cuda.anneal(left, np.zeros(chains), schedule, 0, cuda.tables(path), *map(np.uint64, KEY))
+
+
+def run_prefix_sum(sanitizer, skip=-1):
+    values = np.arange(200)
+    with emulator.emulated(sanitizer=sanitizer, skip=skip):
+        sums = resampling.prefix_sum(values)
+    np.testing.assert_array_equal(sums, np.cumsum(values))
+
+
+RUNS = {"gibbs": run_gibbs, "ais": run_ais, "resampling: prefix sum": run_prefix_sum}
+
+
+@needs("thread")
+@pytest.mark.parametrize("name", RUNS)
+def test_no_thread_races_and_every_barrier_is_needed(name):
+    RUNS[name]("thread")
+    for barrier in range(emulator.program(name, sanitizer="thread").barriers):
+        with pytest.raises(emulator.FaultError, match="ThreadSanitizer: data race"):
+            RUNS[name]("thread", skip=barrier)
+
+
+@needs("address")
+@pytest.mark.parametrize("name", RUNS)
+def test_nobody_leaves_the_arrays(name):
+    RUNS[name]("address")
+
+
+@needs("address")
+def test_leaving_an_array_is_seen(monkeypatch):
+    panel = tiles.panel
+    monkeypatch.setattr(tiles, "panel", lambda W: panel(W)[:-1])
+    with pytest.raises(emulator.FaultError, match="AddressSanitizer: heap-buffer-overflow"):
+        run_gibbs("address")

@@ -1,0 +1,101 @@
+"""What README.md and docs/architecture.md say is so: the code runs, the files are there, imports run downward only."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "dvae_ref"
+
+LEAVES = {"elementary", "elementwise", "tree", "team", "structures", "sampling.scalars"}  # known to everyone
+THEORY = {
+    "boltzmann",
+    "smoothing",
+    "spike",
+    "mixture",
+    "mean_field",
+    "overlapping",
+    "gaussian_integral",
+    "joint",
+    "bounds",
+}
+MODEL = {"posteriors", "priors", "methods", "layers", "kernels", "networks", "model"}
+MAY_IMPORT = {
+    **dict.fromkeys(LEAVES, LEAVES),
+    **dict.fromkeys(THEORY, LEAVES | THEORY),
+    **dict.fromkeys(MODEL, LEAVES | THEORY | MODEL),
+    "sampling": LEAVES | {"boltzmann", "sampling"},
+    "exact": LEAVES | THEORY | MODEL | {"exact"},
+    "experiment": LEAVES | THEORY | MODEL | {"sampling", "experiment", "__version__"},
+    "__main__": {"experiment", "sampling", "__version__"},
+    "__init__": set(),
+}
+
+
+def imported(source):
+    """Names below dvae_ref that a source imports, wherever in it: "boltzmann", "sampling.ais"."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name.removeprefix("dvae_ref.") for name in names if name.startswith("dvae_ref."))
+
+
+def layer(module, layers):
+    """The layer that "sampling.ais.log_z" is of: its longest beginning in `layers`, or its first part."""
+    parts = module.split(".")
+    beginnings = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    return next((name for name in beginnings if name in layers), parts[0])
+
+
+def upward(module, source):
+    """The imports of a module that MAY_IMPORT does not allow."""
+    allowed = MAY_IMPORT[layer(module, MAY_IMPORT)]
+    return [name for name in imported(source) if layer(name, MAY_IMPORT) not in allowed]
+
+
+def test_imports_run_downward_only():
+    for path in PACKAGE.rglob("*.py"):
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        assert not upward(module, path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("model", "from dvae_ref import bounds\nfrom dvae_ref import exact"),
+        ("mixture", "from dvae_ref.model import objective"),
+        ("sampling.ais", "from dvae_ref.mean_field import mean_field"),
+        ("networks", "def f():\n    from dvae_ref.experiment import files"),
+        ("experiment.runs", "import dvae_ref.exact.machines"),
+    ],
+)
+def test_control_an_import_that_runs_upward_is_seen(module, source):
+    assert len(upward(module, source)) == 1
+
+
+def test_the_readme_s_python_runs():
+    """Its last lines hold log p(zeta), its gradient in the RBM and that in b, of the shapes of the README's machine."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert names["log_p"].shape == (5,)
+    assert [leaf.shape for leaf in names["d_rbm"]] == [(7,), (3, 4)]
+    assert names["d_b"].shape == (5, 7)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md"])
+def test_files_that_are_named_are_there(document):
+    text = (ROOT / document).read_text()
+    named = set(re.findall(r"[\w/]+\.py\b", text)) | {
+        link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link
+    }
+    places = (ROOT, PACKAGE, (ROOT / document).parent)
+    missing = sorted(name for name in named if not any((place / name).exists() for place in places))
+    assert named
+    assert not missing

@@ -1,0 +1,33 @@
+"""Every claim holds in its quick form, and a sample of the breaks is caught. (`--sabotage` tries them all.)"""
+
+import pytest
+
+from validation import claims, report, sabotage
+from validation.__main__ import run
+from validation.breaks import BREAKS
+
+SLOW = ("reparameterisation", "iw_bounds", "gradients", "log_px")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in claims.NAMES])
+def test_claim_holds(name):
+    [claim] = claims.load([name])
+    result = run(claim, quick=True, seed=0)
+    assert result.passed, report.as_text(result)
+    page = report.page([result], quick=True, seed=0)
+    assert page.count("data:image/svg+xml;base64,") == len(claim.equations) + 1
+
+
+QUICK = ("mean_field", "gaussian_integral", "gibbs", "released_code", "enumeration")
+
+
+@pytest.mark.parametrize("broken", [b for b in BREAKS if b.claim in QUICK], ids=lambda b: b.name)
+def test_break_is_caught(broken):
+    outcome = sabotage.try_break(broken, seed=0)
+    assert outcome.sound
+    assert outcome.failed > 0
+
+
+def test_there_are_breaks_for_every_claim():
+    assert {b.claim for b in BREAKS} == set(claims.NAMES)
+    assert len({b.name for b in BREAKS}) == len(BREAKS) >= 25

@@ -1,0 +1,151 @@
+"""The kernels' PTX, executed on the CPU: translated to C, built, and run in place of every launch.
+
+Inside `emulated()`, backend="cuda" works as on a machine with a GPU, host code included; only, memory is NumPy's, and a
+launch runs the translated kernel in a process of its own. The sanitizers find what no result shows: "thread" finds
+two accesses without a barrier between them, "address" those beyond the end of an array.
+
+It executes PTX, which ptxas then translates to machine code; and it runs one block after the other.
+"""
+
+import contextlib
+import functools
+import shutil
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+
+from dvae_ref.sampling import backend
+from dvae_ref.sampling.cuda import device
+from validation.cuda import compiler, kernels, translator
+
+# No contraction: a product and a sum are one instruction in PTX (fma) or two.
+_FLAGS = ("-std=c11", "-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing", "-pthread")
+_SANITIZERS = {None: ("-O1",), "thread": ("-O1", "-fsanitize=thread"), "address": ("-O0", "-fsanitize=address")}
+
+
+class FaultError(AssertionError):
+    """A sanitizer found something."""
+
+
+class Program(NamedTuple):
+    """A kernel as an executable."""
+
+    path: Path
+    barriers: int  # in the PTX
+
+
+def c_compiler():
+    """The path of a C compiler, or None."""
+    return shutil.which("gcc") or shutil.which("cc")
+
+
+@functools.cache
+def has_sanitizer(name):
+    """Whether programs with it can be built and run here."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "empty.c"), Path(folder, "empty")
+        source.write_text("int main(void) { return 0; }")
+        commands = [c_compiler(), *_SANITIZERS[name], source, "-o", target], [*_fixed_addresses(), target]
+        return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
+
+
+@functools.cache
+def _folder():
+    return tempfile.TemporaryDirectory()  # goes when the process does
+
+
+@functools.cache
+def program(name, capability=(9, 0), sanitizer=None):
+    """The Program of a kernel of `kernels.KERNELS`."""
+    return build(compiler.compile_kernel(kernels.KERNELS[name], capability).ptx, sanitizer)
+
+
+def build(ptx, sanitizer=None):
+    """A Program from PTX."""
+    translation = translator.translate(ptx)
+    runtime = Path(__file__).with_name("runtime.c").read_text()
+    source = Path(tempfile.mkdtemp(dir=_folder().name), "kernel.c")
+    source.write_text(runtime.replace("\nKERNEL\n", f"\n{translation.source}\n"))
+    target = source.with_suffix("")
+    subprocess.run([c_compiler(), *_FLAGS, *_SANITIZERS[sanitizer], source, "-o", target, "-lm"], check=True)
+    return Program(target, translation.barriers)
+
+
+def run(program, blocks, threads, arguments, skip=-1):
+    """Run the kernel; arrays among the arguments are changed in place. FaultError with a sanitizer's report.
+
+    skip: the number of a barrier to leave out.
+    """
+    pieces = [piece for argument in arguments for piece in _flatten(argument)]
+    parameters = program.path.with_suffix(".parameters")
+    parameters.write_bytes(b"".join(_header(piece) + _payload(piece) for piece in pieces))
+    nx, ny = threads if isinstance(threads, tuple) else (threads, 1)
+    command = [*_fixed_addresses(), program.path, parameters, *map(str, (blocks, nx, ny, skip))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FaultError(f"exit code {done.returncode}: {done.stderr[:2000]}")
+    _read_back(parameters.read_bytes(), pieces)
+
+
+@contextlib.contextmanager
+def emulated(capability=(9, 0), sanitizer=None, skip=-1):
+    """backend="cuda" without a GPU."""
+
+    def launch(kernel, blocks, threads, *arguments):
+        name = next(name for name, known in kernels.KERNELS.items() if known.source is kernel)
+        run(program(name, capability, sanitizer), blocks, threads, arguments, skip)
+
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.object(backend, "why_not_cuda", return_value=None))
+        replaced = {"put": np.array, "empty": _garbage, "get": _copy, "launch": launch}
+        patches.enter_context(mock.patch.multiple(device, **replaced))
+        yield
+
+
+def _garbage(shape, dtype):
+    """Memory that nobody may read before it is written."""
+    array = np.empty(shape, dtype)
+    array.view(np.uint8).fill(0xA5)
+    return array
+
+
+def _copy(array, out=None):
+    if out is None:
+        return array.copy()
+    out[...] = array
+    return out
+
+
+def _flatten(argument):
+    """An argument as numba passes it: an array is seven or more words, of which the fifth points to the data."""
+    if isinstance(argument, np.ndarray):
+        return [0, 0, argument.size, argument.itemsize, argument, *argument.shape, *argument.strides]
+    return [argument]
+
+
+def _header(piece):
+    return struct.pack("<Q", piece.nbytes if isinstance(piece, np.ndarray) else 0)
+
+
+def _payload(piece):
+    if isinstance(piece, np.ndarray):
+        return piece.tobytes()
+    return struct.pack("<d", piece) if isinstance(piece, float) else struct.pack("<Q", int(piece) & 2**64 - 1)
+
+
+def _read_back(content, pieces):
+    for piece in pieces:
+        content = content[8:]
+        if isinstance(piece, np.ndarray):
+            piece[...] = np.frombuffer(content[: piece.nbytes], piece.dtype).reshape(piece.shape)
+        content = content[len(_payload(piece)) :]
+
+
+def _fixed_addresses():
+    """ThreadSanitizer wants the usual memory layout, which randomised addresses may not give it."""
+    return ("setarch", "-R") if shutil.which("setarch") else ()

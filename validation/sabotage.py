@@ -1,0 +1,90 @@
+"""Break a formula of dvae_ref, check the claim that rests on it, and see whether the claim notices."""
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from validation import claims
+from validation.claim import failure
+from validation.report import number, ratio
+
+
+@dataclass(frozen=True)
+class Break:
+    """One way to get it wrong: while it lasts, every (target, attribute) is what its function makes of the original.
+
+    part: what of the claim's check is run, its keyword arguments.
+    """
+
+    name: str
+    claim: str
+    patches: tuple[tuple[object, str, Callable], ...]
+    part: dict = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def applied(self):
+        with contextlib.ExitStack() as stack:
+            for target, attribute, broken in self.patches:
+                original = vars(target)[attribute]
+                stack.callback(setattr, target, attribute, original)
+                setattr(target, attribute, broken(original))
+            yield
+
+
+def breaks(claim, target, attribute, ways, **part):
+    """A Break for each of {name: what becomes of the original}."""
+    return [Break(name, claim, ((target, attribute, way),), part) for name, way in ways.items()]
+
+
+class Outcome(NamedTuple):
+    """How a claim took a break: how many of its findings fail, and the one that is furthest out."""
+
+    broken: Break
+    failed: int
+    findings: int
+    worst: object
+    sound: bool  # does the same check pass unbroken?
+
+    @property
+    def caught(self):
+        return self.sound and self.failed > 0
+
+    def to_json(self):
+        record = {"name": self.broken.name, "claim": self.broken.claim, "caught": self.caught, "failed": self.failed}
+        return record | {"findings": self.findings, "worst": self.worst.to_json()}
+
+
+def try_break(broken, seed):
+    """The Outcome of the claim's quick check under the break."""
+    sound = unbroken(broken.claim, tuple(broken.part.items()), seed)
+    with broken.applied(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        findings = checked(broken.claim, broken.part, seed)
+    failed = [f for f in findings if not f.passed]
+    return Outcome(broken, len(failed), len(findings), max(failed or findings, key=ratio), sound)
+
+
+@functools.cache
+def unbroken(claim, part, seed):
+    """Whether the claim's quick check passes as it should: without this control, any failure would count as a catch."""
+    return all(f.passed for f in checked(claim, dict(part), seed))
+
+
+def checked(claim, part, seed):
+    """The findings of a quick check; an exception, which a user would see too, is a finding that failed."""
+    try:
+        return claims.load([claim])[0].check(quick=True, seed=seed, **part)[0]
+    except (ArithmeticError, ValueError) as error:  # no other: a break that merely does not run shows nothing
+        return [failure(error)]
+
+
+def as_text(outcome):
+    worst = outcome.worst
+    verdict = "caught  " if outcome.caught else "SURVIVES" if outcome.sound else "UNSOUND "
+    detail = f"{outcome.failed} of {outcome.findings} findings fail; {worst.quantity}: error {number(worst.error, 3)}"
+    return f"{verdict} {outcome.broken.claim:18s} {outcome.broken.name:62s} {detail} > {number(worst.bound, 3)}"
