@@ -194,7 +194,7 @@ def test_dask_with_one_of_two_workers_killed(straight_table, tmp_path, cluster):
 def test_ctrl_c_stops_the_cells_on_a_cluster(straight_table, tmp_path, cluster):
     """With a checkpoint; the workers live, and run the same command to its end without doing an iteration twice."""
     out = tmp_path / "table"
-    address, workers = cluster(out, pace=0.5)
+    address, workers = cluster(out, pace=0.2)
     arguments = ("--seed", "0", "1", f"--scheduler={address}")
     with start(out, *arguments) as process:
         os.killpg(process.pid, signal.SIGINT)
