@@ -9,7 +9,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dvae_ref"
 
-LEAVES = {"elementary", "elementwise", "tree", "team", "structures", "sampling.scalars"}  # known to everyone
+LEAVES = {
+    "compiled",
+    "elementary",
+    "elementwise",
+    "tree",
+    "team",
+    "structures",
+    "sampling.scalars",
+}  # known to everyone
 THEORY = {
     "boltzmann",
     "smoothing",
