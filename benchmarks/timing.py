@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+REST = 0.3  # seconds: the threads of PyTorch and JAX go on spinning for a while after their turn
+
 
 class Case(NamedTuple):
     """The same work done by several contenders, the first of which is dvae_ref.
@@ -24,6 +26,7 @@ class Case(NamedTuple):
 def measure(case, rounds, seconds):
     """{contender: record} of a case: after a warm-up, rounds in turn until both `rounds` and `seconds` are spent.
 
+    Before each turn the others' threads are left to fall asleep, and the contender has a run that is not timed.
     A record has the median, the least and the largest in the case's unit, and `ratio`, the median over the rounds of
     their time / ours of the same round: what disturbs the machine for longer than a round falls out of it.
     """
@@ -34,6 +37,8 @@ def measure(case, rounds, seconds):
     times, start = {name: [] for name in present}, time.perf_counter()
     while len(times[next(iter(times))]) < rounds or time.perf_counter() - start < seconds:
         for name, run in present.items():
+            time.sleep(REST)
+            run()  # its own threads awake, its tables in the caches: this is to be had in training, too
             before = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - before)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dvae_ref import model
 from dvae_ref.elementary import sigmoid
 from dvae_ref.experiment import datasets, plots, runs, training
-from dvae_ref.experiment.console import UsageError, absolute, at_least, bar_style, conclude, report, use_threads
+from dvae_ref.experiment.console import Stage, UsageError, at_least, bar_style, conclude, report, use_threads
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.table1_command import run as table1  # noqa: F401 - a command, too
@@ -59,12 +59,10 @@ def evaluate(args):
     dataset = datasets.load(runs.read_settings(args.run_dir).dataset, args.data_dir)
     total = len(getattr(dataset, args.split)[: args.images])
     names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads", "backend")
-    with (
-        tqdm(total=args.temperatures, desc="log Z (AIS)", unit="temp", **bar_style()) as ais_bar,
-        tqdm(total=total, desc=f"{args.split} images", unit="image", **bar_style()) as bar,
-    ):
-        options = {name: getattr(args, name) for name in names}
-        record = runs.measure(args.run_dir, dataset, on_ais=absolute(ais_bar), on_images=bar.update, **options)
+    options = {name: getattr(args, name) for name in names}
+    annealing = Stage(args.temperatures, desc="log Z (AIS)", unit="temp")
+    images = Stage(total, desc=f"{args.split} images", unit="image")
+    record = runs.measure(args.run_dir, dataset, on_ais=annealing.reach, on_images=images.advance, **options)
     text = "{split} NLL {nll:.2f} ± {nll_standard_error:.2f} nats over {images:,} images, {samples:,} samples each\n"
     text += "log Z {log_z:.3f} ± {log_z_standard_error:.3f}, ELBO {elbo:.2f}, "
     text += "effective sample size: median {ess_median:.1f}, least {ess_minimum:.1f}"

@@ -4,6 +4,7 @@ import json
 import sys
 
 import numba
+from tqdm import tqdm
 
 
 class UsageError(Exception):
@@ -39,6 +40,19 @@ def bar_style():
     return {"mininterval": 0.2 if sys.stderr.isatty() else 10, "dynamic_ncols": True}
 
 
-def absolute(bar):
-    """A callback (done, total) for a bar."""
-    return lambda done, total: bar.update(done - bar.n)
+class Stage:
+    """A progress bar that is there while its stage lasts: from the first report to the last."""
+
+    def __init__(self, total, **options):
+        self.total, self.options, self.bar = total, options, None
+
+    def advance(self, n):
+        """n more are done."""
+        self.bar = self.bar or tqdm(total=self.total, **self.options, **bar_style())
+        self.bar.update(n)
+        if self.bar.n >= self.total:
+            self.bar.close()
+
+    def reach(self, done, total):
+        """So many are done, of how many."""
+        self.advance(done - (self.bar.n if self.bar else 0))
