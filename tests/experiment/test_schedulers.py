@@ -169,7 +169,7 @@ def cluster(tmp_path):
             given = ("--no-nanny", "--no-dashboard", f"--nthreads={threads}", f"--preload={journal.__file__}")
             env = environment(out, **options) | {"OPENBLAS_NUM_THREADS": "1", "DASK_LOGGING__DISTRIBUTED": "error"}
             made = [process("worker", f"--scheduler-file={file}", *given, env=env) for _ in range(workers)]
-            wait_for(file.exists)
+            wait_for(lambda: file.exists() and file.read_text().rstrip().endswith("}"))  # it is not written at once
             return json.loads(file.read_text())["address"], made
 
         yield begin
