@@ -16,7 +16,7 @@ pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_re
 def found():
     counters, keys, _ = zip(*KNOWN_ANSWERS, strict=True)
     given = {"counters": [ints(text) for text in counters], "keys": [ints(text) for text in keys]}
-    for _ in range(3):  # now and then two threads of the simulator get a shared array each: it is allocated unlocked
+    for _ in range(6):  # now and then two threads of the simulator get a shared array each: it is allocated unlocked
         run = subprocess.run(
             [sys.executable, "-W", "error", Path(__file__).with_name("simulated.py")],
             input=json.dumps(given),
