@@ -59,6 +59,12 @@ def add_common(parser, run_dir):
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
+def add_backend(parser, what):
+    parser.add_argument(
+        "--backend", choices=("cpu", "cuda", "auto"), default="cpu", help=f"where {what} run (default: cpu)"
+    )
+
+
 def add_table1(commands):
     table1 = commands.add_parser(
         "table1",
@@ -85,6 +91,7 @@ def add_table1(commands):
     table1.add_argument(
         "--threads", type=int, help="cores a cell (default: an equal share of all; on Dask all of them)"
     )
+    add_backend(table1, "the samplers")
     table1.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
     table1.add_argument("--temperatures", type=int, default=10_000, help="of the final AIS (default: 10000)")
     table1.add_argument("--images", type=int, help="only the first so many test images")
@@ -109,6 +116,7 @@ def build_parser():
     )
     add_settings(train)
     add_common(train, "folder for config, metrics, checkpoints, pictures (default: runs/ and the settings' names)")
+    add_backend(train, "the samplers")
     train.add_argument("--resume", action="store_true", help="continue the run in --run-dir from its last checkpoint")
 
     evaluate = commands.add_parser(
@@ -122,7 +130,7 @@ def build_parser():
     evaluate.add_argument("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
     evaluate.add_argument("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
     evaluate.add_argument("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
-    evaluate.add_argument("--backend", choices=("cpu", "cuda", "auto"), default="cpu", help="of AIS (default: cpu)")
+    add_backend(evaluate, "AIS chains")
 
     sample = commands.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
     add_common(sample, "the run to sample from")

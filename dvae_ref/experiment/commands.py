@@ -25,7 +25,7 @@ def train(args):
     settings = resumed_settings(args, given) if args.resume else checked_settings(given)
     folder = Path(args.run_dir or default_run_dir(settings))
     dataset = datasets.load(settings.dataset, args.data_dir)
-    with runs.Run(folder, settings, dataset, args.threads) as run:
+    with runs.Run(folder, settings, dataset, args.threads, args.backend) as run:
         run.resume() if args.resume else run.begin()
         return train_run(args, run)
 

@@ -13,6 +13,7 @@ from dvae_ref.experiment import datasets, evaluation, files, image_files, traini
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.training import SCALARS
 from dvae_ref.sampling import ais, philox
+from dvae_ref.sampling import backend as backends
 
 
 class Metrics:
@@ -36,9 +37,10 @@ class LockedError(FileExistsError):
 class Run:
     """A training run in its folder: config.json, metrics.jsonl, last.npz to resume from, best.npz to evaluate."""
 
-    def __init__(self, folder, settings, dataset, threads=1):
+    def __init__(self, folder, settings, dataset, threads=1, backend="cpu"):
         datasets.batch_indices(len(dataset.train), settings.seed, 0, settings.batch_size)  # ValueError before a folder
-        self.folder, self.settings, self.dataset, self.threads = Path(folder), settings, dataset, threads
+        self.folder, self.settings, self.dataset = Path(folder), settings, dataset
+        self.threads, self.backend = threads, backends.resolve(backend)
         self.role = training.keys(settings.seed)
         self.state, self.metrics, self.lock = training.start(settings, dataset.mean_x), None, None
 
@@ -118,9 +120,9 @@ class Run:
 
     def _iterate(self, on_iteration):
         x = datasets.batch(self.dataset, self.settings.seed, self.state.iteration, self.settings.batch_size)
-        self.state, bound = training.iterate(self.state, x, self.settings, self.role)
+        self.state, bound = training.iterate(self.state, x, self.settings, self.role, self.backend)
         if self.state.iteration % self.settings.log_every == 0:
-            self.state, record = training.record(self.state, self.settings, self.role)
+            self.state, record = training.record(self.state, self.settings, self.role, self.backend)
             self.metrics.write(record)
         if on_iteration:
             on_iteration(self.state, bound)
@@ -134,7 +136,7 @@ class Run:
 
         try:
             self.state, record = training.validate(
-                self.state, self.dataset, self.settings, self.role, self.threads, progress
+                self.state, self.dataset, self.settings, self.role, self.threads, progress, self.backend
             )
         except InterruptedError:
             return False

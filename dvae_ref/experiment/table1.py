@@ -94,15 +94,15 @@ def iterations_done(folder):
         return 0
 
 
-def run_cell(cell, data_dir=None, threads=None, measurement=Measurement(), stop=lambda: False):  # noqa: B008
+def run_cell(cell, data_dir=None, threads=None, measurement=None, stop=lambda: False, backend="cpu"):
     """Train and measure one cell, from wherever it stopped: None, INTERRUPTED, or the error, also in error.txt.
 
     threads: at most so many; None: all that this process may use. It ends early at Ctrl-C or SIGTERM in a main thread,
-    or when stop() says so. While another process runs in the folder, it waits.
+    or when stop() says so. backend: of the samplers. While another process runs in the folder, it waits.
     """
     try:
         with Interrupt() as interrupted:
-            _run(cell, data_dir, threads, measurement, lambda: interrupted() or stop())
+            _run(cell, data_dir, threads, backend, measurement or Measurement(), lambda: interrupted() or stop())
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
@@ -116,7 +116,7 @@ def write_error(cell, text):
     (cell.folder / "error.txt").write_text(text)
 
 
-def _run(cell, data_dir, threads, measurement, stop):
+def _run(cell, data_dir, threads, backend, measurement, stop):
     def go_on_or_stop(*_):
         if stop():
             raise KeyboardInterrupt
@@ -126,7 +126,7 @@ def _run(cell, data_dir, threads, measurement, stop):
 
     threads = _use_threads(threads)
     dataset = datasets.load(cell.settings.dataset, data_dir)
-    with runs.Run(cell.folder, cell.settings, dataset, threads) as run:
+    with runs.Run(cell.folder, cell.settings, dataset, threads, backend) as run:
         _begin_or_resume(run, go_on_or_stop)
         if is_finished(cell, measurement):
             return
@@ -134,7 +134,7 @@ def _run(cell, data_dir, threads, measurement, stop):
         if not run.advance(stop):
             raise KeyboardInterrupt
         how = measurement._asdict() | {"on_ais": go_on_or_stop, "on_images": go_on_or_stop}
-        runs.measure(cell.folder, dataset, threads=threads, **how)
+        runs.measure(cell.folder, dataset, threads=threads, backend=backend, **how)
 
 
 def _use_threads(threads):

@@ -60,7 +60,7 @@ def run_cells(args, todo, measurement):
             on_progress([cell])
             bar.write(f"{cell.folder}: {error or 'finished'}", file=sys.stderr)
 
-        options = {"data_dir": args.data_dir, "measurement": measurement}
+        options = {"data_dir": args.data_dir, "measurement": measurement, "backend": args.backend}
         options |= {"on_done": on_done, "on_progress": on_progress}
         if args.scheduler == "local":
             threads = args.threads or max(1, numba.config.NUMBA_NUM_THREADS // args.workers)

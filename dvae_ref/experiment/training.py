@@ -63,16 +63,18 @@ def start(settings, mean_x):
     return State(0, params, statistics, optimizer.init(params), sampler, log_z, 0.0, 0, math.inf, 0)
 
 
-def iterate(state, x, settings, role):
+def iterate(state, x, settings, role, backend="cpu"):
     """One update on the images x: (State, bound), the bound of the batch in nats, with the last estimate of log Z.
 
-    DivergedError names the iteration.
+    DivergedError names the iteration. backend: where the sampler runs, here and below (`sampling.backend`).
     """
     i, kappa = state.iteration, kappa_at(state.iteration, settings)
     _require_finite("the RBM", state.params.rbm, i)  # before the sampler refuses it
     negative_phase = SAMPLERS[settings.sampler]
     try:
-        sampler, info = negative_phase.step(role["sweeps"], state.sampler, state.params.rbm, settings.sweeps)
+        sampler, info = negative_phase.step(
+            role["sweeps"], state.sampler, state.params.rbm, settings.sweeps, backend=backend
+        )
     except ValueError as error:  # finite, but too large to sample from
         raise DivergedError(f"iteration {i + 1}: {error}") from error
     bound, gradient, statistics = model.objective_and_gradient(
@@ -139,7 +141,7 @@ def learning_rate(iteration, settings):
     return optimizer.learning_rate(iteration, settings.num_train_iter, base=settings.learning_rate, **schedule)
 
 
-def record(state, settings, role):
+def record(state, settings, role, backend="cpu"):
     """(State, record for metrics.jsonl) of the iterations since the last record: their mean bound, among others.
 
     log Z comes from a short AIS, good to a few tenths of a nat. Following it from update to update by the chains would
@@ -149,17 +151,18 @@ def record(state, settings, role):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few effective samples: for a picture they will do
         key = philox.fold_in(role["ais"], i)
-        log_z = ais.log_z(key, state.params.rbm, LOG_Z_TEMPERATURES, LOG_Z_CHAINS).log_z
+        log_z = ais.log_z(key, state.params.rbm, LOG_Z_TEMPERATURES, LOG_Z_CHAINS, backend=backend).log_z
     kappa = sum(kappa_at(j, settings) for j in range(i - every, i)) / every
     bound = state.bound_sum / every - kappa * (state.log_z + log_z) / 2
     entry = {"iteration": i, "bound": bound, "kappa": kappa, "learning_rate": learning_rate(i - 1, settings)}
     return state._replace(bound_sum=0.0, log_z=log_z), entry | {"log_z_rough": log_z}
 
 
-def validate(state, dataset, settings, role, threads=1, progress=None):
+def validate(state, dataset, settings, role, threads=1, progress=None, backend="cpu"):
     """log Z by AIS and the validation NLL by importance sampling: (State, record for the metrics)."""
     i = state.iteration
-    z = ais.log_z(philox.fold_in(role["ais"], i), state.params.rbm, settings.eval_temperatures, settings.chains)
+    key, rbm = philox.fold_in(role["ais"], i), state.params.rbm
+    z = ais.log_z(key, rbm, settings.eval_temperatures, settings.chains, backend=backend)
     result = evaluation.log_likelihood(
         philox.fold_in(role["evaluation"], i),
         state.params,

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import fields, scalars
 
 _BLOCK = 64  # replicas to a task
 _MANY = 10_000  # below, waking the other cores costs more than it gains
-_EXPONENT = np.float32(2.0**31)  # the largest weight as a whole number; the sum of 2**22 of them is exact in float64
+LARGEST = np.float32(2.0**31)  # the largest weight as a whole number; the sum of 2**22 of them is exact in float64
 _BISECTIONS = 40
-_LEAST = np.float32(-87)  # log-weights below it are worth no copy
+LEAST_LOG_W = np.float32(-87)  # log-weights below it are worth no copy
 
 
 class EnergyTables(NamedTuple):
@@ -116,20 +117,28 @@ def next_temperature(score, t, target):
     return t + high
 
 
-def systematic(log_w, u):
+def systematic(log_w, u, backend="cpu"):
     """Ancestors, rising, of R new replicas: i has floor(tau_i) or ceil(tau_i) copies, tau_i on average over u.
 
     The positions u + j, j = 0 ... R - 1, fall into the intervals of a prefix sum of the tau_i; 0 < u < 1, float32. The
     weights are whole numbers for this: tau_i is accurate to 1e-6 of itself, and the prefix sum is exact in any order.
     """
-    shifted = np.maximum(np.float32(log_w - np.max(log_w)), _LEAST)
-    whole = np.cumsum(np.int64(scalars.exp(shifted) * _EXPONENT))
+    if backends.resolve(backend) == "cuda":
+        from dvae_ref.sampling.cuda import resampling as cuda
+
+        return cuda.systematic(log_w, u)
+    shifted = np.maximum(np.float32(log_w - np.max(log_w)), LEAST_LOG_W)
+    whole = np.cumsum(np.int64(scalars.exp(shifted) * LARGEST))
     ends = np.int64(np.ceil(whole.astype(np.float64) * len(log_w) / whole[-1] - np.float64(u)))
     return np.repeat(np.arange(len(log_w)), np.diff(ends, prepend=0))
 
 
-def gather(chains, ancestors):
+def gather(chains, ancestors, backend="cpu"):
     """The chains' states copied from their ancestors."""
+    if backends.resolve(backend) == "cuda":
+        from dvae_ref.sampling.cuda import resampling as cuda
+
+        return chains._replace(left=cuda.gather(chains.left, ancestors), right=cuda.gather(chains.right, ancestors))
     return chains._replace(left=chains.left[ancestors], right=chains.right[ancestors])
 
 

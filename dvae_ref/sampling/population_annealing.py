@@ -86,7 +86,7 @@ def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_up
     overlap: where the weights overlap less, machines in between are put in, up to `most` steps in all, each with its
     sweeps. Families are numbered anew every `family_updates` calls: what is 1,000 sweeps apart counts as independent.
     Random numbers are functions of (key, state): one key serves a whole run, and a state that was stored and read back
-    continues with the same bytes. backend: of the sweeps (`backend.resolve`).
+    continues with the same bytes. backend: of resampling and sweeps (`backend.resolve`).
     """
     if int(state.updates) % family_updates == 0:
         state = replicas.number_families(state)
@@ -139,7 +139,8 @@ def anneal(
     temperatures: how many inverse temperatures, evenly spaced, or the increasing array of them; by default each step is
     as long as leaves the weights an overlap of `overlap` (0.86 means that 14% of the replicas are replaced). sweeps:
     block Gibbs sweeps at each. ValueError if more than `most` temperatures would be needed. For error bars beyond those
-    of one run, repeat it with other keys: Z, not log Z, is to be averaged. backend: of the sweeps (`backend.resolve`).
+    of one run, repeat it with other keys: Z, not log Z, is to be averaged. backend: of resampling and sweeps
+    (`backend.resolve`).
     """
     if chains < 2:
         raise ValueError(f"population annealing needs at least 2 chains for a standard error; got {chains}")

@@ -47,8 +47,8 @@ def account(state, log_w, sign):
 def resample_and_sweep(key, state, rbm, log_w, sweeps, backend):
     """The State at this RBM: replicas copied or dropped by their weights, then swept."""
     word = philox.fold_in(key, RESAMPLING, int(state.resamplings)).k0
-    ancestors = population.systematic(log_w, scalars.uniform(np.uint64(word)))
-    chains = gibbs.sweep(key, population.gather(state.chains, ancestors), rbm, sweeps, backend)
+    ancestors = population.systematic(log_w, scalars.uniform(np.uint64(word)), backend)
+    chains = gibbs.sweep(key, population.gather(state.chains, ancestors, backend), rbm, sweeps, backend)
     return state._replace(chains=chains, rbm=rbm, families=state.families[ancestors], resamplings=state.resamplings + 1)
 
 

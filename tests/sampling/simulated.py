@@ -11,7 +11,7 @@ from numba.cuda.simulator import kernelapi
 from numba.np import numpy_support
 
 from dvae_ref.boltzmann import RBM
-from dvae_ref.sampling import ais, backend, gibbs, pcd, philox, population
+from dvae_ref.sampling import ais, backend, gibbs, pcd, philox, population, population_annealing
 from dvae_ref.sampling.cuda import device, resampling
 
 KEY = philox.key(5)
@@ -40,6 +40,18 @@ def resampling_differences():
     return int(np.sum(ours != oracle) + np.sum(resampling.gather(nibbles, ours) != nibbles[oracle]))
 
 
+def population_differences(rbm):
+    """Bytes that differ between population annealing on the simulator and on the CPU, after two updates."""
+    ends = []
+    for name in ("cuda", "cpu"):
+        state = population_annealing.init(KEY, rbm, 40)
+        for scale in (0.3, 0.6):
+            to = RBM(scale * rbm.a, scale * rbm.W)
+            state, _ = population_annealing.step(KEY, state, to, 1, family_updates=5, backend=name)
+        ends.append(np.concatenate([state.chains.left, state.chains.right, state.families[:, None]], 1))
+    return int(np.sum(ends[0] != ends[1])), len(np.unique(ends[1][:, -1]))
+
+
 def known_answers(counters, keys):
     words = np.zeros((len(counters), 4), np.uint64)
     philox_kernel[blocks(len(counters)), THREADS](np.array(counters, np.uint64), np.array(keys, np.uint64), words)
@@ -63,6 +75,7 @@ if __name__ == "__main__":
         "gibbs": gibbs_differences(rbm, RBM(rbm.a, -rbm.W)),
         "ais": ais_error(rbm),
         "resampling": resampling_differences(),
+        "population": population_differences(rbm),
         "philox": known_answers(**json.load(sys.stdin)),
     }
     print(json.dumps(found))

@@ -3,7 +3,7 @@ import logging
 import pytest
 from enumeration import skewed_rbm
 
-from dvae_ref.sampling import ais, backend, gibbs, pcd, philox
+from dvae_ref.sampling import ais, backend, gibbs, pcd, philox, population_annealing
 
 KEY = philox.key(1)
 
@@ -17,6 +17,7 @@ def without_cuda(monkeypatch):
 @pytest.mark.parametrize("run", [
     lambda rbm, name: gibbs.sweep(KEY, pcd.init(KEY, rbm, 3), rbm, 1, backend=name),
     lambda rbm, name: pcd.step(KEY, pcd.init(KEY, rbm, 3), rbm, 1, backend=name),
+    lambda rbm, name: population_annealing.step(KEY, population_annealing.init(KEY, rbm, 30), rbm, 1, backend=name),
     lambda rbm, name: ais.log_z(KEY, rbm, 20, 30, backend=name),
 ])  # fmt: skip
 def test_cuda_by_name_is_an_error_where_there_is_none(run, without_cuda):

@@ -50,3 +50,9 @@ def test_weights_are_the_oracles(found):
 
 def test_resampling_is_the_cpus(found):
     assert found["resampling"] == 0
+
+
+def test_population_annealing_is_the_cpus(found):
+    differences, families = found["population"]
+    assert differences == 0
+    assert families < 40  # there was something to resample

@@ -49,7 +49,7 @@ def weigh_kernel(shifted, weights):
     """Whole weights from log-weights of which the largest is 0: (R,), float32, and (R,), int64."""
     i = THREADS * device.block()[0] + device.thread()[0]
     if i < weights.shape[0]:
-        weights[i] = np.int64(scalars.mul(scalars.exp(max(shifted[i], population._LEAST)), population._EXPONENT))
+        weights[i] = np.int64(scalars.mul(scalars.exp(max(shifted[i], population.LEAST_LOG_W)), population.LARGEST))
 
 
 @cuda.jit

@@ -33,3 +33,36 @@ def test_cuda_by_name_fails_and_says_why(evaluate, capsys):
         evaluate("cuda")
     assert end.value.code == 1
     assert 'BackendError: backend="cuda" cannot be used: there is none here' in capsys.readouterr().err
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """Run `train --backend NAME` where there is no CUDA: the run folder."""
+    for library in ("OPENBLAS", "MKL"):
+        monkeypatch.setenv(f"{library}_NUM_THREADS", "1")
+    monkeypatch.setattr(backend, "why_not_cuda", lambda: "there is none here")
+
+    def run(name):
+        small = {"num-train-iter": 3, "batch-size": 10, "chains": 20, "sweeps": 2, "log-every": 3, "threads": 1}
+        small |= {
+            "eval-every": 3,
+            "eval-samples": 1,
+            "eval-temperatures": 3,
+            "backend": name,
+            "run-dir": tmp_path / name,
+        }
+        code = __main__.main(["train", *(str(part) for key, value in small.items() for part in (f"--{key}", value))])
+        assert code == 0
+        return tmp_path / name
+
+    return run
+
+
+@pytest.mark.filterwarnings("ignore:annealing ended with an effective sample")
+def test_training_is_told_as_well(train, capsys):
+    cpu, auto = ((train(name) / "last.npz").read_bytes() for name in ("cpu", "auto"))
+    assert cpu == auto
+    with pytest.raises(SystemExit) as end:
+        train("cuda")
+    assert end.value.code == 1
+    assert 'BackendError: backend="cuda" cannot be used: there is none here' in capsys.readouterr().err
