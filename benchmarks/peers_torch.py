@@ -13,7 +13,8 @@ def _parameters(a, W):
 
 
 def _draw(field):
-    return (torch.rand_like(field) < field.sigmoid_()).float()
+    """1 with probability sigmoid(field), which is overwritten."""
+    return torch.rand_like(field).lt_(field.sigmoid_())
 
 
 def sweep(a_left, a_right, W, W_t, z_left, sweeps):

@@ -1,5 +1,8 @@
 """Cases of a training step: every structure of Table 1 and K, with the sampler and without it."""
 
+import functools
+import itertools
+
 import numpy as np
 
 from benchmarks import machines
@@ -22,7 +25,8 @@ def training(quick, structures=None, samples=None):
     """ms a step of dvaes_power: 40 sweeps of 1,000 persistent chains, the bound of 100 images, its gradient, Adam."""
     structures = structures or (("1-layer-nonlin",) if quick else STRUCTURES)
     samples = samples or (SAMPLES[:1] if quick else SAMPLES)
-    return [_case(struct, k, sampler, quick) for struct in structures for k in samples for sampler in (True, False)]
+    for struct, k, sampler in itertools.product(structures, samples, (True, False)):
+        yield _case(struct, k, sampler, quick)  # one at a time: a case holds all that its contenders need
 
 
 def _case(struct, k, sampler, quick):
@@ -39,12 +43,17 @@ def _case(struct, k, sampler, quick):
 
 def setting(struct, k):
     """(Settings, State, batches): fresh networks, an RBM as after training, the first images of mnist5k."""
-    dataset = datasets.load("mnist5k")
+    dataset = _dataset()
     settings = Settings(struct=struct, k=k, sampler="pcd", warm_up=0.0, batch_size=IMAGES)
     start = steps_of.start(settings, dataset.mean_x)
     rbm = machines.rbm(len(start.params.rbm.W))
     start = start._replace(params=start.params._replace(rbm=rbm))
     return settings, start, np.stack([datasets.batch(dataset, 0, i, IMAGES) for i in range(BATCHES)])
+
+
+@functools.cache
+def _dataset():
+    return datasets.load("mnist5k")
 
 
 def moments_of(start):
