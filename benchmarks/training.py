@@ -11,8 +11,7 @@ from benchmarks.step import Step, deviation
 from benchmarks.timing import Case
 from dvae_ref import model, tree
 from dvae_ref.boltzmann import moments
-from dvae_ref.experiment import datasets, optimizer
-from dvae_ref.experiment import training as steps_of
+from dvae_ref.experiment import datasets, optimizer, training
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.sampling import pcd
 from dvae_ref.structures import STRUCTURES
@@ -21,7 +20,7 @@ SAMPLES = (1, 5, 25)  # K
 IMAGES, BATCHES = 100, 8
 
 
-def training(quick, structures=None, samples=None):
+def cases(quick, structures=None, samples=None):
     """ms a step of dvaes_power: 40 sweeps of 1,000 persistent chains, the bound of 100 images, its gradient, Adam."""
     structures = structures or (("1-layer-nonlin",) if quick else STRUCTURES)
     samples = samples or (SAMPLES[:1] if quick else SAMPLES)
@@ -45,7 +44,7 @@ def setting(struct, k):
     """(Settings, State, batches): fresh networks, an RBM as after training, the first images of mnist5k."""
     dataset = _dataset()
     settings = Settings(struct=struct, k=k, sampler="pcd", warm_up=0.0, batch_size=IMAGES)
-    start = steps_of.start(settings, dataset.mean_x)
+    start = training.start(settings, dataset.mean_x)
     rbm = machines.rbm(len(start.params.rbm.W))
     start = start._replace(params=start.params._replace(rbm=rbm))
     return settings, start, np.stack([datasets.batch(dataset, 0, i, IMAGES) for i in range(BATCHES)])
@@ -79,7 +78,7 @@ def as_plain(settings, start, batches, given):
         sweeps=settings.sweeps,
         steps=1,
         mean_field_sweeps=settings.mean_field_sweeps,
-        learning_rate=steps_of.learning_rate(0, settings),
+        learning_rate=training.learning_rate(0, settings),
         weight_decay=settings.weight_decay,
         adam=(settings.adam_beta1, settings.adam_beta2, settings.adam_epsilon),
     )

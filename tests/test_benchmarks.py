@@ -230,10 +230,10 @@ def test_a_step_of_training_is_one():
 
 
 def test_training_can_be_a_selection():
-    names = [case.name for case in training.training(False, ["4-layer-nonlin", "1-layer-lin"], [2])]
+    names = [case.name for case in training.cases(False, ["4-layer-nonlin", "1-layer-lin"], [2])]
     expected = [f"{s}, K = 2, sampler {w}" for s in ("4-layer-nonlin", "1-layer-lin") for w in ("included", "excluded")]
     assert names == [f"Training step, {name}" for name in expected]
-    assert len(list(training.training(False))) == 24
+    assert len(list(training.cases(False))) == 24
 
 
 def test_a_quick_run_from_the_command_line(tmp_path):
