@@ -1,35 +1,43 @@
-"""python -m benchmarks: the samplers and log Z, timed beside the peers that are installed, in one run."""
+"""python -m benchmarks: samplers, log Z and training, timed beside the peers that are installed, in one run."""
 
 import argparse
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from benchmarks import report
+from dvae_ref.structures import STRUCTURES
 
 NAMES = {
     "gibbs": "block Gibbs, beside PyTorch, JAX and thrml",
     "ais": "annealed importance sampling, beside PyTorch and JAX",
     "annealing": "population annealing, beside PyTorch; pa beside pcd",
     "enumeration": "exact log Z, beside dimod",
+    "training": "a training step, with the sampler and without it, beside PyTorch and JAX (on the most cores only)",
     "parts": "where a spin's time goes, on one core",
     "scaling": "figures: cost over chains and sizes, in --out",
 }
 EPILOG = """
 peers, all optional: pip install torch jax thrml dimod threadpoolctl
-Times are medians over rounds in which the contenders take turns; a ratio is the median over the rounds of theirs/ours.
-exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Every contender has a process of its own, which sleeps while another one has the turn. Times are medians over rounds of
+turns; a ratio is the median over the rounds of theirs/ours. Memory is the most that a process had, and what of it was
+taken by its imports.
+exit codes: 0 done, 1 a contender failed, 2 wrong usage, 130 interrupted.
 """
 
 
 def build_parser():
-    most = os.cpu_count()
     parser = argparse.ArgumentParser(
         "python -m benchmarks", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     listed = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure (default: all). {listed}")
-    parser.add_argument("--cores", type=int, nargs="+", default=sorted({1, min(2, most)}), help="default: 1 and 2")
+    parser.add_argument("--cores", type=int, nargs="+", help="default: 1 and 2, training on 2 alone")
+    parser.add_argument(
+        "--structures", nargs="+", choices=STRUCTURES, metavar="S", help=f"of training: {', '.join(STRUCTURES)}"
+    )
+    parser.add_argument("--k", type=int, nargs="+", metavar="K", help="of training: samples of zeta (default: 1 5 25)")
     parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument(
@@ -44,78 +52,76 @@ def main(argv=None):
     unknown = [name for name in args.names if name not in NAMES]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    if not all(1 <= cores <= os.cpu_count() for cores in args.cores):
+    if not all(1 <= cores <= os.cpu_count() for cores in args.cores or []):
         parser.error(f"--cores must lie in 1 to {os.cpu_count()}, got {' '.join(map(str, args.cores))}")
+    if not all(k >= 1 for k in args.k or []):
+        parser.error(f"--k must be at least 1, got {' '.join(map(str, args.k))}")
     names, found = args.names or list(NAMES), []
     try:
-        found = [record for cores in args.cores if (record := in_process(names, cores, args))]
+        for cores in args.cores or sorted({1, min(2, os.cpu_count())}):
+            found += measure(names, cores, args)
         pictures = figures(args) if "scaling" in names else {}
-    except subprocess.CalledProcessError as error:
-        parser.exit(1, f"python -m benchmarks: a measurement failed with exit code {error.returncode}\n")
     except KeyboardInterrupt:
         return 130
     if args.json:
         print(json.dumps({"runs": found, "scaling": pictures}))
-    return 0
+    return int(any(report.failures(run) for run in found))
 
 
-def in_process(names, cores, args):
-    """The record of a worker on so many cores, printed; None if there is nothing to measure on them."""
-    chosen = [name for name in names if name != "scaling" and (name != "parts" or cores == 1)]
+def measure(names, cores, args):
+    """[the record of so many cores], printed as it grows; [] if there is nothing to measure on them."""
+    chosen = [name for name in names if name in on_cores(cores, args)]
     if not chosen:
-        return None
-    quick = ["--quick"] if args.quick else []
-    command = [sys.executable, "-m", "benchmarks.worker", *chosen, "--cores", str(cores), *quick]
-    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment(), check=True, text=True)
-    record = json.loads(done.stdout.splitlines()[-1])
-    show(record)
-    return record
+        return []
+    from benchmarks import computer, timing
+
+    machine, found = computer.describe(cores), []
+    report.show_machine(machine)
+    for name in chosen:
+        for case in cases(name, args):
+            records, blas = timing.measure(case, cores, args.quick)
+            machine["blas"] = blas
+            found.append({"case": case.name, "unit": case.unit, "agreement": case.agreement, "contenders": records})
+            report.show(found[-1])
+        if name == "parts":
+            found += parts(args.quick)
+    print(f"\nBLAS of dvae_ref: {machine.get('blas', 'not asked for')}", flush=True)
+    return [{"machine": machine, "cases": found}]
 
 
-def environment():
-    """Without settings that make OpenBLAS use another kernel than the one for this CPU."""
-    return {name: value for name, value in os.environ.items() if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+def on_cores(cores, args):
+    """What is measured on so many cores: parts on one; training on the most, unless cores are asked for."""
+    left_out = {"scaling"} | ({"parts"} if cores > 1 else set())
+    if not args.cores and cores < min(2, os.cpu_count()):
+        left_out.add("training")
+    return set(NAMES) - left_out
 
 
-def figures(args):
-    from benchmarks import machines, scaling
+def cases(name, args):
+    from benchmarks.cases import CASES
 
-    Path(args.out).mkdir(parents=True, exist_ok=True)
-    found = scaling.measure(args.quick)
-    for path in scaling.draw(found, args.out, machines.describe()):
-        print(f"wrote {path}")
+    options = {"structures": args.structures, "samples": args.k} if name == "training" else {}
+    return CASES[name](args.quick, **options) if name in CASES else []
+
+
+def parts(quick):
+    from benchmarks.processes import Worker
+
+    with Worker(("benchmarks.parts:contender", quick), cores=1) as worker:
+        found = worker.answer or [{"case": "Parts", "unit": "ns/spin", "contenders": {"dvae_ref": worker.out}}]
+    for record in found:
+        report.show(record)
     return found
 
 
-def show(record):
-    machine = record["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    print(f"\n{machine['cpu']}, {machine['cores']} core(s); {versions}\nBLAS: {machine['blas']}")
-    for case in record["cases"]:
-        show_parts(case) if "parts" in case else show_case(case)
-    sys.stdout.flush()
+def figures(args):
+    from benchmarks import computer, scaling
 
-
-def show_case(case):
-    print(f"\n{case['case']}  [{case['unit']}]")
-    for name, found in case["contenders"].items():
-        if "absent" in found:
-            print(f"  {name:16s} {found['absent']}")
-            continue
-        line = f"  {name:16s} {found['median']:10.4g}   ({found['least']:.4g} to {found['largest']:.4g})"
-        if found["deviation"] is not None:
-            line += (
-                f"   {found['ratio']:6.2f} x ours   (answers differ by {found['deviation']:.2g}, {case['agreement']})"
-            )
-        print(line)
-
-
-def show_parts(case):
-    print(f"\nParts, one core, {case['parts']}  [{case['unit']}]")
-    for name, value in case["found"].items():
-        print(f"  {name:34s} {value:8.3g}")
-    if case["a spin"]:
-        print("  a spin takes " + ", ".join(f"{value} {name}" for name, value in case["a spin"].items()))
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    found = scaling.measure(args.quick)
+    for path in scaling.draw(found, args.out, computer.describe(os.cpu_count())):
+        print(f"wrote {path}")
+    return found
 
 
 if __name__ == "__main__":

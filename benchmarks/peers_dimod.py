@@ -4,9 +4,9 @@ import dimod
 import numpy as np
 
 
-def log_z(machine):
-    """A function that returns log Z of a BoltzmannMachine."""
-    model = dimod.BinaryQuadraticModel(-machine.a, -np.triu(machine.J, 1), vartype="BINARY")
+def log_z(a, J):
+    """A function that returns log Z of the machine E(z) = -a·z - z J z / 2."""
+    model = dimod.BinaryQuadraticModel(-a, -np.triu(J, 1), vartype="BINARY")
 
     def run():
         minus_energy = -dimod.ExactSolver().sample(model).record.energy

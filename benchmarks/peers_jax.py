@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def _parameters(rbm):
-    a, W = (jnp.asarray(value) for value in rbm)
+def _parameters(a, W):
+    a, W = jnp.asarray(a), jnp.asarray(W)
     return a[: len(W)], a[len(W) :], W
 
 
@@ -23,25 +23,26 @@ def _halves(key):
 
 
 @partial(jax.jit, static_argnums=3)
-def _gibbs(parameters, key, z_left, sweeps):
+def sweep(parameters, key, z_left, sweeps):
+    """(key, z_left, z_right) so many sweeps later."""
     a_left, a_right, W = parameters
 
-    def sweep(_, carry):
+    def once(_, carry):
         key, z_left, _ = carry
         key, right, left = _halves(key)
         z_right = _draw(right, z_left @ W + a_right)
         return key, _draw(left, z_right @ W.T + a_left), z_right
 
-    return jax.lax.fori_loop(0, sweeps, sweep, (key, z_left, jnp.zeros((len(z_left), len(a_right)))))
+    return jax.lax.fori_loop(0, sweeps, once, (key, z_left, jnp.zeros((len(z_left), len(a_right)))))
 
 
-def gibbs(rbm, chains, sweeps):
+def gibbs(a, W, chains, sweeps):
     """A function that takes persistent chains `sweeps` sweeps further and returns z (R, D)."""
-    parameters, key = _parameters(rbm), jax.random.key(0)
-    state = [key, jax.random.bernoulli(key, 0.5, (chains, len(rbm.W))).astype(jnp.float32)]
+    parameters, key = _parameters(a, W), jax.random.key(0)
+    state = [key, jax.random.bernoulli(key, 0.5, (chains, len(W))).astype(jnp.float32)]
 
     def run():
-        key, z_left, z_right = _gibbs(parameters, *state, sweeps)
+        key, z_left, z_right = sweep(parameters, *state, sweeps)
         z_right.block_until_ready()
         state[:] = key, z_left
         return np.concatenate([z_left, z_right], 1)
@@ -71,15 +72,15 @@ def _ais(parameters, key, chains, temperatures):
     return key, log_w
 
 
-def ais(rbm, chains, temperatures):
+def ais(a, W, chains, temperatures):
     """A function that returns (log Z, standard error): uniform base, right side summed out."""
-    parameters, state = _parameters(rbm), [jax.random.key(1)]
+    parameters, state = _parameters(a, W), [jax.random.key(1)]
 
     def run():
         state[0], log_w = _ais(parameters, state[0], chains, temperatures)
         log_w = np.asarray(log_w, np.float64)
         w = np.exp(log_w - log_w.max())
         error = w.std() / w.mean() / math.sqrt(chains)
-        return float(log_w.max() + np.log(w.mean())) + len(rbm.a) * math.log(2), error
+        return float(log_w.max() + np.log(w.mean())) + len(a) * math.log(2), error
 
     return run

@@ -7,17 +7,17 @@ from thrml import Block, SamplingSchedule, SpinNode, sample_states
 from thrml.models import IsingEBM, IsingSamplingProgram
 
 
-def gibbs(rbm, chains, sweeps):
+def gibbs(a, W, chains, sweeps):
     """A function that takes persistent chains `sweeps` sweeps further and returns z (R, D).
 
     z = (1 + s) / 2 makes the couplings W / 4 and the biases a / 2 + (sums of W over the other side) / 4.
     """
-    n_left, n_right = rbm.W.shape
+    n_left, n_right = W.shape
     nodes = [SpinNode() for _ in range(n_left + n_right)]
     left, right = nodes[:n_left], nodes[n_left:]
-    biases = rbm.a / 2 + np.concatenate([rbm.W.sum(1), rbm.W.sum(0)]) / 4
+    biases = a / 2 + np.concatenate([W.sum(1), W.sum(0)]) / 4
     edges = [(u, v) for u in left for v in right]
-    machine = IsingEBM(nodes, edges, jnp.asarray(biases), jnp.asarray(rbm.W.reshape(-1) / 4), jnp.array(1.0))
+    machine = IsingEBM(nodes, edges, jnp.asarray(biases), jnp.asarray(W.reshape(-1) / 4), jnp.array(1.0))
     blocks = [Block(right), Block(left)]
     program = IsingSamplingProgram(machine, blocks, [])
     schedule = SamplingSchedule(n_warmup=sweeps, n_samples=1, steps_per_sample=1)

@@ -3,44 +3,44 @@
 import itertools
 import math
 
-import numpy as np
 import torch
 from torch.nn.functional import softplus
 
 
-def use_threads(count):
-    torch.set_num_threads(count)
-
-
-def _parameters(rbm):
-    a, W = (torch.tensor(np.asarray(value)) for value in rbm)
+def _parameters(a, W):
+    a, W = torch.tensor(a), torch.tensor(W)
     return a[: len(W)], a[len(W) :], W, W.T.contiguous()
 
 
 def _draw(field):
-    return (torch.rand_like(field) < field.sigmoid_()).float()
+    """1 with probability sigmoid(field), which is overwritten."""
+    return torch.rand_like(field).lt_(field.sigmoid_())
 
 
-def gibbs(rbm, chains, sweeps):
+def sweep(a_left, a_right, W, W_t, z_left, sweeps):
+    """(z_left, z_right) so many sweeps later."""
+    for _ in range(sweeps):
+        z_right = _draw(torch.addmm(a_right, z_left, W))
+        z_left = _draw(torch.addmm(a_left, z_right, W_t))
+    return z_left, z_right
+
+
+def gibbs(a, W, chains, sweeps):
     """A function that takes persistent chains `sweeps` sweeps further and returns z (R, D)."""
-    a_left, a_right, W, W_t = _parameters(rbm)
+    parameters = _parameters(a, W)
     state = [torch.bernoulli(torch.full((chains, len(W)), 0.5))]
 
     @torch.inference_mode()
     def run():
-        z_left = state[0]
-        for _ in range(sweeps):
-            z_right = _draw(torch.addmm(a_right, z_left, W))
-            z_left = _draw(torch.addmm(a_left, z_right, W_t))
-        state[0] = z_left
-        return torch.cat([z_left, z_right], 1).numpy()
+        state[0], z_right = sweep(*parameters, state[0], sweeps)
+        return torch.cat([state[0], z_right], 1).numpy()
 
     return run
 
 
-def ais(rbm, chains, temperatures):
+def ais(a, W, chains, temperatures):
     """A function that returns (log Z, standard error): uniform base, right side summed out, weights in float64."""
-    a_left, a_right, W, W_t = _parameters(rbm)
+    a_left, a_right, W, W_t = _parameters(a, W)
     inv_temps = torch.linspace(0, 1, temperatures).tolist()
 
     @torch.inference_mode()
@@ -62,9 +62,9 @@ def _log_mean(log_w, units):
     return float(log_w.max() + torch.log(w.mean())) + units * math.log(2), error
 
 
-def population_annealing(rbm, chains, temperatures, sweeps):
+def population_annealing(a, W, chains, temperatures, sweeps):
     """A function that returns (log Z, NaN): systematic resampling and sweeps at given temperatures."""
-    a_left, a_right, W, W_t = _parameters(rbm)
+    a_left, a_right, W, W_t = _parameters(a, W)
     inv_temps = torch.linspace(0, 1, temperatures).tolist()
 
     @torch.inference_mode()

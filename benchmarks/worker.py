@@ -1,51 +1,55 @@
-"""python -m benchmarks.worker: measures some cases in a process that was given its cores, and prints JSON.
+"""python -m benchmarks.worker CORES MODULE:FUNCTION, started by benchmarks.processes: a contender on its own.
 
-Started by `benchmarks`, because libraries take their number of threads when they are imported.
+The function's arguments come on stdin, pickled; what it makes is a `run`, called without arguments, or (run, answer) if
+`run` returns nothing to compare. The first reply, a pickle on stdout, has the answer, or says what is not installed;
+then every line on stdin is a turn, and its reply is (seconds, peak memory in MB).
 """
 
-import argparse
-import json
+import importlib
 import os
+import pickle
+import sys
+import time
 
-
-def use_cores(count):
-    """This process and all that it imports later on so many cores."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
-    for library in ("OPENBLAS", "MKL", "OMP", "NUMBA"):
-        os.environ[f"{library}_NUM_THREADS"] = str(count)
+from benchmarks import computer
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="+")
-    parser.add_argument("--cores", type=int, required=True)
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    use_cores(args.cores)
-
-    from benchmarks import cases, machines, parts, timing
-
-    _tell_torch(args.cores)
-    rounds, seconds = (3, 0) if args.quick else (7, 8)
-    found = []
-    for name in args.names:
-        if name == "parts":
-            found += parts.measure(args.quick)
-            continue
-        for case in cases.CASES[name](args.quick):
-            contenders = timing.measure(case, rounds, seconds)
-            record = {"case": case.name, "unit": case.unit, "agreement": case.agreement, "contenders": contenders}
-            found.append(record)
-    print(json.dumps({"machine": machines.describe(), "cases": found}))
-
-
-def _tell_torch(cores):
+    cores, target = int(sys.argv[1]), sys.argv[2]
+    # BLAS on one thread is how dvae_ref's command line sets itself up
+    computer.use_cores(cores, blas_threads=1 if target.startswith("benchmarks.ours:") else cores)
+    orders, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints goes elsewhere
+    module, function = target.split(":")
     try:
-        from benchmarks import peers_torch
-    except ImportError:
+        make = getattr(importlib.import_module(module), function)
+    except ImportError as error:
+        _send(replies, {"absent": _what_is_missing(error)})
         return
-    peers_torch.use_threads(cores)
+    imported = computer.peak_memory()
+    made = make(*pickle.load(orders))
+    run, answer = made if isinstance(made, tuple) else (made, made)
+    first = {"answer": answer(), "imports": imported, "blas": computer.blas()}
+    run()
+    _send(replies, first)
+    while orders.readline():
+        _send(replies, (_seconds(run), computer.peak_memory()))
+
+
+def _seconds(run):
+    run()  # its threads awake, its tables in the caches: this is to be had in training, too
+    before = time.perf_counter()
+    run()
+    return time.perf_counter() - before
+
+
+def _send(replies, value):
+    pickle.dump(value, replies)
+    replies.flush()
+
+
+def _what_is_missing(error):
+    return f"not installed ({error.name})" if error.name else f"cannot be imported ({error})"
 
 
 if __name__ == "__main__":

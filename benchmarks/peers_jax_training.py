@@ -1,0 +1,173 @@
+"""What a user of JAX would write: a training step of DVAE#, jitted whole. Importing it needs jax.
+
+zeta is held by t = logit(zeta), which floating point can tell apart at both ends. Densities are relative to
+r(zeta|0), which p and q share; with b = log r(zeta|1) - log r(zeta|0) = (1 - 1/beta) t.
+"""
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.lax import stop_gradient
+from jax.nn import logsumexp, sigmoid, softplus
+
+from benchmarks.peers_jax import sweep
+
+
+def _draw(logit_q, u, rho, beta):
+    """t of zeta ~ (1 - q) r(zeta|0) + q r(zeta|1), z = [u < q]; its derivative in logit q is that of Eq. 9."""
+    fixed = stop_gradient(logit_q)
+    log_zeta = beta * jnp.log(rho)
+    t = log_zeta - jnp.log(-jnp.expm1(log_zeta))
+    t = jnp.where(u < sigmoid(fixed), -t, t)
+    return t + _slope(t, fixed, beta) * (logit_q - fixed)
+
+
+def _slope(t, logit_q, beta):
+    """dt / dlogit q = (R0 - R1) / (f0 / q + f1 / (1 - q)), written for the half of the interval where zeta is small."""
+    log_far = -softplus(-jnp.abs(t))
+    log_near = log_far - jnp.abs(t)
+    gap = jnp.exp(log_near / beta) + jnp.expm1(log_far / beta)
+    logit = jnp.where(t < 0, logit_q, -logit_q)
+    f0, f1 = jnp.exp(log_near / beta + log_far), jnp.exp(log_far / beta + log_near)
+    return beta * gap / (f0 / sigmoid(logit) + f1 / sigmoid(-logit))
+
+
+def _dense(params, x, zeta):
+    """[x, zeta] kernel + bias; what hangs on x alone is computed once for its K samples."""
+    kernel, bias = params
+    y = x @ kernel[: x.shape[1]] + bias
+    return y if zeta is None else _repeat(y, len(zeta) // len(x)) + zeta @ kernel[x.shape[1] :]
+
+
+def _repeat(y, k):
+    """Each row k times."""
+    return jnp.broadcast_to(y[:, None], (len(y), k, y.shape[1])).reshape(-1, y.shape[1])
+
+
+def _network(params, x, zeta, epsilon):
+    """Outputs, and (mean, variance) of every hidden layer."""
+    (hidden, out), averages = params, []
+    for dense, (scale, offset) in hidden:
+        y = _dense(dense, x, zeta)
+        mean, variance = y.mean(0), y.var(0)
+        x, zeta = jnp.tanh((y - mean) * (jax.lax.rsqrt(variance + epsilon) * scale) + offset), None
+        averages.append((mean, variance))
+    return _dense(out, x, zeta), averages
+
+
+def _mean_field(a_left, a_right, W, b, sweeps):
+    """(m_left, m_right, H(m))."""
+    bias_left, bias_right = a_left + b[:, : len(W)], a_right + b[:, len(W) :]
+    left = jnp.full_like(bias_left, 0.5)
+    for _ in range(sweeps):
+        logit_right = bias_right + left @ W
+        right = sigmoid(logit_right)
+        logit_left = bias_left + right @ W.T
+        left = sigmoid(logit_left)
+    size = jnp.abs(jnp.concatenate([logit_left, logit_right], 1))
+    return left, right, (softplus(-size) + size * sigmoid(-size)).sum(1)
+
+
+def _log_ratio(rbm, logit_q, b, sweeps):
+    """log p(zeta) + log Z - log q(zeta|x) by mean field, whose m is not differentiated (Eq. 5)."""
+    a, W = rbm
+    fixed_a, fixed_W, fixed_b = stop_gradient((a, W, b))
+    left, right, entropy = _mean_field(fixed_a[: len(W)], fixed_a[len(W) :], fixed_W, fixed_b, sweeps)
+    m = jnp.concatenate([left, right], 1)
+    log_p = entropy + ((left @ W) * right).sum(1) + m @ a
+    return log_p + (b * m - softplus(logit_q + b) + softplus(logit_q)).sum(1)
+
+
+def _bound(params, x, u, rho, step):
+    """The K-sample bound plus log Z of each image, and the batch's averages."""
+    encoder, decoder, rbm, _ = params
+    epsilon, _ = step.batch_norm
+    centred, zeta, drawn, logits_q, averages, first = x - step.mean_x, None, [], [], [], 0
+    for network in encoder:
+        logit_q, moved = _network(network, centred, zeta, epsilon)
+        logits_q.append(logit_q if first else _repeat(logit_q, step.k))
+        own = slice(first, first := first + logit_q.shape[1])
+        drawn.append(_draw(logits_q[-1], u[:, own], rho[:, own], step.beta))
+        zeta = sigmoid(jnp.concatenate(drawn, 1))
+        averages.append(moved)
+    b = (1 - 1 / step.beta) * jnp.concatenate(drawn, 1)
+    log_ratio = _log_ratio(rbm, jnp.concatenate(logits_q, 1), b, step.mean_field_sweeps)
+    logits, moved = _network(decoder, zeta, None, epsilon)
+    logits = (logits + step.output_bias).reshape(len(x), step.k, -1)
+    log_px = (x[:, None] * logits - softplus(logits)).sum(2)
+    bound = logsumexp(log_ratio.reshape(len(x), -1) + log_px, 1) - math.log(step.k)
+    return bound, [*averages, moved]
+
+
+def _loss(params, x, u, rho, moments, step):
+    """Minus the bound, with the negative phase as the gradient of log Z; and (bound, averages)."""
+    bound, averages = _bound(params, x, u, rho, step)
+    (a, W), (z, zz) = params[2], moments
+    return -bound.mean() + a @ z + (W * zz).sum(), (bound, averages)
+
+
+def _adam(params, gradient, m, v, count, step):
+    """(params, m, v) after a step down the gradient and the weight decay."""
+    beta1, beta2, epsilon = step.adam
+    rate = step.learning_rate * jnp.sqrt(1 - beta2**count) / (1 - beta1**count)
+    decay = jax.tree.unflatten(jax.tree.structure(params), [step.weight_decay * on for on in step.decayed])
+    gradient = jax.tree.map(lambda g, p, strength: g + strength * p, gradient, params, decay)
+    m = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, m, gradient)
+    v = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, v, gradient)
+    return jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + epsilon), params, m, v), m, v
+
+
+def _negative_phase(rbm, key, z_left, sweeps):
+    """z_left so many sweeps later, and the moments."""
+    a, W = rbm
+    _, z_left, z_right = sweep((a[: len(W)], a[len(W) :], W), key, z_left, sweeps)
+    return z_left, (jnp.concatenate([z_left.mean(0), z_right.mean(0)]), z_left.T @ z_right / len(z_left))
+
+
+def training_step(step):
+    """(run, answer): `step.steps` steps of training, and the answer of benchmarks.step."""
+    momentum = step.batch_norm[1]
+
+    @partial(jax.jit, donate_argnums=0)
+    def advance(state, x):
+        params, m, v, moving, z_left, moments, key, count = state
+        key, sweeps_key, noise_key = jax.random.split(key, 3)
+        if step.sweeps:
+            z_left, moments = _negative_phase(params[2], sweeps_key, z_left, step.sweeps)
+        u, rho = jax.random.uniform(noise_key, (2, *step.u.shape), minval=jnp.finfo(jnp.float32).tiny)
+        gradient, (_, averages) = jax.grad(_loss, has_aux=True)(params, x, u, rho, moments, step)
+        moving = jax.tree.map(lambda old, new: (1 - momentum) * old + momentum * new, moving, averages)
+        params, m, v = _adam(params, gradient, m, v, count, step)
+        return params, m, v, moving, z_left, moments, key, count + 1
+
+    @jax.jit
+    def value(params, x, u, rho, moments):
+        gradient, (bound, _) = jax.grad(_loss, has_aux=True)(params, x, u, rho, moments, step)
+        return bound, gradient
+
+    batches, state = [jnp.asarray(x) for x in step.batches], _start(step)
+
+    def run():
+        nonlocal state
+        for _ in range(step.steps):
+            state = advance(state, batches[int(state[-1]) % len(batches)])
+        jax.block_until_ready(state)
+
+    def answer():
+        bound, gradient = value(step.params, batches[0], step.u, step.rho, step.moments)
+        return [np.asarray(bound), *(-np.asarray(leaf) for leaf in jax.tree.leaves(gradient) if leaf.ndim == 2)]
+
+    return run, answer
+
+
+def _start(step):
+    """(params, m, v, moving averages, z_left, moments, key, count)."""
+    params = jax.tree.map(jnp.asarray, step.params)
+    zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]
+    networks, key = [*params[0], params[1]], jax.random.key(3)
+    moving = [[(jnp.zeros_like(s), jnp.ones_like(s)) for _, (s, _) in hidden] for hidden, _ in networks]
+    z_left = jax.random.bernoulli(key, 0.5, (step.chains, len(params[2][1]))).astype(jnp.float32)
+    return params, *zeros, moving, z_left, tuple(map(jnp.asarray, step.moments)), key, jnp.float32(1)

@@ -1,0 +1,62 @@
+"""Contenders in processes of their own, of which one at a time is awake: threads that spin disturb nobody else."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
+FORCING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # make OpenBLAS use another kernel than the one for this CPU
+
+
+class Worker:
+    """A contender (target, *arguments) in its process: see benchmarks.worker. It sleeps but for its turns.
+
+    `out` is empty, or says why it takes no part: {"absent": ...} or {"failed": ...}.
+    """
+
+    def __init__(self, contender, cores):
+        target, *arguments = contender
+        command = [sys.executable, "-m", "benchmarks.worker", str(cores), target]
+        environment = {name: value for name, value in os.environ.items() if name not in FORCING}
+        self.out, self.answer, self.imports, self.peak, self.blas = {}, None, None, None, None
+        # In a process group of its own, a sleeper that lost its parent is ended by the system, however that one ended.
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0
+        )
+        first = self._ask(pickle.dumps(arguments)) or {}
+        if "absent" in first:
+            self.out = first
+        elif first:
+            self.answer, self.imports, self.blas = first["answer"], first["imports"], first["blas"]
+
+    def turn(self):
+        """Seconds of its run; None if it failed."""
+        self.process.send_signal(signal.SIGCONT)
+        found = self._ask(b"\n")
+        if found is None:
+            return None
+        seconds, self.peak = found
+        return seconds
+
+    def _ask(self, order):
+        """Its reply, after which it sleeps; None if there was none."""
+        try:
+            self.process.stdin.write(order)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it may have replied before it ended
+        try:
+            reply = pickle.load(self.process.stdout)
+        except EOFError:
+            self.out = {"failed": f"failed with exit code {self.process.wait()}"}
+            return None
+        self.process.send_signal(signal.SIGSTOP)
+        return reply
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
