@@ -62,7 +62,7 @@ def inverse_cdf():
 
 
 def mean_field_kl():
-    """Median KL(m || p^) over 200 zetas against the number of sweeps."""
+    """Median KL(m || p^) over 60 zetas against the number of sweeps."""
     figure, (axes,) = panels(1, (5.4, 3.6))
     rng = np.random.default_rng(0)
     rbm = RBM(rng.normal(0, 1, 18), rng.normal(0, 0.7, (8, 10)))
@@ -73,10 +73,10 @@ def mean_field_kl():
         "power, β = 30": Power(30.0),
     }
     for (label, s), (color, style), marker in zip(cases.items(), STYLES, "os^", strict=False):
-        b = s.log_ratio(mixture.sample(np.zeros((200, 18)), rng.random((200, 18)), rng.random((200, 18)), s))
+        b = s.log_ratio(mixture.sample(np.zeros((60, 18)), rng.random((60, 18)), rng.random((60, 18)), s))
         kl = [np.median(exact.kl(rbm, b, mean_field.mean_field(rbm, b, n))) for n in sweeps]
         axes.plot(sweeps, kl, color=color, linestyle=style, marker=marker, markersize=4, label=label)
-    axes.set(xlabel="mean-field sweeps", ylabel="KL(m ‖ p̂), nats, median of 200", yscale="log")
+    axes.set(xlabel="mean-field sweeps", ylabel="KL(m ‖ p̂), nats, median of 60", yscale="log")
     axes.set_title("8 × 10 units, couplings of standard deviation 0.7")
     axes.legend(fontsize=8)
     return figure
