@@ -96,7 +96,7 @@ def _power_gap(size, c, j):
     return c[0, j] * (_ONE + e) * gap
 
 
-# -- exponentials, with a uniform part of weight epsilon -----------------------------------------------------------------
+# -- exponentials, with a uniform part of weight epsilon ---------------------------------------------------------------
 # c = beta, epsilon, (1 - epsilon) beta / (1 - e^-beta), 1 - e^-beta, e^-beta, e^beta - 1 (as far as float32 holds it)
 
 
@@ -153,9 +153,10 @@ def _exponential_gap(size, c, j):
 
 
 # -- Gaussians: c = beta, beta, sqrt(beta), 1 / sqrt(beta) -------------------------------------------------------------
-# Polynomials fitted for the least relative error, highest power first. Phi(-x) / phi(x) = P((x - 3) / (x + 3)) / (x + 3)
-# to 1e-7 for x >= 0. Phi^-1(rho) / (2 rho - 1) to 8e-7, in w = -log(4 rho (1 - rho)) <= 88: up to w = 6.25 a polynomial
-# in w, then sqrt(w) times one in (sqrt(w) - 1) / (sqrt(w) + 1).
+# Polynomials fitted for the least relative error, highest power first:
+# (1 - Phi(x)) / phi(x), x >= 0, is one in (x - 3) / (x + 3), divided by x + 3, to 1e-7;
+# Phi^-1(rho) / (2 rho - 1) is, to 8e-7, a function of w = -log(4 rho (1 - rho)) <= 88: up to w = 6.25 one in w, from
+# there sqrt(w) times one in (sqrt(w) - 1) / (sqrt(w) + 1).
 
 _MILLS = (0.000299679764, -0.000319669933, -0.00255593318, 0.0023397694, 0.0174618466)
 _MILLS += (-0.0261514756, -0.118470935, 0.576560437, -1.27670575, 1.82754194)

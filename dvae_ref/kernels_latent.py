@@ -147,7 +147,7 @@ def log_p(rbm, b, sweeps):
 
         sum_i (softplus(logit m_i) - max(b_i, 0)) - m_right·right,
 
-    m_left W m_right having gone with the left units' m_left·left. Where b > 0, softplus(l) - b = (l - b) + softplus(-l).
+    m_left W m_right having gone with the left side's m·field. Where b > 0, softplus(l) - b = (l - b) + softplus(-l).
     """
     n_left, W_T, a_left, a_right = rbm.W.shape[0], rbm.W.T, rbm.a_left, rbm.a_right
     left, right = np.empty((len(b), n_left), np.float32), np.empty((len(b), len(a_right)), np.float32)
