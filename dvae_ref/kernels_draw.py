@@ -108,11 +108,11 @@ def _exponential_constants(smoothing):
 
 @register_jitable(**_INLINE)
 def _exponential_sample0(rho, c, j):
-    epsilon = c[1, j]
+    rho, epsilon = _inside(rho), c[1, j]
     uniform = rho < epsilon
-    rest = _inside((rho - epsilon) / (_ONE - epsilon))
-    x, w = rest * c[3, j], (_ONE - rest) + rest * c[4, j]  # x + w = 1, w = e^(-beta zeta)
-    y = min((_ONE - rest) * c[5, j], _LARGE)  # e^(beta (1 - zeta)) - 1
+    rest, above = _inside((rho - epsilon) / (_ONE - epsilon)), (_ONE - rho) / (_ONE - epsilon)
+    x, w = rest * c[3, j], above + rest * c[4, j]  # x + w = 1, w = e^(-beta zeta)
+    y = min(above * c[5, j], _LARGE)  # e^(beta (1 - zeta)) - 1
     near0 = log1p(x / w) if x < w else -log(w)
     near1 = log1p(y) if y < _ONE else log(_ONE + y)
     inner = _inside(rho / epsilon)

@@ -99,7 +99,7 @@ def run_cell(cell, data_dir=None, threads=None, measurement=Measurement(), stop=
     """Train and measure one cell, from wherever it stopped: None, INTERRUPTED, or the error, also in error.txt.
 
     threads: at most so many; None: all that this process may use. It ends early at Ctrl-C or SIGTERM in a main thread,
-    or when stop() says so. While another process runs in the folder, it waits. The process keeps its memory from then on.
+    or when stop() says so. While another process runs in the folder, it waits. The process keeps what it frees.
     """
     memory.keep_freed()
     try:
