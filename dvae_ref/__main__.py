@@ -156,7 +156,9 @@ def main(argv=None):
     # One thread for BLAS: its results must not depend on the number of cores, and the samplers use the others.
     for library in ("OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from dvae_ref.experiment import commands
+    from dvae_ref.experiment import commands, memory
+
+    memory.keep_freed()
 
     try:
         return getattr(commands, args.command)(args)

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numba import njit
 
-from dvae_ref.elementwise import OPTIONS, exp_minus
+from dvae_ref.elementwise import OPTIONS, decay, exp_minus, mean_decay
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 _FACTORS = 112  # of at most 2 each: their product stays below 2**112
 
 
@@ -64,16 +64,83 @@ def bernoulli(x, logits, residual=None):
 
 
 @njit(**OPTIONS)
-def _adam(p, g, m, v, rate, beta1, rest1, beta2, rest2, epsilon, new_p, new_m, new_v):
+def _moments(x, mean, square):
+    """Column means of x and of x^2, the latter by way of the variance about the mean."""
+    n, total = x.shape[0], np.zeros(x.shape[1], np.float32)
+    for i in range(n):
+        for j in range(total.size):
+            total[j] += x[i, j]
+    centre = total / np.float32(n)
+    total[:] = _ZERO
+    for i in range(n):
+        for j in range(total.size):
+            total[j] += (x[i, j] - centre[j]) * (x[i, j] - centre[j])
+    for j in range(total.size):
+        mean[j] = centre[j]
+        square[j] = np.float64(total[j]) / n + mean[j] * mean[j]
+
+
+def moments(x):
+    """Column means of x and x^2 of a float32 (N, H), in float64: means over shares then still give the variance."""
+    out = np.empty((2, x.shape[1]))
+    _moments(x, *out)
+    return out
+
+
+@njit(**OPTIONS)
+def _norm_tanh(x, mean, inverse_std, scale, offset, normed, y):
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            normed[i, j] = (x[i, j] - mean[j]) * inverse_std[j]
+            inner = normed[i, j] * scale[j] + offset[j]
+            size = _TWO * abs(inner)
+            y[i, j] = _TWO * inner * mean_decay(size) / (_ONE + decay(size))
+
+
+def norm_tanh(x, mean, inverse_std, scale, offset):
+    """normed = (x - mean) inverse_std, and tanh(normed scale + offset): layers.batch_norm and layers.tanh, (N, H)."""
+    normed, y = np.empty_like(x), np.empty_like(x)
+    _norm_tanh(x, mean, inverse_std, scale, offset, normed, y)
+    return normed, y
+
+
+@njit(**OPTIONS)
+def _tanh_backward(d_y, y, normed, d, d_scale, d_offset):
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            d[i, j] = d_y[i, j] * (_ONE - y[i, j] * y[i, j])
+            d_scale[j] += d[i, j] * normed[i, j]
+            d_offset[j] += d[i, j]
+
+
+def tanh_backward(d_y, y, normed):
+    """layers.tanh_backward, and batch norm's gradients (d_scale, d_offset) stacked: d (N, H), (2, H)."""
+    d, sums = np.empty_like(y), np.zeros((2, y.shape[1]), np.float32)
+    _tanh_backward(d_y, y, normed, d, *sums)
+    return d, sums
+
+
+@njit(**OPTIONS)
+def norm_backward(d, normed, mean_scale, mean_offset, factor):
+    """d <- (d - mean_offset - normed mean_scale) factor: the rest of layers.batch_norm_backward."""
+    for i in range(d.shape[0]):
+        for j in range(d.shape[1]):
+            d[i, j] = (d[i, j] - mean_offset[j] - normed[i, j] * mean_scale[j]) * factor[j]
+
+
+@njit(**OPTIONS)
+def _adam(p, g, m, v, decay, rate, beta1, rest1, beta2, rest2, epsilon, new_p, new_m, new_v):
     for i in range(p.size):
-        new_m[i] = beta1 * m[i] + rest1 * g[i]
-        new_v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
+        slope = g[i] + decay * p[i]
+        new_m[i] = beta1 * m[i] + rest1 * slope
+        new_v[i] = beta2 * v[i] + rest2 * (slope * slope)
         new_p[i] = p[i] - rate * new_m[i] / (np.sqrt(new_v[i]) + epsilon)
 
 
-def adam(p, g, m, v, rate, beta1, beta2, epsilon):
+def adam(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
     """(p, m, v) of experiment.optimizer.step in one pass over float32 arrays of one shape."""
-    constants = rate, beta1, 1 - beta1, beta2, 1 - beta2, epsilon  # 1 - beta2 before it is rounded: it would lose 5e-5
+    # 1 - beta2 before it is rounded: it would lose 5e-5
+    constants = decay, rate, beta1, 1 - beta1, beta2, 1 - beta2, epsilon
     flat = [np.ascontiguousarray(a).reshape(-1) for a in (p, g, m, v)]
     new = [np.empty(p.shape, np.float32) for _ in range(3)]
     _adam(*flat, *map(np.float32, constants), *(a.reshape(-1) for a in new))

@@ -32,9 +32,11 @@ def dense(params, x, zeta=None):
     """
     kernel, bias = params
     n_x = x.shape[1]
-    y = x @ kernel[:n_x] + bias
+    y = x @ kernel[:n_x]
+    y += bias
     if zeta is not None:
-        y = np.repeat(y, len(zeta) // len(x), axis=0) + zeta @ kernel[n_x:]
+        shared, y = y, zeta @ kernel[n_x:]
+        y.reshape(len(x), -1, len(bias))[:] += shared[:, None]
     return y, DenseCache(kernel, x, zeta)
 
 
@@ -42,11 +44,12 @@ def dense_backward(d_y, cache, *, need_x=True):
     """Gradients (Dense, d_x, d_zeta); d_x is None unless needed, d_zeta where there is no zeta."""
     kernel, x, zeta = cache
     n_x = x.shape[1]
-    d_zeta, d_kernel_zeta, d_shared = None, np.empty_like(kernel[n_x:]), d_y
+    d_zeta, d_kernel, d_shared = None, np.empty_like(kernel), d_y
     if zeta is not None:
-        d_zeta, d_kernel_zeta = d_y @ kernel[n_x:].T, zeta.T @ d_y
+        d_zeta = d_y @ kernel[n_x:].T
+        np.matmul(zeta.T, d_y, out=d_kernel[n_x:])
         d_shared = d_y.reshape(len(x), -1, d_y.shape[1]).sum(1)
-    d_kernel = np.concatenate([x.T @ d_shared, d_kernel_zeta])
+    np.matmul(x.T, d_shared, out=d_kernel[:n_x])
     return Dense(d_kernel, d_shared.sum(0)), d_shared @ kernel[:n_x].T if need_x else None, d_zeta
 
 
@@ -96,6 +99,30 @@ def batch_norm_backward(d_y, cache):
     mean_scale, mean_offset = team.mean(np.stack([d_scale, d_offset]) / len(d_y))
     d_x = (d_y - mean_offset - normed * mean_scale) * (scale * inverse_std)
     return BatchNorm(d_scale, d_offset), d_x
+
+
+def batch_norm_tanh(params, x, team=ALONE):
+    """tanh of batch_norm: (N, H), and the caches of both. float32 goes to fused kernels."""
+    if x.dtype != np.float32:
+        y, norm_cache = batch_norm(params, x, team)
+        y, tanh_cache = tanh(y)
+        return y, (norm_cache, tanh_cache)
+    mean, square = team.mean(kernels.moments(x))
+    batch = Averages(mean.astype(np.float32), (square - mean * mean).astype(np.float32))
+    inverse_std = 1 / np.sqrt(batch.variance + np.float32(BATCH_NORM_EPSILON))
+    normed, y = kernels.norm_tanh(x, batch.mean, inverse_std, *params)
+    return y, (BatchNormCache(normed, params.scale, inverse_std, batch, team), y)
+
+
+def batch_norm_tanh_backward(d_y, cache):
+    """Gradients (BatchNorm, d_x)."""
+    norm, y = cache
+    if y.dtype != np.float32:
+        return batch_norm_backward(tanh_backward(d_y, y), norm)
+    d_x, sums = kernels.tanh_backward(d_y, y, norm.normed)
+    mean_scale, mean_offset = norm.team.mean(sums / np.float32(len(y)))
+    kernels.norm_backward(d_x, norm.normed, mean_scale, mean_offset, norm.scale * norm.inverse_std)
+    return BatchNorm(*sums), d_x
 
 
 def batch_norm_evaluate(params, averages, x):

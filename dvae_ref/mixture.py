@@ -12,12 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import elementwise
 
+from dvae_ref import kernels_draw, kernels_latent
 from dvae_ref.elementary import logaddexp, sigmoid, softplus
 from dvae_ref.smoothing import inside
 
 
 def sample(logit_q, u, rho, smoothing):
     """Ancestral sample: z = [u < q], zeta ~ r(zeta|z) from rho.  Returns t.  u, rho: uniform on (0, 1)."""
+    if kernels_draw.takes(smoothing, logit_q, u, rho):
+        return kernels_draw.draw(logit_q, u, rho, smoothing)[0]
     t0 = smoothing.sample0(rho)
     return np.where(u < sigmoid(logit_q), -t0, t0)
 
@@ -64,8 +67,20 @@ def d_t_d_logit_q(t, logit_q, smoothing):
 
     dzeta/dq = (dt/dlogit(q)) (dzeta/dt) / (q (1 - q)). It holds for a sample drawn in whatever way.
     """
+    if kernels_draw.takes(smoothing, t, logit_q):
+        return kernels_draw.d_t_d_logit_q(t, logit_q, smoothing)
     log_f = logaddexp(smoothing.log_f0(t) + softplus(-logit_q), smoothing.log_f1(t) + softplus(logit_q))
     return over_density(smoothing.cdf_gap(t), log_f)
+
+
+def log_ratio(t, smoothing):
+    """The paper's b of a smoothing."""
+    return kernels_draw.log_ratio(t, smoothing) if kernels_draw.takes(smoothing, t) else smoothing.log_ratio(t)
+
+
+def d_log_ratio(t, smoothing):
+    """db/dt."""
+    return kernels_draw.d_log_ratio(t, smoothing) if kernels_draw.takes(smoothing, t) else smoothing.d_log_ratio(t)
 
 
 def d_t_d_beta(t, logit_q, smoothing):
@@ -91,6 +106,8 @@ def log_q(logit_q, b):
 
     One unit: log((1-q) r0 + q r1) - max(log r0, log r1) = log((1-q) e^-max(b,0) + q e^-max(-b,0)).
     """
+    if kernels_latent.takes(logit_q, b):
+        return kernels_latent.log_q(logit_q, b), LogQ(logit_q, b)
     log_mixture = logaddexp(-softplus(logit_q) - np.maximum(b, 0), -softplus(-logit_q) - np.maximum(-b, 0))
     return log_mixture.sum(-1), LogQ(logit_q, b)
 
@@ -98,6 +115,8 @@ def log_q(logit_q, b):
 def log_q_backward(d_log_q, cache):
     """Gradients (d_logit_q, d_b).  With nu = sigmoid(logit q + b) = q(z=1|x,zeta): nu - q and nu - [b > 0]."""
     logit_q, b = cache
+    if kernels_latent.takes(logit_q, b):
+        return kernels_latent.log_q_backward(d_log_q, logit_q, b)
     nu, one_minus_nu = sigmoid(logit_q + b), sigmoid(-logit_q - b)
     d = d_log_q[:, None]
     return d * (nu - sigmoid(logit_q)), d * np.where(b > 0, -one_minus_nu, nu)

@@ -5,7 +5,6 @@ Stations of the objective, each a forward/backward pair of its own module:
     x -> encoder -> zeta ~ q(zeta|x) -> log p(zeta) - log q(zeta|x), log p(x|zeta) -> log w -> bound
 """
 
-import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,6 +74,12 @@ def output_bias(mean_x):
     return np.log(p) - np.log1p(-p)
 
 
+def _biased(decoder, statistics):
+    """The decoder with output_bias in the bias of its last layer."""
+    bias = decoder.out.bias + output_bias(statistics.mean_x)
+    return decoder._replace(out=decoder.out._replace(bias=bias))
+
+
 class Cache(NamedTuple):
     encoder: networks.EncoderCache
     prior: tuple
@@ -97,8 +102,8 @@ def objective(params, statistics, x, noise, *, config, kappa=1.0, team=team.ALON
     centred, options = x - statistics.mean_x, {"posterior": posterior, "extra": params.posterior, "team": team}
     sample, encoder_cache = networks.encode(params.encoder, centred, noise, **options)
     log_ratio, prior_cache = prior.term(params.rbm, sample, params.posterior)
-    logits, decoder_cache = networks.network(params.decoder, sample.zeta, team=team)
-    log_px, residual = layers.bernoulli(x, logits + output_bias(statistics.mean_x))
+    logits, decoder_cache = networks.network(_biased(params.decoder, statistics), sample.zeta, team=team)
+    log_px, residual = layers.bernoulli(x, logits)
     log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
     bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
     return bound, Cache(encoder_cache, prior_cache, decoder_cache, residual, weights, kappa)
@@ -153,8 +158,15 @@ def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, c
         return bound, cache, objective_backward(d_bound, cache, negative, config=config)
 
     bound, caches, gradients = zip(*team.run(work, size, threads), strict=True)
-    gradient = tree.map(lambda *leaves: functools.reduce(np.add, leaves), *gradients)
+    gradient = tree.map(_add_up, *gradients)
     return np.concatenate(bound), gradient, update_statistics(statistics, caches[0])
+
+
+def _add_up(first, *others):
+    """The sum of arrays, in the memory of the first."""
+    for other in others:
+        first += other
+    return first
 
 
 def update_statistics(statistics, cache):
@@ -180,8 +192,7 @@ def discrete_log_weights(params, statistics, x, u, *, log_z):
 
 def decode_discrete(params, statistics, z):
     """Logits of p(x|z), (N, D) -> (N, V), batch norm by the moving averages."""
-    logits = networks.network_evaluate(params.decoder, statistics.decoder, z)
-    return logits + output_bias(statistics.mean_x)
+    return networks.network_evaluate(_biased(params.decoder, statistics), statistics.decoder, z)
 
 
 def reconstruct(params, statistics, x, u):

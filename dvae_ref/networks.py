@@ -41,9 +41,8 @@ def network(params, x, zeta=None, *, team=ALONE):
     caches = []
     for layer in params.hidden:
         y, dense_cache = layers.dense(layer.dense, x, zeta)
-        y, norm_cache = layers.batch_norm(layer.norm, y, team)
-        y, tanh_cache = layers.tanh(y)
-        caches.append(HiddenCache(dense_cache, norm_cache, tanh_cache))
+        y, norm_and_tanh = layers.batch_norm_tanh(layer.norm, y, team)
+        caches.append(HiddenCache(dense_cache, *norm_and_tanh))
         x, zeta = y, None
     y, out_cache = layers.dense(params.out, x, zeta)
     return y, NetworkCache(tuple(caches), out_cache)
@@ -54,8 +53,7 @@ def network_backward(d_y, cache, *, need_x=False):
     d_out, d_x, d_zeta = layers.dense_backward(d_y, cache.out, need_x=need_x or bool(cache.hidden))
     d_hidden = []
     for i, layer in reversed(list(enumerate(cache.hidden))):
-        d_y = layers.tanh_backward(d_x, layer.tanh)
-        d_norm, d_y = layers.batch_norm_backward(d_y, layer.norm)
+        d_norm, d_y = layers.batch_norm_tanh_backward(d_x, layer[1:])
         d_dense, d_x, d_zeta = layers.dense_backward(d_y, layer.dense, need_x=need_x or i > 0)
         d_hidden.insert(0, Hidden(d_dense, d_norm))
     return Network(tuple(d_hidden), d_out), d_x, d_zeta

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import mixture, spike
+from dvae_ref import kernels_draw, mixture, spike
 from dvae_ref.elementary import sigmoid
 from dvae_ref.smoothing import Gaussian, Smoothing
 
@@ -48,11 +48,15 @@ class Mixture:
         return ()
 
     def draw(self, out, noise, extra=()):
+        if noise.u is not None and kernels_draw.takes(self.smoothing, out, *noise):
+            return self.Sample(out, *kernels_draw.draw(out, *noise, self.smoothing))
         t = _reparameterise(out, noise, self.smoothing)
         return self.Sample(out, t, self.smoothing.zeta(t))
 
     def draw_backward(self, d, sample, noise, extra=()):
         """(d_out, d_extra): zeta is a function of t, and t of logit q by Eq. 9."""
+        if kernels_draw.takes(self.smoothing, *d):
+            return kernels_draw.draw_backward(*d, sample.t, sample.logit_q, self.smoothing), ()
         d_t = d.t + d.zeta * self.smoothing.d_zeta(sample.t)
         return d.logit_q + d_t * mixture.d_t_d_logit_q(sample.t, sample.logit_q, self.smoothing), ()
 

@@ -33,7 +33,7 @@ class Relaxed:
         log_p: overlapping.LogP
 
     def term(self, rbm, sample, extra=()):
-        b = self.posterior.smoothing.log_ratio(sample.t)
+        b = mixture.log_ratio(sample.t, self.posterior.smoothing)
         log_q, q_cache = mixture.log_q(sample.logit_q, b)
         log_p, p_cache = overlapping.log_p(rbm, b, self.mean_field_sweeps)
         return log_p - log_q, self.Cache(sample, q_cache, p_cache)
@@ -42,7 +42,7 @@ class Relaxed:
         sample = cache.sample
         d_rbm, d_b_from_p = overlapping.log_p_backward(d_term, cache.log_p)
         d_logit_q, d_b_from_q = mixture.log_q_backward(-d_term, cache.log_q)
-        d_t = (d_b_from_p + d_b_from_q) * self.posterior.smoothing.d_log_ratio(sample.t)
+        d_t = (d_b_from_p + d_b_from_q) * mixture.d_log_ratio(sample.t, self.posterior.smoothing)
         return d_rbm, Mixture.Sample(d_logit_q, d_t, np.zeros_like(d_t)), ()
 
 
@@ -64,7 +64,7 @@ class GaussianIntegral:
 
     def term(self, rbm, sample, extra):
         smoothing = self.posterior.smoothing(extra)
-        log_q, q_cache = mixture.log_q(sample.logit_q, smoothing.log_ratio(sample.t))
+        log_q, q_cache = mixture.log_q(sample.logit_q, mixture.log_ratio(sample.t, smoothing))
         log_q = log_q + smoothing.log_r_max(sample.t).sum(-1)
         log_p, p_cache = gaussian_integral.log_p(rbm, sample.zeta, gaussian_integral.precision(rbm, self.beta))
         return log_p - log_q, self.Cache(sample, q_cache, p_cache)
@@ -74,7 +74,7 @@ class GaussianIntegral:
         d = d_term[:, None]
         d_rbm, d_zeta = gaussian_integral.log_p_backward(d_term, cache.log_p)
         d_logit_q, d_b = mixture.log_q_backward(-d_term, cache.log_q)
-        d_t = d_b * smoothing.d_log_ratio(sample.t) - d * smoothing.d_log_r_max(sample.t)
+        d_t = d_b * mixture.d_log_ratio(sample.t, smoothing) - d * smoothing.d_log_r_max(sample.t)
         d_beta = d_b * smoothing.d_beta_log_ratio(sample.t) - d * smoothing.d_beta_log_r0(-np.abs(sample.t))
         d_sample = ShiftedGaussian.Sample(d_logit_q, np.zeros_like(d_t), d_t, d_zeta)
         return d_rbm, d_sample, self.posterior.d_s(d_beta.sum(0), extra)
@@ -92,14 +92,14 @@ class OverlappingJoint:
         joint: joint.Overlapping
 
     def term(self, rbm, sample, extra=()):
-        b = self.posterior.smoothing.log_ratio(sample.t)
+        b = mixture.log_ratio(sample.t, self.posterior.smoothing)
         value, cache = joint.overlapping_term(rbm, sample.logit_q, b, self.groups)
         return value, self.Cache(sample, cache)
 
     def term_backward(self, d_term, cache, extra=()):
         sample = cache.sample
         d_rbm, d_logit_q, d_b = joint.overlapping_term_backward(d_term, cache.joint, self.groups)
-        d_t = d_b * self.posterior.smoothing.d_log_ratio(sample.t)
+        d_t = d_b * mixture.d_log_ratio(sample.t, self.posterior.smoothing)
         return d_rbm, Mixture.Sample(d_logit_q, d_t, np.zeros_like(d_t)), ()
 
 

@@ -28,6 +28,8 @@ THEORY = {
     "gaussian_integral",
     "joint",
     "bounds",
+    "kernels_draw",
+    "kernels_latent",
 }
 MODEL = {"posteriors", "priors", "methods", "layers", "kernels", "networks", "model"}
 MAY_IMPORT = {

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from dvae_ref import elementary
+from dvae_ref import elementary, elementwise
 
 X = np.concatenate([[0.0], [s * m for s in (1, -1) for m in (1e-30, 1e-8, 0.1, 1, 3, 17, 36.7, 88, 300, 700)]])
 
@@ -76,3 +77,39 @@ def test_compiled_and_readable_forms_agree(name):
     for bad in (np.nan, -np.nan):
         assert np.all(np.isnan(function(*(np.full(3, bad, np.float32) for _ in arguments))))
     assert function(*(a.reshape(-1, 3) for a in (b[:300] for b in arguments))).shape == (100, 3)
+
+
+SCALARS = {  # name: grid, exact in float64, relative tolerance
+    "log": (np.concatenate([np.geomspace(1e-45, 3e38, 4001), 1 + np.linspace(-0.3, 0.45, 301)]), np.log, 4),
+    "rise": (np.concatenate([np.geomspace(1e-30, 300, 3001), np.linspace(0.4, 0.6, 301)]), lambda y: -np.expm1(-y), 4),
+    "mean_decay": (np.geomspace(1e-12, 300, 3001), lambda y: -np.expm1(-y) / y, 4),
+    "mean_decay_near": (np.linspace(1e-6, np.log(2), 301), lambda y: -np.expm1(-y) / y, 4),
+    "decay": (np.linspace(0, 100, 4001), lambda y: np.exp(-np.minimum(y, 80)), 4),
+    "growth": (np.linspace(0, 100, 4001), lambda y: np.exp(np.minimum(y, 80)), 4),
+}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_scalars_of_the_kernels(name):
+    """To four ulp, over all that the kernels give them; ten times that is seen."""
+    grid, exact, ulp = SCALARS[name]
+    function, grid = getattr(elementwise, name), grid.astype(np.float32)
+
+    @njit(**elementwise.OPTIONS | {"cache": False})
+    def run(x, out):
+        for i in range(x.size):
+            out[i] = function(x[i])
+
+    value = np.empty_like(grid)
+    run(grid, value)
+    expected = exact(grid.astype(np.float64))
+    eps = np.finfo(np.float32).eps
+    np.testing.assert_allclose(value, expected, rtol=ulp * eps, atol=0)
+    assert not np.allclose(value * np.float32(1 + 10 * ulp * eps), expected, rtol=ulp * eps, atol=0)
+    assert name == "log" or np.isnan(_one(run, np.nan))
+
+
+def _one(run, x):
+    out = np.empty(1, np.float32)
+    run(np.float32([x]), out)
+    return out[0]

@@ -22,24 +22,27 @@ def init(params):
     return Adam(tree.map(np.zeros_like, params), tree.map(np.zeros_like, params))
 
 
-def update(params, gradient, state, *, iteration, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-3):
-    """One step of Adam down the gradient: new (params, state).  iteration counts from 1.
+def update(params, gradient, state, *, iteration, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-3, decay=0.0):
+    """One step of Adam down the gradient and that of weight_decay of strength `decay`: new (params, state).
+
+    iteration counts from 1.
 
     theta <- theta - lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon): epsilon is added to the
     *uncorrected* sqrt(v), as TensorFlow does. Elsewhere it is added to sqrt(v / (1 - beta2^t)); there, the same step
     needs epsilon / sqrt(1 - beta2^t).
     """
     rate = learning_rate * math.sqrt(1 - beta2**iteration) / (1 - beta1**iteration)
-    leaves = zip(*map(tree.leaves, (params, gradient, *state)), strict=True)
-    new = [step(*leaf, rate, beta1, beta2, epsilon) for leaf in leaves]
+    leaves = zip(tree.items(params), *map(tree.leaves, (gradient, *state)), strict=True)
+    new = [step(p, *rest, rate, beta1, beta2, epsilon, decay * _decays(path)) for (path, p), *rest in leaves]
     params, m, v = (tree.unflatten(params, part) for part in zip(*new, strict=True))
     return params, Adam(m, v)
 
 
-def step(p, g, m, v, rate, beta1, beta2, epsilon):
-    """(p, m, v) after a step of one array; float32 arrays go to the fused kernel."""
+def step(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
+    """(p, m, v) after a step of one array, down g + decay p; float32 arrays go to the fused kernel."""
     if p.dtype == np.float32:
-        return kernels.adam(p, g, m, v, rate, beta1, beta2, epsilon)
+        return kernels.adam(p, g, m, v, rate, beta1, beta2, epsilon, decay)
+    g = g + decay * p
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * (g * g)
     return p - rate * m / (np.sqrt(v) + epsilon), m, v
@@ -49,10 +52,14 @@ def weight_decay(params, gradient, strength=1e-4):
     """The gradient plus that of strength/2 sum w^2 over the DECAYED leaves: part of the loss, not of the update."""
 
     def add(path, w, g):
-        return g + strength * w if path.rsplit(".", 1)[-1] in DECAYED else g
+        return g + strength * w if _decays(path) else g
 
     triples = zip(tree.items(params), tree.leaves(gradient), strict=True)
     return tree.unflatten(gradient, [add(path, w, g) for (path, w), g in triples])
+
+
+def _decays(path):
+    return path.rsplit(".", 1)[-1] in DECAYED
 
 
 def learning_rate(iteration, total, *, base, boundaries, factors):

@@ -122,13 +122,14 @@ def update(state, gradient, settings):
     s = settings
     return optimizer.update(
         state.params,
-        optimizer.weight_decay(state.params, gradient, s.weight_decay),
+        gradient,
         state.adam,
         iteration=state.iteration + 1,
         learning_rate=learning_rate(state.iteration, s),
         beta1=s.adam_beta1,
         beta2=s.adam_beta2,
         epsilon=s.adam_epsilon,
+        decay=s.weight_decay,
     )
 
 

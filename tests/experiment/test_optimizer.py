@@ -133,6 +133,23 @@ def test_weight_decay_reaches_the_right_leaves(name, count):
     assert reached | untouched == {path for path, _ in tree.items(params)}
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_update_takes_the_decay_along(dtype):
+    """As one with the gradient of the penalty added; in float32 to a rounding."""
+    rng = np.random.default_rng(2)
+    params, gradient = (
+        tree.map(lambda a: rng.standard_normal(a.shape).astype(dtype), fresh("1-layer-nonlin")) for _ in range(2)
+    )
+    state, options = optimizer.init(params), {"iteration": 1, "learning_rate": RATE}
+    together = optimizer.update(params, gradient, state, decay=0.2, **options)
+    apart = optimizer.update(params, optimizer.weight_decay(params, gradient, 0.2), state, **options)
+    for a, b in zip(tree.leaves(together), tree.leaves(apart), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+    without = optimizer.update(params, gradient, state, **options)
+    assert not np.allclose(without[1].m.rbm.W, apart[1].m.rbm.W, rtol=1e-3)
+    np.testing.assert_allclose(without[1].m.rbm.a, together[1].m.rbm.a)
+
+
 def test_weight_decay_is_the_gradient_of_the_penalty():
     """Central differences of strength/2 sum w^2, a quadratic: exact but for rounding, 1e-16 / 1e-3."""
     rng, strength, step = np.random.default_rng(1), 1e-2, 1e-3
@@ -153,12 +170,13 @@ def test_weight_decay_is_the_gradient_of_the_penalty():
     assert all(added != pytest.approx(slope(names - {name}), rel=1e-6) for name in names)
 
 
-def test_the_fused_step_is_the_readable_one():
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_the_fused_step_is_the_readable_one(decay):
     """float32 against float64 of the same numbers: a few roundings a result. 1 - beta2 in float32 would cost 5e-5."""
     rng = np.random.default_rng(1)
     p, g, m, v = (rng.standard_normal((5, 3)) for _ in range(4))
     arrays = [a.astype(np.float32) for a in (p, g, m, v * v)]
-    constants = 3e-3, 0.9, 0.999, 1e-3
+    constants = 3e-3, 0.9, 0.999, 1e-3, decay
     fused = optimizer.step(*arrays, *constants)
     readable = optimizer.step(*(a.astype(np.float64) for a in arrays), *constants)
     eps = np.finfo(np.float32).eps
