@@ -51,8 +51,13 @@ class Worker:
         except EOFError:
             self.out = {"failed": f"failed with exit code {self.process.wait()}"}
             return None
-        self.process.send_signal(signal.SIGSTOP)
+        self._sleep()
         return reply
+
+    def _sleep(self):
+        self.process.send_signal(signal.SIGSTOP)
+        if hasattr(os, "waitid"):  # until it does, or has ended
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def __enter__(self):
         return self
