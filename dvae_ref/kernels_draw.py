@@ -5,10 +5,8 @@ f1 and nu = sigmoid(logit q + b) = q(z=1|x,zeta),
 
     dt/dlogit q = (R0 - R1) / f * (q (1 - nu) if t <= 0 else (1 - q) nu),
 
-where large and tiny factors of R0 - R1 and f cancel on paper: a smoothing states (R0 - R1) / f as its `gap`. What is
-readable is in smoothing.py and mixture.py; tests/test_kernels_draw.py holds both together.
-
-Each function of a smoothing takes constants c of shape (number, units), so that beta may differ from unit to unit.
+where (R0 - R1) / f is the `gap` of kernels_smoothing.py. What is readable is in smoothing.py, mixture.py and spike.py;
+tests/test_kernels_draw.py holds both together.
 """
 
 import math
@@ -18,193 +16,11 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from dvae_ref.elementwise import OPTIONS, decay, growth, log, log1p, mean_decay, mean_decay_near, rise
+from dvae_ref import kernels_smoothing as scalar
+from dvae_ref.elementwise import OPTIONS, exp_minus, log, log1p
 from dvae_ref.smoothing import Exponential, Gaussian, Power, UniformExponential
 
-_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
-_LEAST, _MOST = np.float32(np.finfo(np.float32).tiny), np.float32(1 - np.finfo(np.float32).epsneg)
-_LARGE = np.float32(1e38)
-_INLINE = {"forceinline": True, "error_model": "numpy"}
-
-
-@register_jitable(**_INLINE)
-def _inside(rho):
-    return min(max(rho, _LEAST), _MOST)
-
-
-@register_jitable(**_INLINE)
-def _sigmoid(x):
-    e = decay(abs(x))
-    return (e if x < _ZERO else _ONE) / (_ONE + e)
-
-
-@register_jitable(**_INLINE)
-def _product_of_sigmoids(x, y):
-    ex, ey = decay(abs(x)), decay(abs(y))
-    return (ex if x < _ZERO else _ONE) * (ey if y < _ZERO else _ONE) / ((_ONE + ex) * (_ONE + ey))
-
-
-# -- zeta and dzeta/dt -------------------------------------------------------------------------------------------------
-
-
-@register_jitable(**_INLINE)
-def _unit_slope(t):
-    e = decay(abs(t))
-    return e / ((_ONE + e) * (_ONE + e))
-
-
-@register_jitable(**_INLINE)
-def _shifted(t):
-    return t + _HALF
-
-
-@register_jitable(**_INLINE)
-def _no_slope(t):
-    return _ONE
-
-
-# -- the power function: c = beta, 1 - 1/beta, 1/beta ------------------------------------------------------------------
-
-
-def _power_constants(smoothing):
-    return smoothing.beta, 1 - 1 / smoothing.beta, 1 / smoothing.beta
-
-
-@register_jitable(**_INLINE)
-def _power_sample0(rho, c, j):
-    y = -c[0, j] * log(_inside(rho))  # -log zeta
-    return -y - log(rise(y))
-
-
-@register_jitable(**_INLINE)
-def _linear_log_ratio(t, c, j):
-    return c[1, j] * t
-
-
-@register_jitable(**_INLINE)
-def _constant_slope(t, c, j):
-    return c[1, j]
-
-
-@register_jitable(**_INLINE)
-def _power_gap(size, c, j):
-    """At t = -size: beta (1 + e^-size) (1 - zeta^mu + ((1-zeta) / zeta)^lam (1 - (1-zeta)^mu))."""
-    e = decay(size)
-    one_minus = log1p(e)  # -log(1 - zeta)
-    near = c[1, j] * one_minus  # at most log 2
-    gap = rise(c[1, j] * (size + one_minus)) + growth(c[2, j] * size) * (near * mean_decay_near(near))
-    return c[0, j] * (_ONE + e) * gap
-
-
-# -- exponentials, with a uniform part of weight epsilon ---------------------------------------------------------------
-# c = beta, epsilon, (1 - epsilon) beta / (1 - e^-beta), 1 - e^-beta, e^-beta, e^beta - 1 (as far as float32 holds it)
-
-
-def _exponential_constants(smoothing):
-    beta, epsilon = smoothing.beta, getattr(smoothing, "epsilon", 0.0)
-    rise = math.expm1(min(beta, 88.0))
-    return beta, epsilon, (1 - epsilon) * beta / -math.expm1(-beta), -math.expm1(-beta), math.exp(-beta), rise
-
-
-@register_jitable(**_INLINE)
-def _exponential_sample0(rho, c, j):
-    rho, epsilon = _inside(rho), c[1, j]
-    uniform = rho < epsilon
-    rest, above = _inside((rho - epsilon) / (_ONE - epsilon)), (_ONE - rho) / (_ONE - epsilon)
-    x, w = rest * c[3, j], above + rest * c[4, j]  # x + w = 1, w = e^(-beta zeta)
-    y = min(above * c[5, j], _LARGE)  # e^(beta (1 - zeta)) - 1
-    near0 = log1p(x / w) if x < w else -log(w)
-    near1 = log1p(y) if y < _ONE else log(_ONE + y)
-    inner = _inside(rho / epsilon)
-    return log(inner if uniform else near0) - log((_ONE - inner) if uniform else near1)
-
-
-@register_jitable(**_INLINE)
-def _exponential_densities(t, c, j):
-    """zeta, 1 - zeta, and r(zeta|0) and r(zeta|1) as their exponential parts and their sums."""
-    e = decay(abs(t))
-    larger = _ONE / (_ONE + e)
-    smaller = e * larger
-    zeta, one_minus = (smaller if t < _ZERO else larger), (larger if t < _ZERO else smaller)
-    part0, part1 = c[2, j] * decay(c[0, j] * zeta), c[2, j] * decay(c[0, j] * one_minus)
-    return zeta, one_minus, part0, part1
-
-
-@register_jitable(**_INLINE)
-def _exponential_log_ratio(t, c, j):
-    zeta, one_minus, part0, part1 = _exponential_densities(t, c, j)
-    mixed = log((part1 + c[1, j]) / (part0 + c[1, j]))
-    return mixed if c[1, j] > _ZERO else c[0, j] * (zeta - one_minus)
-
-
-@register_jitable(**_INLINE)
-def _exponential_slope(t, c, j):
-    zeta, one_minus, part0, part1 = _exponential_densities(t, c, j)
-    mixed = part0 / (part0 + c[1, j]) + part1 / (part1 + c[1, j])
-    return c[0, j] * zeta * one_minus * (mixed if c[1, j] > _ZERO else _TWO)
-
-
-@register_jitable(**_INLINE)
-def _exponential_gap(size, c, j):
-    """At t = -size: (1 - eps) (1 - e^(-beta zeta)) (1 - e^(-beta (1-zeta))) / (zeta (1-zeta) r0 (1 - e^-beta))."""
-    zeta, one_minus, part0, _ = _exponential_densities(-size, c, j)
-    both = mean_decay(c[0, j] * zeta) * mean_decay(c[0, j] * one_minus)
-    return c[0, j] * c[2, j] * both / (part0 + c[1, j])
-
-
-# -- Gaussians: c = beta, beta, sqrt(beta), 1 / sqrt(beta) -------------------------------------------------------------
-# Polynomials fitted for the least relative error, highest power first:
-# (1 - Phi(x)) / phi(x), x >= 0, is one in (x - 3) / (x + 3), divided by x + 3, to 1e-7;
-# Phi^-1(rho) / (2 rho - 1) is, to 8e-7, a function of w = -log(4 rho (1 - rho)) <= 88: up to w = 6.25 one in w, from
-# there sqrt(w) times one in (sqrt(w) - 1) / (sqrt(w) + 1).
-
-_MILLS = (0.000299679764, -0.000319669933, -0.00255593318, 0.0023397694, 0.0174618466)
-_MILLS += (-0.0261514756, -0.118470935, 0.576560437, -1.27670575, 1.82754194)
-_CENTRE = (-4.74121266e-09, 4.62049268e-07, -2.30196634e-06, -1.86460215e-05, 0.000265711587)
-_CENTRE += (-0.00105008035, -0.00853548651, 0.339636711, 2.33862139)
-_TAIL = (-18.7942816, 11.938431, -2.36661758, 0.296827292, -0.342358529, -0.0873630431, 0.216137863, 1.3614862)
-_MILLS, _CENTRE, _TAIL = (tuple(np.float32(c) for c in p) for p in (_MILLS, _CENTRE, _TAIL))
-_EDGE, _CENTRE_AT, _TAIL_AT = np.float32(6.25), np.float32(3.125), np.float32(0.618)
-_THREE, _FOUR, _ROOT_TWO_PI = np.float32(3), np.float32(4), np.float32(math.sqrt(2 * math.pi))
-
-
-@register_jitable(**_INLINE)
-def _horner(coefficients, x):
-    p = coefficients[0]
-    for c in coefficients[1:]:
-        p = p * x + c
-    return p
-
-
-def _gaussian_constants(smoothing):
-    root = np.sqrt(smoothing.beta)
-    return smoothing.beta, smoothing.beta, root, 1 / root
-
-
-@register_jitable(**_INLINE)
-def _gaussian_sample0(rho, c, j):
-    rho = _inside(rho)
-    w = -log(_FOUR * rho * (_ONE - rho))
-    root = np.sqrt(max(w, _ONE))
-    tail = root * _horner(_TAIL, (root - _ONE) / (root + _ONE) - _TAIL_AT)
-    slope = _horner(_CENTRE, w - _CENTRE_AT) if w < _EDGE else tail
-    return (rho - (_ONE - rho)) * slope * c[3, j] - _HALF
-
-
-@register_jitable(**_INLINE)
-def _mills(x):
-    """(1 - Phi(x)) / phi(x) for x >= 0."""
-    return _horner(_MILLS, (x - _THREE) / (x + _THREE)) / (x + _THREE)
-
-
-@register_jitable(**_INLINE)
-def _gaussian_gap(size, c, j):
-    """At t = -size, x0 = sqrt(beta) zeta, x1 = sqrt(beta) (1 - zeta): (Phi(x0) - Phi(-x1)) / (sqrt(beta) phi(x0))."""
-    x0, x1 = c[2, j] * (_HALF - size), c[2, j] * (_HALF + size)
-    near, far = _mills(abs(x0)), _mills(x1) * decay(c[0, j] * size)
-    beyond = x0 < _ZERO
-    below = near if beyond else _ROOT_TWO_PI * growth(_HALF * x0 * x0) - near
-    return (below - far) * c[3, j]
+_ZERO, _HALF, _ONE, _TINY = np.float32(0), np.float32(0.5), np.float32(1), np.float32(np.finfo(np.float32).tiny)
 
 
 # -- kernels of a smoothing --------------------------------------------------------------------------------------------
@@ -222,12 +38,12 @@ class Family(NamedTuple):
 
 
 def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
-    @register_jitable(**_INLINE)
+    @register_jitable(forceinline=True, error_model="numpy")
     def slope(t, logit_q, c, j):
         """dt/dlogit q."""
         nu_logit = logit_q + log_ratio(t, c, j)
         upper = t > _ZERO
-        weight = _product_of_sigmoids(-logit_q if upper else logit_q, nu_logit if upper else -nu_logit)
+        weight = scalar.product_of_sigmoids(-logit_q if upper else logit_q, nu_logit if upper else -nu_logit)
         return gap(abs(t), c, j) * weight
 
     @njit(**OPTIONS)
@@ -235,7 +51,7 @@ def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
                 t0 = sample0(rho[i, j], c, j)
-                t[i, j] = -t0 if u[i, j] < _sigmoid(logit_q[i, j]) else t0
+                t[i, j] = -t0 if u[i, j] < scalar.sigmoid(logit_q[i, j]) else t0
                 out[i, j] = zeta(t[i, j])
 
     @njit(**OPTIONS)
@@ -266,63 +82,139 @@ def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
     return Family(constants, draw, elementwise_log_ratio, elementwise_slope, d_logit, d_out)
 
 
-_UNIT = _sigmoid, _unit_slope
+_UNIT = scalar.sigmoid, scalar.unit_slope
 _EXPONENTIAL = _family(
-    *(_exponential_constants, _exponential_sample0, *_UNIT),
-    *(_exponential_log_ratio, _exponential_slope, _exponential_gap),
+    *(scalar.exponential_constants, scalar.exponential_sample0, *_UNIT),
+    *(scalar.exponential_log_ratio, scalar.exponential_slope, scalar.exponential_gap),
 )
 _FAMILIES = {
-    Power: _family(_power_constants, _power_sample0, *_UNIT, _linear_log_ratio, _constant_slope, _power_gap),
+    Power: _family(
+        scalar.power_constants,
+        scalar.power_sample0,
+        *_UNIT,
+        scalar.linear_log_ratio,
+        scalar.constant_slope,
+        scalar.power_gap,
+    ),
     Exponential: _EXPONENTIAL,
     UniformExponential: _EXPONENTIAL,
     Gaussian: _family(
-        *(_gaussian_constants, _gaussian_sample0, _shifted, _no_slope),
-        *(_linear_log_ratio, _constant_slope, _gaussian_gap),
+        *(scalar.gaussian_constants, scalar.gaussian_sample0, scalar.shifted, scalar.no_slope),
+        *(scalar.linear_log_ratio, scalar.constant_slope, scalar.gaussian_gap),
     ),
 }
 
 
 def takes(smoothing, *arrays):
     """Whether there are kernels for this smoothing and these arrays: float32, all of one shape."""
+    return type(smoothing) in _FAMILIES and alike(*arrays)
+
+
+def alike(*arrays):
+    """Whether all are float32, of one shape, which is not ()."""
     first = arrays[0]
-    return type(smoothing) in _FAMILIES and all(
+    return all(
         isinstance(a, np.ndarray) and a.dtype == np.float32 and a.ndim > 0 and a.shape == first.shape for a in arrays
     )
 
 
 def _run(kernel, smoothing, inputs, outputs=1):
     """Fresh arrays of the inputs' shape, written by a kernel of the smoothing's family."""
-    family, shape = _FAMILIES[type(smoothing)], inputs[0].shape
+    shape = inputs[0].shape
     rows = [np.ascontiguousarray(a).reshape(-1, shape[-1]) for a in inputs]
-    given = family.constants(smoothing)
+    given = _FAMILIES[type(smoothing)].constants(smoothing)
     c = np.empty((len(given), shape[-1]), np.float32)
     for own, constant in zip(c, given, strict=True):
         own[:] = constant
     out = [np.empty(rows[0].shape, np.float32) for _ in range(outputs)]
-    getattr(family, kernel)(*rows, c, *out)
+    kernel(*rows, c, *out)
     return tuple(a.reshape(shape) for a in out)
 
 
 def draw(logit_q, u, rho, smoothing):
     """(t, zeta): mixture.sample and smoothing.zeta."""
-    return _run("draw", smoothing, (logit_q, u, rho), 2)
+    return _run(_FAMILIES[type(smoothing)].draw, smoothing, (logit_q, u, rho), 2)
 
 
 def draw_backward(d_logit_q, d_t, d_zeta, t, logit_q, smoothing):
     """d_logit_q + (d_t + d_zeta dzeta/dt) dt/dlogit q: posteriors.Mixture.draw_backward."""
-    return _run("d_out", smoothing, (d_logit_q, d_t, d_zeta, t, logit_q))[0]
+    return _run(_FAMILIES[type(smoothing)].d_out, smoothing, (d_logit_q, d_t, d_zeta, t, logit_q))[0]
 
 
 def d_t_d_logit_q(t, logit_q, smoothing):
     """mixture.d_t_d_logit_q."""
-    return _run("d_logit", smoothing, (t, logit_q))[0]
+    return _run(_FAMILIES[type(smoothing)].d_logit, smoothing, (t, logit_q))[0]
 
 
 def log_ratio(t, smoothing):
     """smoothing.log_ratio."""
-    return _run("log_ratio", smoothing, (t,))[0]
+    return _run(_FAMILIES[type(smoothing)].log_ratio, smoothing, (t,))[0]
 
 
 def d_log_ratio(t, smoothing):
     """smoothing.d_log_ratio."""
-    return _run("d_log_ratio", smoothing, (t,))[0]
+    return _run(_FAMILIES[type(smoothing)].d_log_ratio, smoothing, (t,))[0]
+
+
+# -- dt/dbeta of the Gaussian ------------------------------------------------------------------------------------------
+
+
+@njit(**OPTIONS)
+def _gaussian_d_beta(t, logit_q, c, out):
+    for i in range(t.shape[0]):
+        for j in range(t.shape[1]):
+            nu = scalar.sigmoid(logit_q[i, j] + c[0, j] * t[i, j])
+            out[i, j] = (nu - _HALF - t[i, j]) / (c[0, j] + c[0, j])
+
+
+def d_t_d_beta(t, logit_q, smoothing):
+    """mixture.d_t_d_beta of a Gaussian: (nu - zeta) / (2 beta), nu = q(z=1|x,zeta), since dR/dbeta there is r times
+    the distance to the vertex / (2 beta)."""
+    return _run(_gaussian_d_beta, smoothing, (t, logit_q))[0]
+
+
+# -- spike and exponential ---------------------------------------------------------------------------------------------
+
+
+@register_jitable(forceinline=True, error_model="numpy")
+def _above_spike(logit_q, rho):
+    """(s, 1 - s) of spike.py, 1 - q."""
+    e = exp_minus(abs(logit_q))
+    larger = _ONE / (_ONE + e)
+    q, one_minus_q = max(e * larger if logit_q < _ZERO else larger, _TINY), larger if logit_q < _ZERO else e * larger
+    one_minus_s = min((_ONE - rho) / q, _ONE)
+    near = max(rho - one_minus_q, _ZERO) / q
+    return (near if one_minus_q < q else _ONE - one_minus_s), one_minus_s, one_minus_q
+
+
+@njit(**OPTIONS)
+def _spike_sample(logit_q, rho, rise, beta, out):
+    for i in range(out.size):
+        s, _, _ = _above_spike(logit_q[i], rho[i])
+        y = rise * s
+        out[i] = (log1p(min(y, _ONE)) if y < _ONE else log(_ONE + y)) / beta
+
+
+@njit(**OPTIONS)
+def _spike_slope(logit_q, rho, rise, beta, out):
+    for i in range(out.size):
+        s, one_minus_s, one_minus_q = _above_spike(logit_q[i], rho[i])
+        slope = rise / beta / (rise * s + _ONE) * one_minus_s * one_minus_q
+        out[i] = slope if s > _ZERO else _ZERO
+
+
+def _run_spike(kernel, logit_q, rho, beta):
+    out = np.empty(logit_q.shape, np.float32)
+    arrays = (np.ascontiguousarray(a).reshape(-1) for a in (logit_q, rho))
+    kernel(*arrays, np.float32(math.expm1(beta)), np.float32(beta), out.reshape(-1))
+    return out
+
+
+def spike_sample(logit_q, rho, beta):
+    """spike.sample."""
+    return _run_spike(_spike_sample, logit_q, rho, beta)
+
+
+def spike_d_zeta_d_logit_q(logit_q, rho, beta):
+    """spike.d_zeta_d_logit_q."""
+    return _run_spike(_spike_slope, logit_q, rho, beta)

@@ -14,7 +14,7 @@ from scipy.optimize import elementwise
 
 from dvae_ref import kernels_draw, kernels_latent
 from dvae_ref.elementary import logaddexp, sigmoid, softplus
-from dvae_ref.smoothing import inside
+from dvae_ref.smoothing import Gaussian, inside
 
 
 def sample(logit_q, u, rho, smoothing):
@@ -85,6 +85,8 @@ def d_log_ratio(t, smoothing):
 
 def d_t_d_beta(t, logit_q, smoothing):
     """dt/dbeta at fixed rho (Sec. 3.3): -((1-q) dR0/dbeta + q dR1/dbeta) / ((1-q) f0 + q f1)."""
+    if type(smoothing) is Gaussian and kernels_draw.takes(smoothing, t, logit_q):
+        return kernels_draw.d_t_d_beta(t, logit_q, smoothing)
     log_f = logaddexp(smoothing.log_f0(t) - softplus(logit_q), smoothing.log_f1(t) - softplus(-logit_q))
     d_cdf = sigmoid(-logit_q) * smoothing.d_beta_cdf0(t) + sigmoid(logit_q) * smoothing.d_beta_cdf1(t)
     return -over_density(d_cdf, log_f)

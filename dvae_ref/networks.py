@@ -105,7 +105,7 @@ def encode_backward(d_sample, cache, *, posterior):
     d_sample = d_sample._replace(zeta=d_sample.zeta.copy())
     d_networks, d_extras = [], []
     for g, own in reversed(list(enumerate(group_slices(len(networks), sample.zeta.shape[1])))):
-        d_part, part = (type(sample)(*(a[:, own] for a in fields)) for fields in (d_sample, sample))
+        d_part, part = (type(sample)(*(_part(a, own) for a in fields)) for fields in (d_sample, sample))
         extra_g = tree.map(lambda a, own=own: a[own], extra)
         d_out, d_extra = posterior.draw_backward(d_part, part, _columns(noise, own), extra_g)
         d_out = d_out if g else d_out.reshape(-1, k, d_out.shape[1]).sum(1)
@@ -124,7 +124,12 @@ def group_slices(groups, latents):
 
 
 def _columns(noise, own):
-    return Noise(*(a if a is None else a[:, own] for a in noise))
+    return Noise(*(a if a is None else _part(a, own) for a in noise))
+
+
+def _part(a, own):
+    """Those columns in contiguous rows, as the compiled functions want them."""
+    return np.ascontiguousarray(a[:, own])
 
 
 def encode_discrete(params, moving, x, u):

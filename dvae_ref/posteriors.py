@@ -93,7 +93,7 @@ class ShiftedGaussian:
         return Spread(d_beta * -2 / std**3 * np.sign(extra.s) / 5)
 
     def draw(self, out, noise, extra):
-        logit_q, raw = np.split(out, 2, -1)
+        logit_q, raw = map(np.ascontiguousarray, np.split(out, 2, -1))
         t = _reparameterise(logit_q, noise, self.smoothing(extra))
         return self.Sample(logit_q, raw, t, t + 0.5 + (sigmoid(raw) - 0.5) / 2)
 

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+_LEAF = np.ndarray, np.generic
+
 
 def map(f, tree, *others):
     """Apply f leaf by leaf to trees of one structure; the result has that structure."""
-    if isinstance(tree, np.ndarray | np.generic):
+    if isinstance(tree, _LEAF):
         return f(tree, *others)
     children = [map(f, *branch) for branch in zip(tree, *others, strict=True)]
     return type(tree)(*children) if hasattr(tree, "_fields") else tuple(children)
@@ -13,7 +15,7 @@ def map(f, tree, *others):
 
 def items(tree, path=""):
     """List of (path, leaf), e.g. ("encoder.0.hidden.1.dense.kernel", array), in a fixed order."""
-    if isinstance(tree, np.ndarray | np.generic):
+    if isinstance(tree, _LEAF):
         return [(path, tree)]
     names = getattr(tree, "_fields", range(len(tree)))
     prefix = f"{path}." if path else ""
@@ -22,7 +24,7 @@ def items(tree, path=""):
 
 def leaves(tree):
     """The arrays of a tree, in the order of items."""
-    return [leaf for _, leaf in items(tree)]
+    return [tree] if isinstance(tree, _LEAF) else [leaf for branch in tree for leaf in leaves(branch)]
 
 
 def unflatten(like, leaves):

@@ -30,6 +30,7 @@ THEORY = {
     "bounds",
     "kernels_draw",
     "kernels_latent",
+    "kernels_smoothing",
 }
 MODEL = {"posteriors", "priors", "methods", "layers", "kernels", "networks", "model"}
 MAY_IMPORT = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dvae_ref import kernels_draw, mixture, posteriors
+from dvae_ref import kernels_draw, mixture, posteriors, spike
 from dvae_ref.elementary import sigmoid
 from dvae_ref.smoothing import Exponential, Gaussian, Power, UniformExponential
 
@@ -115,6 +115,37 @@ def test_rows_do_not_depend_on_their_neighbours(name):
     whole = kernels_draw.d_t_d_logit_q(t, logit_q, smoothing)
     alone = [kernels_draw.d_t_d_logit_q(t[i : i + 1], logit_q[i : i + 1], smoothing) for i in range(0, len(t), 50)]
     assert np.concatenate(alone).tobytes() == whole[::50].tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in SMOOTHINGS if "gauss" in name])
+def test_dt_dbeta_of_the_gaussian(name):
+    """To 1e-6 of the size of its terms, nu being good to |logit q + b| eps and no more than 1."""
+    smoothing = SMOOTHINGS[name]
+    t, logit_q = places(smoothing)
+    value = kernels_draw.d_t_d_beta(t, logit_q, smoothing)
+    with np.errstate(over="ignore"):  # where the readable form divides by densities of nothing
+        exact = mixture.d_t_d_beta(np.float64(t), np.float64(logit_q), float64(smoothing))
+    size = (1 + np.abs(np.float64(t))) / smoothing.beta
+    assert np.nanmax(np.abs(value - exact) / size) < 2e-6
+    other = mixture.d_t_d_beta(np.float64(t), -np.float64(logit_q), float64(smoothing))
+    assert np.nanmax(np.abs(value - other) / size) > 1e-2
+
+
+@pytest.mark.parametrize("beta", [0.5, 4.0, 8.0, 80.0])
+def test_the_spike(beta):
+    """zeta and its slope: s = (rho - (1 - q)) / q is good to eps / q where q > 1/2, and to eps (1 - s) elsewhere."""
+    rho, logit_q = units(numbers()[1], [-20, -3, -0.2, 0.5, 4, 15])
+    exact = np.float64(logit_q), np.float64(rho), beta
+    zeta, slope = spike.sample(logit_q, rho, beta), spike.d_zeta_d_logit_q(logit_q, rho, beta)
+    wanted, wanted_slope = spike.sample(*exact), spike.d_zeta_d_logit_q(*exact)
+    s = np.maximum(np.expm1(beta * wanted) / np.expm1(beta), 1e-7)
+    clear = s > 1e-5  # nearer to the spike one rounding of q puts zeta on it
+    assert zeta.dtype == slope.dtype == np.float32
+    assert np.max((np.abs(zeta - wanted) * beta * s)[clear]) < 1e-5  # up to 80 eps
+    np.testing.assert_allclose((slope * s)[clear], (wanted_slope * s)[clear], rtol=2e-5 / s[clear].min(), atol=1e-30)
+    assert np.all((slope > 0) == (zeta > 0))
+    swapped = spike.sample(-exact[0], *exact[1:])
+    assert np.max((np.abs(zeta - swapped) * beta * s)[clear]) > 1e-2
 
 
 def test_what_has_no_kernel_goes_the_readable_way():

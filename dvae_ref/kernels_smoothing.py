@@ -1,0 +1,198 @@
+"""The scalar functions of the draws' kernels, a smoothing after the other: t of rho, b and its slope, the gap of Eq. 9.
+
+Each takes constants c of shape (number, units), so that beta may differ from unit to unit, and the unit j. A `gap` is
+(R0 - R1) / f at t = -size, with f the larger of the densities f0 and f1 of t: large and tiny factors cancel on paper.
+The readable forms are those of smoothing.py.
+"""
+
+import math
+
+import numpy as np
+from numba.extending import register_jitable
+
+from dvae_ref.elementwise import decay, growth, log, log1p, mean_decay, mean_decay_near, rise
+
+_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+_LEAST, _MOST = np.float32(np.finfo(np.float32).tiny), np.float32(1 - np.finfo(np.float32).epsneg)
+_LARGE, _NEGLIGIBLE = np.float32(1e38), np.float32(40)
+_INLINE = {"forceinline": True, "error_model": "numpy"}
+
+
+@register_jitable(**_INLINE)
+def inside(rho):
+    return min(max(rho, _LEAST), _MOST)
+
+
+@register_jitable(**_INLINE)
+def sigmoid(x):
+    e = decay(abs(x))
+    return (e if x < _ZERO else _ONE) / (_ONE + e)
+
+
+@register_jitable(**_INLINE)
+def product_of_sigmoids(x, y):
+    ex, ey = decay(abs(x)), decay(abs(y))
+    return (ex if x < _ZERO else _ONE) * (ey if y < _ZERO else _ONE) / ((_ONE + ex) * (_ONE + ey))
+
+
+# -- zeta and dzeta/dt -------------------------------------------------------------------------------------------------
+
+
+@register_jitable(**_INLINE)
+def unit_slope(t):
+    e = decay(min(abs(t), _NEGLIGIBLE))  # times a cotangent it stays a normal number
+    return e / ((_ONE + e) * (_ONE + e))
+
+
+@register_jitable(**_INLINE)
+def shifted(t):
+    return t + _HALF
+
+
+@register_jitable(**_INLINE)
+def no_slope(t):
+    return _ONE
+
+
+# -- the power function: c = beta, 1 - 1/beta, 1/beta ------------------------------------------------------------------
+
+
+def power_constants(smoothing):
+    return smoothing.beta, 1 - 1 / smoothing.beta, 1 / smoothing.beta
+
+
+@register_jitable(**_INLINE)
+def power_sample0(rho, c, j):
+    y = -c[0, j] * log(inside(rho))  # -log zeta
+    return -y - log(rise(y))
+
+
+@register_jitable(**_INLINE)
+def linear_log_ratio(t, c, j):
+    return c[1, j] * t
+
+
+@register_jitable(**_INLINE)
+def constant_slope(t, c, j):
+    return c[1, j]
+
+
+@register_jitable(**_INLINE)
+def power_gap(size, c, j):
+    """At t = -size: beta (1 + e^-size) (1 - zeta^mu + ((1-zeta) / zeta)^lam (1 - (1-zeta)^mu))."""
+    e = decay(size)
+    one_minus = log1p(e)  # -log(1 - zeta)
+    near = c[1, j] * one_minus  # at most log 2
+    gap = rise(c[1, j] * (size + one_minus)) + growth(c[2, j] * size) * (near * mean_decay_near(near))
+    return c[0, j] * (_ONE + e) * gap
+
+
+# -- exponentials, with a uniform part of weight epsilon ---------------------------------------------------------------
+# c = beta, epsilon, (1 - epsilon) beta / (1 - e^-beta), 1 - e^-beta, e^-beta, e^beta - 1 (as far as float32 holds it)
+
+
+def exponential_constants(smoothing):
+    beta, epsilon = smoothing.beta, getattr(smoothing, "epsilon", 0.0)
+    rise = math.expm1(min(beta, 88.0))
+    return beta, epsilon, (1 - epsilon) * beta / -math.expm1(-beta), -math.expm1(-beta), math.exp(-beta), rise
+
+
+@register_jitable(**_INLINE)
+def exponential_sample0(rho, c, j):
+    rho, epsilon = inside(rho), c[1, j]
+    uniform = rho < epsilon
+    rest, above = inside((rho - epsilon) / (_ONE - epsilon)), (_ONE - rho) / (_ONE - epsilon)
+    x, w = rest * c[3, j], above + rest * c[4, j]  # x + w = 1, w = e^(-beta zeta)
+    y = min(above * c[5, j], _LARGE)  # e^(beta (1 - zeta)) - 1
+    near0 = log1p(x / w) if x < w else -log(w)
+    near1 = log1p(y) if y < _ONE else log(_ONE + y)
+    inner = inside(rho / epsilon)
+    return log(inner if uniform else near0) - log((_ONE - inner) if uniform else near1)
+
+
+@register_jitable(**_INLINE)
+def _exponential_densities(t, c, j):
+    """zeta, 1 - zeta, and r(zeta|0) and r(zeta|1) as their exponential parts and their sums."""
+    e = decay(abs(t))
+    larger = _ONE / (_ONE + e)
+    smaller = e * larger
+    zeta, one_minus = (smaller if t < _ZERO else larger), (larger if t < _ZERO else smaller)
+    part0, part1 = c[2, j] * decay(c[0, j] * zeta), c[2, j] * decay(c[0, j] * one_minus)
+    return zeta, one_minus, part0, part1
+
+
+@register_jitable(**_INLINE)
+def exponential_log_ratio(t, c, j):
+    zeta, one_minus, part0, part1 = _exponential_densities(t, c, j)
+    mixed = log((part1 + c[1, j]) / (part0 + c[1, j]))
+    return mixed if c[1, j] > _ZERO else c[0, j] * (zeta - one_minus)
+
+
+@register_jitable(**_INLINE)
+def exponential_slope(t, c, j):
+    zeta, one_minus, part0, part1 = _exponential_densities(t, c, j)
+    mixed = part0 / (part0 + c[1, j]) + part1 / (part1 + c[1, j])
+    return c[0, j] * zeta * one_minus * (mixed if c[1, j] > _ZERO else _TWO)
+
+
+@register_jitable(**_INLINE)
+def exponential_gap(size, c, j):
+    """At t = -size: (1 - eps) (1 - e^(-beta zeta)) (1 - e^(-beta (1-zeta))) / (zeta (1-zeta) r0 (1 - e^-beta))."""
+    zeta, one_minus, part0, _ = _exponential_densities(-size, c, j)
+    both = mean_decay(c[0, j] * zeta) * mean_decay(c[0, j] * one_minus)
+    return c[0, j] * c[2, j] * both / (part0 + c[1, j])
+
+
+# -- Gaussians: c = beta, beta, sqrt(beta), 1 / sqrt(beta) -------------------------------------------------------------
+# Polynomials fitted for the least relative error, highest power first:
+# (1 - Phi(x)) / phi(x), x >= 0, is one in (x - 3) / (x + 3), divided by x + 3, to 1e-7;
+# Phi^-1(rho) / (2 rho - 1) is, to 8e-7, a function of w = -log(4 rho (1 - rho)) <= 88: up to w = 6.25 one in w, from
+# there sqrt(w) times one in (sqrt(w) - 1) / (sqrt(w) + 1).
+
+_MILLS = (0.000299679764, -0.000319669933, -0.00255593318, 0.0023397694, 0.0174618466)
+_MILLS += (-0.0261514756, -0.118470935, 0.576560437, -1.27670575, 1.82754194)
+_CENTRE = (-4.74121266e-09, 4.62049268e-07, -2.30196634e-06, -1.86460215e-05, 0.000265711587)
+_CENTRE += (-0.00105008035, -0.00853548651, 0.339636711, 2.33862139)
+_TAIL = (-18.7942816, 11.938431, -2.36661758, 0.296827292, -0.342358529, -0.0873630431, 0.216137863, 1.3614862)
+_MILLS, _CENTRE, _TAIL = (tuple(np.float32(c) for c in p) for p in (_MILLS, _CENTRE, _TAIL))
+_EDGE, _CENTRE_AT, _TAIL_AT = np.float32(6.25), np.float32(3.125), np.float32(0.618)
+_THREE, _FOUR, _ROOT_TWO_PI = np.float32(3), np.float32(4), np.float32(math.sqrt(2 * math.pi))
+
+
+@register_jitable(**_INLINE)
+def _horner(coefficients, x):
+    p = coefficients[0]
+    for c in coefficients[1:]:
+        p = p * x + c
+    return p
+
+
+def gaussian_constants(smoothing):
+    root = np.sqrt(smoothing.beta)
+    return smoothing.beta, smoothing.beta, root, 1 / root
+
+
+@register_jitable(**_INLINE)
+def gaussian_sample0(rho, c, j):
+    rho = inside(rho)
+    w = -log(_FOUR * rho * (_ONE - rho))
+    root = np.sqrt(max(w, _ONE))
+    tail = root * _horner(_TAIL, (root - _ONE) / (root + _ONE) - _TAIL_AT)
+    slope = _horner(_CENTRE, w - _CENTRE_AT) if w < _EDGE else tail
+    return (rho - (_ONE - rho)) * slope * c[3, j] - _HALF
+
+
+@register_jitable(**_INLINE)
+def _mills(x):
+    """(1 - Phi(x)) / phi(x) for x >= 0."""
+    return _horner(_MILLS, (x - _THREE) / (x + _THREE)) / (x + _THREE)
+
+
+@register_jitable(**_INLINE)
+def gaussian_gap(size, c, j):
+    """At t = -size, x0 = sqrt(beta) zeta, x1 = sqrt(beta) (1 - zeta): (Phi(x0) - Phi(-x1)) / (sqrt(beta) phi(x0))."""
+    x0, x1 = c[2, j] * (_HALF - size), c[2, j] * (_HALF + size)
+    near, far = _mills(abs(x0)), _mills(x1) * decay(c[0, j] * size)
+    beyond = x0 < _ZERO
+    below = near if beyond else _ROOT_TWO_PI * growth(_HALF * x0 * x0) - near
+    return (below - far) * c[3, j]
