@@ -138,7 +138,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 
-ROWS = 1000  # at least so many samples of zeta make a share: a share more costs a millisecond of Python
+ROWS = 600  # at least so many samples of zeta make a share, four at K = 25; a share more costs a millisecond of Python
 
 
 def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, config, kappa=1.0, threads=1):
