@@ -93,7 +93,7 @@ def compare(name, ours, theirs, tolerance):
         number = np.sum(~np.isfinite(theirs))
         found = f"{number} of {theirs.size} are NaN or infinite, e.g. {_at(name, index, theirs, ours, allowed)}"
         return Finding(name, "not finite", np.inf, found)
-    ratio = _ratio(np.abs(theirs - ours), allowed)
+    ratio = diagnosis.ratio(theirs, ours, tolerance)
     index = tuple(int(n) for n in np.unravel_index(np.argmax(ratio), ratio.shape))
     where, differs = _at(name, index, theirs, ours, allowed), ratio[index] > 1
     hint = _single_precision(ours, theirs) if differs and tolerance.absolute < 1e-9 else ""
@@ -106,12 +106,6 @@ def _single_precision(ours, theirs):
     if near and np.array_equal(theirs, theirs.astype(np.float32)):
         return "; it looks computed in float32: export the kit with --dtype float32"
     return ""
-
-
-def _ratio(error, allowed):
-    """error / allowed, where nothing is allowed 0 for none and infinity for any."""
-    exact = allowed == 0
-    return np.where(exact, np.where(error > 0, np.inf, 0), error / np.where(exact, 1, allowed))
 
 
 def _at(name, index, theirs, ours, allowed):

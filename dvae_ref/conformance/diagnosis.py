@@ -29,37 +29,42 @@ def alternatives(quantity, given):
 def diagnose(wrongs, theirs, failing, tolerances):
     """Diagnoses for the failing arrays out of these alternatives, those that explain most first; what nothing explains
     is not in any."""
-    agreeing = [(mistake, agreement(wrong, theirs, tolerances)) for mistake, wrong in wrongs]
+    compared = [(mistake, errors(wrong, theirs, tolerances)) for mistake, wrong in wrongs]
     found, remaining = [], set(failing)
-    while best := best_explanation(agreeing, remaining):
+    while best := best_explanation(compared, remaining):
         found.append(best)
         remaining -= set(best.arrays)
     return found
 
 
 def as_floats(arrays):
-    """In float64, but for the integers among the inputs."""
+    """In float64, but for the integers."""
     return {name: value.astype(float) if value.dtype.kind == "f" else value for name, value in arrays.items()}
 
 
-def best_explanation(agreeing, remaining):
-    """The mistakes that explain most of the remaining arrays and, among these, contradict fewest others; of mistakes
-    that do so equally well not those that may be made anywhere. None if nothing explains any."""
+def errors(wrong, theirs, tolerances):
+    """{array: the largest |theirs - what a mistake makes of it| in units of the tolerance}."""
+    return {name: float(np.max(ratio(theirs[name], wrong[name], tolerances[name]))) for name in theirs}
+
+
+def ratio(theirs, ours, tolerance):
+    """|theirs - ours| / tolerance; where nothing is allowed, 0 for equal and infinity for different numbers."""
+    error, allowed = np.abs(theirs - ours), tolerance.allow(ours)
+    exact = allowed == 0
+    return np.where(exact, np.where(error > 0, np.inf, 0), error / np.where(exact, 1, allowed))
+
+
+def best_explanation(compared, remaining):
+    """The mistakes that explain most of the remaining arrays. Of those, the ones that contradict fewest others, that
+    are not such as may be made anywhere, and that need no slack. None if nothing explains any."""
     ranked = {}
-    for mistake, agrees in agreeing:
-        if explained := tuple(sorted(array for array in remaining if agrees.get(array))):
-            contradicted = sum(not value for value in agrees.values())
-            rank = (len(explained), -contradicted, not mistake.anywhere, explained)
+    for mistake, error in compared:
+        if explained := tuple(sorted(name for name in remaining if error.get(name, np.inf) <= SLACK)):
+            contradicted = sum(value > SLACK for value in error.values())
+            tight = max(error[name] for name in explained) <= 1
+            rank = (len(explained), -contradicted, not mistake.anywhere, tight, explained)
             ranked.setdefault(rank, []).append(mistake.name)
     if not ranked:
         return None
     best = max(ranked)
     return Diagnosis(tuple(ranked[best]), best[-1])
-
-
-def agreement(wrong, theirs, tolerances):
-    """{array: do theirs agree, within the slack, with what a mistake makes of it}."""
-    return {
-        name: bool(np.all(np.abs(value - wrong[name]) <= SLACK * tolerances[name].allow(wrong[name])))
-        for name, value in theirs.items()
-    }

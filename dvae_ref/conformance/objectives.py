@@ -72,17 +72,22 @@ def draw(rng, baseline):
     config = model.Config(STRUCTURE, method_of(hyper, baseline), K)
     params, statistics = model.init(rng, config, mean_x, np.float64)
     params = {name: _skewed(rng, name, leaf) for name, leaf in tree.items(params)}
+    params["rbm.W"] *= 0.8 if kind == "gi" else 2.0  # ||W|| <= 3 with gi: then its lam is beta
     noise = Noise(*rng.uniform(0.02, 0.98, (2, IMAGES * K, STRUCTURE.latents)))
     _, cache = model.objective(_params(params, statistics, config), statistics, x, noise, config=config)
     zeta = _inside(cache.encoder.sample.zeta, kind)
+    if kind != "spike_exp":  # the first sample of each image in the middle: there the mean field converges slowly
+        zeta[::K] = rng.uniform(0.3, 0.7, zeta[::K].shape)
     return {"x": x, "mean_x": mean_x, "zeta": zeta, **hyper, **params}
 
 
 def _skewed(rng, name, leaf):
-    if name == "rbm.W":  # spectral norm below 4: lam of the Gaussian integral is beta
-        return 0.8 * np.tanh(0.3 + rng.standard_normal(leaf.shape))
-    offset = 1.0 if name.rsplit(".", 1)[-1] in ("scale", "s") else 0.1
-    return offset + rng.normal(0, 0.3 if offset == 1 else 0.7, leaf.shape)
+    if name == "rbm.W":
+        return np.tanh(0.3 + rng.standard_normal(leaf.shape))
+    if name == "posterior.s":
+        return rng.uniform(0.7, 1.5, leaf.shape)
+    scale = name.endswith("norm.scale")
+    return rng.normal(1.0, 0.3, leaf.shape) if scale else rng.normal(0.1, 0.7, leaf.shape)
 
 
 def _inside(zeta, kind):

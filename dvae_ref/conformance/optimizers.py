@@ -8,7 +8,7 @@ def draw_adam(rng, shape=(3, 5)):
     """In the middle of a run, where every part of the bias correction counts."""
     p, g, m = rng.normal(0.3, 1, (3, *shape))
     v = rng.uniform(0.01, 1, shape) ** 4
-    options = {"learning_rate": 3e-3, "beta1": 0.9, "beta2": 0.999, "adam_epsilon": 1e-3}
+    options = {"learning_rate": 0.03, "beta1": 0.9, "beta2": 0.999, "adam_epsilon": 1e-3}
     return {"p": p, "g": 0.1 * g, "m": 0.1 * m, "v": v, "iteration": rng.integers(5, 40), **options}
 
 

@@ -21,9 +21,9 @@ def draw_sharpness(rng, kind):
 
 
 def draw_zeta(rng, kind, beta, shape):
-    """zeta around both vertices, well inside (0, 1) or, for the Gaussian, up to four standard deviations away."""
+    """zeta around both vertices, well inside (0, 1) or, for the Gaussian, up to three standard deviations away."""
     if kind == "gauss":
-        return (rng.random(shape) < 0.4) + rng.normal(0, beta**-0.5, shape).clip(-4, 4)
+        return (rng.random(shape) < 0.4) + rng.normal(0, 1, shape).clip(-3, 3) * beta**-0.5
     return sigmoid(rng.normal(-1, 7, shape).clip(LEAST, MOST))
 
 
@@ -115,13 +115,20 @@ def compute_log_q(inputs, kind, smoothing=None):
     smoothing = smoothing or smoothing_of(inputs, kind)
     q, t, d = inputs["q"], smoothing.t(inputs["zeta"]), inputs["cotangent"]
     value, cache = mixture.log_q(logit(q), smoothing.log_ratio(t))
-    d_logit_q, d_b = mixture.log_q_backward(d, cache)
+    _, d_b = mixture.log_q_backward(d, cache)
     d_t = d_b * smoothing.d_log_ratio(t) + d[:, None] * smoothing.d_log_r_max(t)
     return {
         "log_q": value + smoothing.log_r_max(t).sum(-1),
-        "d_q": d_logit_q / (q * (1 - q)),
+        "d_q": d[:, None] * slope_in_q(q, smoothing.log_ratio(t)),
         "d_zeta": d_t / smoothing.d_zeta(t),
     }
+
+
+def slope_in_q(q, b):
+    """d/dq log((1 - q) r0 + q r1) = (r1 - r0) / ((1 - q) r0 + q r1): the library's slope in logit q over q (1 - q),
+    in which sigmoid(logit q + b) - q would cancel."""
+    e = np.exp(-np.abs(b))
+    return np.where(b > 0, (1 - e) / ((1 - q) * e + q), (e - 1) / (1 - q + q * e))
 
 
 def log_q_terms(inputs, kind):
