@@ -52,7 +52,20 @@ def read_manifest(folder):
     found = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else type(manifest).__name__
     if found != (FORMAT, VERSION):
         raise ValueError(f"{path} is of kind {found}; expected {(FORMAT, VERSION)}")
+    _check_entries(manifest, path)
     return manifest
+
+
+def _check_entries(manifest, path):
+    """Raise ValueError unless all is there that `check` reads of a manifest."""
+    try:
+        for entry in manifest["quantities"]:
+            names = [array["name"] for array in entry["arrays"]]
+            tolerances = [array["tolerance"] for array in entry["arrays"] if array["role"] != "input"]
+            _ = entry["name"], entry["file"], entry["sha256"], names
+            _ = [(t["absolute"], t["relative"], t["why"]) for t in tolerances]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is incomplete: no {error}") from None
 
 
 def read_ours(folder, entry):
