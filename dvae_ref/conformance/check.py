@@ -37,6 +37,12 @@ class Verdict:
         return all(finding.passed for finding in self.findings)
 
     @property
+    def unexplained(self):
+        """The arrays whose numbers differ for no reason that is known."""
+        explained = {name for diagnosis in self.diagnoses for name in diagnosis.arrays}
+        return [f.array for f in self.findings if f.failure == "differs" and f.array not in explained]
+
+    @property
     def worst(self):
         return max(self.findings, key=lambda finding: (not finding.passed, finding.ratio))
 

@@ -65,7 +65,11 @@ def as_text(verdict):
     lines = [f"FAIL  {verdict.quantity}"]
     lines += [f"        {finding.where}" for finding in verdict.findings if not finding.passed]
     for diagnosis in verdict.diagnoses:
-        lines.append(f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({', '.join(diagnosis.arrays)})")
+        whole = len(verdict.diagnoses) == 1 and not verdict.unexplained
+        arrays = "all that differ" if whole else ", ".join(diagnosis.arrays)
+        lines.append(f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({arrays})")
+    if verdict.unexplained:
+        lines.append(f"      like no mistake known here: {', '.join(verdict.unexplained)}")
     return "\n".join(lines)
 
 

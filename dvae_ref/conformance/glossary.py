@@ -12,7 +12,7 @@ INPUTS = {
     "zeta": "continuous latent variables",
     "q": "q(z=1|x)",
     "rho": "uniform numbers at which the CDF is inverted",
-    "beta": "sharpness of the smoothing, called lam in Eq. 7",
+    "beta": "sharpness of the smoothing; in the Gaussian integral the diagonal lam of the precision",
     "epsilon": "share of the uniform",
     "lam": "diagonal of the precision J + lam I, the paper's beta",
     "sweeps": "number of sweeps of mean field",

@@ -72,7 +72,7 @@ def test_a_mismatch_says_where_and_what_it_looks_like(cli, kits, theirs):
     assert "FAIL  bound_importance_weighted\n" in out
     lines = [f"bound[{i}]: theirs {y + np.log(3):.10g}, ours {y:.10g}, off by 1.1, allowed" for i, y in enumerate(ours)]
     assert any(line in out for line in lines)
-    assert "looks like: log-sum-exp without -log K  (bound)" in out
+    assert "looks like: log-sum-exp without -log K  (all that differ)" in out
     assert "1 of 29 quantities disagree" in out
     record = json.loads(out.splitlines()[-1])
     (failed,) = (quantity for quantity in record["quantities"] if not quantity["passed"])
@@ -94,6 +94,15 @@ def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
     assert "are NaN or infinite, e.g. z_after[" in out
     assert "p_after is missing" in out
     assert "4 of 29 quantities disagree" in out
+
+
+def test_what_no_mistake_explains_is_said(cli, kits, theirs):
+    ours = vectors.read_npz(kits() / "energy.npz")
+    change(theirs, "energy", energy=ours["energy"] + 1, d_W=-ours["d_W"])
+    code, out, _ = cli("check", kits(), theirs, "--only", "energy")
+    assert code == 1
+    assert "looks like: the couplings have the opposite sign  (d_W)" in out
+    assert "like no mistake known here: energy" in out
 
 
 def test_float32_in_place_of_float64_is_said(kits):

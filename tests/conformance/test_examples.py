@@ -1,6 +1,8 @@
 """The shipped examples as their users run them: scripts, that import nothing of dvae_ref."""
 
 import ast
+import re
+import shlex
 import subprocess
 import sys
 
@@ -11,8 +13,7 @@ SCRIPTS = sorted(EXAMPLES.glob("conformance_*.py"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("seed", [0, 5])
-def test_an_example_passes(kits, tmp_path, script, seed):
+def test_an_example_passes(kits, tmp_path, script, seed=5):
     if "torch" in script.stem:
         pytest.importorskip("torch", reason="this example is of PyTorch, which no extra of the tests installs")
     from dvae_ref import __main__
@@ -35,3 +36,21 @@ def test_an_example_knows_nothing_of_dvae_ref(script):
 
 def test_both_examples_are_there():
     assert [script.stem for script in SCRIPTS] == ["conformance_numpy", "conformance_torch"]
+
+
+def test_the_documented_commands_and_code_run(tmp_path, monkeypatch):
+    """In the order of docs/conformance.md, from the root of the repository as it says, into a folder of our own."""
+    text = (EXAMPLES.parent / "conformance.md").read_text()
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(commands) == 4
+    folders = {name: str(tmp_path / name) for name in ("kit", "theirs")}
+    for command in commands:
+        python, *arguments = (folders.get(word, word) for word in shlex.split(command))
+        assert python == "python"
+        done = subprocess.run([sys.executable, *arguments], cwd=EXAMPLES.parents[1], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "all 6 quantities agree"
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.setattr("dvae_ref.conformance.mistakes.registry.REGISTRY", registry := [])
+    exec(code, {})
+    assert [one.name for one in registry] == ["the biases are left out"]

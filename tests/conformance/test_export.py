@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import SEEDS, entry_of, judge
 
-from dvae_ref.conformance import quantity, vectors
+from dvae_ref.conformance import glossary, quantity, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.export import DTYPES, export_quantity
 
@@ -106,3 +106,10 @@ def test_uniform_numbers_keep_away_from_their_thresholds(seed):
         gap = u - 1 / (1 + np.exp(-field))
         assert np.min(np.abs(gap)) > 0.019
         assert np.array_equal(z, gap < 0)
+
+
+def test_the_glossary_explains_nothing_that_is_not_there():
+    used = {name for item in QUANTITIES.values() for name in quantity.inputs(item, 0)}
+    assert set(glossary.INPUTS) <= used
+    found = {name for item in QUANTITIES.values() for name in quantity.outputs(item, quantity.inputs(item, 0))}
+    assert set(glossary.OUTPUTS) <= found

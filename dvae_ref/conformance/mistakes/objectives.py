@@ -1,11 +1,12 @@
 """Mistakes in the objective of a whole model and in its gradient."""
 
 import math
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
 
-from dvae_ref import exact, joint, layers, model
+from dvae_ref import exact, joint, layers, model, tree
 from dvae_ref.boltzmann import RBM, couple, split
 from dvae_ref.conformance.mistakes.bounds import gradients
 from dvae_ref.conformance.mistakes.machines import untransposed
@@ -15,6 +16,7 @@ from dvae_ref.conformance.mistakes.smoothings import GuardedPower
 from dvae_ref.conformance.objectives import GivenMixture
 from dvae_ref.elementary import sigmoid
 from dvae_ref.experiment.optimizer import DECAYED
+from dvae_ref.overlapping import log_p_backward
 from dvae_ref.priors import OverlappingJoint, Relaxed, SpikeJoint
 
 EVERY, WEIGHTED, VARIATIONAL = "objective_*", "objective_dvaes_*", ("objective_dvae_*", "objective_dvaepp_*")
@@ -107,8 +109,11 @@ def regrouped(rows, first, second):
 def differentiated_mean_field(case):
     class Through(Relaxed):
         def term_backward(self, d_term, cache, extra=()):
-            with patch("dvae_ref.overlapping.log_p_backward", through_mean_field(self.mean_field_sweeps)):
-                return super().term_backward(d_term, cache, extra)
+            d_rbm, d_sample, _ = super().term_backward(d_term, cache, extra)
+            whole = through_mean_field(self.mean_field_sweeps)(d_term, cache.log_p)
+            more = tree.map(np.subtract, whole, log_p_backward(d_term, cache.log_p))
+            d_t = d_sample.t + more[1] * self.posterior.smoothing.d_log_ratio(cache.sample.t)
+            return tree.map(np.add, d_rbm, more[0]), d_sample._replace(t=d_t), ()
 
     return case.again(change=lambda method: method._replace(prior=with_fields(Through, method.prior)))
 
@@ -122,9 +127,7 @@ def with_fields(kind, part):
 def guarded_power(case):
     def change(method):
         posterior = GivenMixture(GuardedPower(method.posterior.smoothing.beta))
-        return method._replace(
-            posterior=posterior, prior=type(method.prior)(**vars(method.prior) | dict(posterior=posterior))
-        )
+        return method._replace(posterior=posterior, prior=replace(method.prior, posterior=posterior))
 
     return case.again(change=change)
 
@@ -149,6 +152,7 @@ def without_output_bias(case):
 
 @mistake("batch norm adds 1e-5 to the variance, not 0.01", EVERY)
 def other_batch_norm(case):
+    # a constant of the module, which nothing hands down
     with patch.object(layers, "BATCH_NORM_EPSILON", 1e-5):
         return case.again()
 
