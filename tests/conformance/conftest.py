@@ -1,16 +1,9 @@
-"""Kits as exported, and the plain NumPy example as the implementation that is checked."""
-
-import json
-import types
-from pathlib import Path
+"""Kits as exported, and the source of the plain NumPy example, the implementation that is checked."""
 
 import pytest
+from judging import EXAMPLES
 
-from dvae_ref.conformance import check, vectors
 from dvae_ref.conformance.export import export
-
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-SEEDS = (0, 1, 2)
 
 
 @pytest.fixture(scope="session")
@@ -30,21 +23,3 @@ def kits(tmp_path_factory):
 @pytest.fixture(scope="session")
 def example_source():
     return (EXAMPLES / "conformance_numpy.py").read_text()
-
-
-def load(source):
-    """An example as a module."""
-    module = types.ModuleType("example")
-    exec(compile(source, "example", "exec"), module.__dict__)
-    return module
-
-
-def entry_of(kit, name):
-    (entry,) = (e for e in json.loads((kit / vectors.MANIFEST).read_text())["quantities"] if e["name"] == name)
-    return entry
-
-
-def judge(kit, name, theirs):
-    """The Verdict on somebody's outputs for a quantity."""
-    entry = entry_of(kit, name)
-    return check.check_quantity(entry, vectors.read_ours(kit, entry), theirs)

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import judge
+from judging import judge
 
 from dvae_ref import __main__
 from dvae_ref.conformance import vectors

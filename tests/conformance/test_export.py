@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import SEEDS, entry_of, judge
+from judging import SEEDS, entry_of, judge
 
 from dvae_ref.conformance import glossary, quantity, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import SEEDS, entry_of, judge, load
+from judging import SEEDS, entry_of, judge, load
 
 from dvae_ref import mixture, spike
 from dvae_ref.conformance import check, quantity, smoothings, vectors

@@ -1,18 +1,14 @@
 """Mistakes made in the plain NumPy example, in its source: each is rejected and named, and no other is."""
 
 import pytest
-from conftest import judge, load
+from judging import judge, load
+
+from dvae_ref.conformance.mistakes import REGISTRY
 
 EQ_9 = ("here = zeta[:, own] - slide", "here = zeta[:, own] + 0 * slide")
 TILED = (
     ('np.repeat(i["x"], k, axis=0)', 'np.tile(i["x"], (k, 1))'),
     (".reshape(-1, k)", ".reshape(k, -1).T"),
-)
-LEFT_FIRST = (
-    (
-        "right = sigmoid(a[n:] + b[:, n:] + left @ W)\n        left = sigmoid(a[:n] + b[:, :n] + right @ W.T)",
-        "left = sigmoid(a[:n] + b[:, :n] + right @ W.T)\n        right = sigmoid(a[n:] + b[:, n:] + left @ W)",
-    ),
 )
 GUARD = (
     ("distance ** (1 / beta - 1)", "(distance + 1e-7) ** (1 / beta - 1)"),
@@ -24,7 +20,22 @@ SIDES = (
 STEP = 'np.sqrt(v) + i["adam_epsilon"]'
 RATE = 'np.sqrt(1 - i["beta2"] ** i["iteration"]) / (1 - i["beta1"] ** i["iteration"])'
 ENERGY = "return -(z @ a) - np.sum((left @ W) * right, -1)"
+TO_RIGHT, TO_LEFT = "sigmoid(a[n:] + b[:, n:] + left @ W)", "sigmoid(a[:n] + b[:, :n] + right @ W.T)"
+LEFT_FIRST = [(f"right = {TO_RIGHT}\n        left = {TO_LEFT}", f"left = {TO_LEFT}\n        right = {TO_RIGHT}")]
+LOG_Z = ' - log_z(v["rbm.a"], v["rbm.W"])'
+LOSS = "np.mean(model(baseline, i, v)[0])"
+SQUARES = 'sum(np.sum(v[n] ** 2) for n in v if n.rsplit(".", 1)[1] in ("kernel", "scale", "W"))'
 GAUSSIAN = "log_p_gaussian_integral"
+
+
+def in_place_of_beta(text):
+    """Edits of the Gaussian."""
+    density = "np.sqrt(beta / (2 * np.pi)) * np.exp(-beta * ("
+    return [
+        (density, density.replace("beta", text)),
+        ("normal_cdf(np.sqrt(beta)", f"normal_cdf(np.sqrt({text})"),
+    ]
+
 
 # name of the mistake: (replacements in the source, quantities in which it is seen)
 SABOTAGE = {
@@ -135,7 +146,7 @@ SABOTAGE = {
         ["bound_importance_weighted", "objective_dvaepp_power"],
     ),
     "-kappa log Z, the negative phase, is left out": (
-        [(' - log_z(v["rbm.a"], v["rbm.W"])', "")],
+        [(LOG_Z, "")],
         ["objective_dvaes_power", "objective_dvae_spike_exp"],
     ),
     "the negative phase has the opposite sign": (
@@ -167,16 +178,132 @@ SABOTAGE = {
     "epsilon is added to v, inside the root": ([(STEP, 'np.sqrt(v + i["adam_epsilon"])')], ["adam"]),
     "the moments are not corrected for their bias": ([(RATE, "1")], ["adam"]),
     "up the gradient in place of down": ([('i["p"] - rate', 'i["p"] + rate')], ["adam"]),
+    "epsilon is left out": ([(STEP, "np.sqrt(v)")], ["adam"]),
+    "the iteration is counted from 0": ([(RATE, RATE.replace('i["iteration"]', '(i["iteration"] - 1)'))], ["adam"]),
+    "beta1 and beta2 are exchanged": ([("beta1", "beta0"), ("beta2", "beta1"), ("beta0", "beta2")], ["adam"]),
+    "the step uses the moments from before the update": (
+        [("rate * m / (np.sqrt(v)", 'rate * i["m"] / (np.sqrt(i["v"])')],
+        ["adam"],
+    ),
+    "log Z is not multiplied by kappa": (
+        [(LOG_Z, ""), ("+ log_px).reshape", f"+ log_px{LOG_Z}).reshape")],
+        ["objective_dvaes_gauss", "objective_dvaepp_exp"],
+    ),
+    "log p(zeta) - log q(zeta|x) has the opposite sign": (
+        [('i["kappa"] * log_ratio', '-i["kappa"] * log_ratio')],
+        ["bound_importance_weighted", "bound_variational"],
+    ),
+    "the log of the mean weight in place of the mean of the logs": (
+        [("np.mean(log_w, -1)", "logsumexp(log_w) - np.log(log_w.shape[-1])")],
+        ["bound_variational", "objective_dvaepp_power", "objective_dvae_spike_exp"],
+    ),
+    "both sides are updated at once, from the old m": (
+        [(f"right = {TO_RIGHT}\n        left = {TO_LEFT}", f"right, left = {TO_RIGHT}, {TO_LEFT}")],
+        ["mean_field"],
+    ),
+    "both sides are updated at once, from the old state": (
+        [
+            ('left, after = i["z"][:, :n], []', 'left, right, after = i["z"][:, :n], i["z"][:, n:], []'),
+            ("right = 1.0 * (", "old, right = right, 1.0 * ("),
+            ("+ right @ W.T))\n        after", "+ old @ W.T))\n        after"),
+        ],
+        ["gibbs"],
+    ),
+    "c is left out": (
+        [("np.sum(b * m + c, -1)", "np.sum(b * m, -1)"), (" + c.sum(1)[:, None]", "")],
+        ["mean_field"],
+    ),
+    "weight decay is included in the gradient": ([(LOSS, f"{LOSS} - 0.5e-4 * {SQUARES}")], ["objective_dvaes_power"]),
+    "beta is the variance, not its inverse": (in_place_of_beta("(1 / beta)"), ["smoothing_gauss", "log_q_gauss"]),
+    "beta is the inverse of the standard deviation": (
+        in_place_of_beta("beta**2"),
+        ["smoothing_gauss", "log_p_overlapping_gauss"],
+    ),
+    "the rows' weights (cotangent) are left out: the gradient of the sum over rows": (
+        [('np.sum(i["cotangent"] * value(v))', "np.sum(value(v))")],
+        ["log_p_overlapping_unexp"],
+    ),
+    "the mean over units in place of the sum": ([("np.sum(np.log(mixture", "np.mean(np.log(mixture")], ["log_q_unexp"]),
+    "dzeta/dlogit(q) in place of dzeta/dq": (
+        [("(R0 - R1) / slope", "(R0 - R1) / slope * q * (1 - q)")],
+        ["smoothing_power", "smoothing_spike"],
+    ),
+    "1 - CDF in place of the CDF": (
+        [('"cdf1": R1, "cdf": cdf', '"cdf1": 1 - R1, "cdf": 1 - cdf'), ('"cdf0": R0', '"cdf0": 1 - R0')],
+        ["smoothing_exp", "smoothing_spike"],
+    ),
+    "r(zeta|z) is not normalised": (
+        [("zeta, z, *law)) for z in (0, 1))\n    found", "zeta, z, *law) * law[0]) for z in (0, 1))\n    found")],
+        ["smoothing_power"],
+    ),
+    "b and c are those of the exponential alone": (
+        [
+            (
+                '"b": log_r1 - log_r0, "c": log_r0',
+                '"b": law[0] * (2 * zeta - 1), "c": np.log(density("exp", zeta, 0, law[0]))',
+            )
+        ],
+        ["smoothing_unexp"],
+    ),
+    "z = 0 and z = 1 are exchanged in r(zeta|z)": (
+        [
+            ("c = np.log(density(kind, zeta, 0", "c = np.log(density(kind, zeta, 1"),
+            ("b = np.log(density(kind, zeta, 1", "b = np.log(density(kind, zeta, 0"),
+        ],
+        ["log_p_overlapping_exp", "log_p_overlapping_gauss"],
+    ),
+    "log det((J + lam I) / 2 pi) / 2 has the opposite sign": ([("0.5 * log_det", "-0.5 * log_det")], [GAUSSIAN]),
+    "the determinant of the covariance in place of that of J + lam I": (
+        [("precision / (2 * np.pi)", "np.linalg.inv(precision) / (2 * np.pi)")],
+        [GAUSSIAN],
+    ),
 }
-CASES = [(mistake, name) for mistake, (_, names) in SABOTAGE.items() for name in names]
+MORE = {  # the same mistakes elsewhere
+    "E(z) has the opposite sign": ([("    J = np.block(", "    a, W = -a, -W\n    J = np.block(")], [GAUSSIAN]),
+    "the couplings count twice: z·J·z without its 1/2": (
+        [("    J = np.block(", "    W = 2 * W\n    J = np.block("), ('v["rbm.W"]', '(2 * v["rbm.W"])')],
+        [GAUSSIAN, "objective_dvaepp_exp", "objective_dvaes_power"],
+    ),
+    "left and right are swapped: W is used as (right, left)": (
+        [("    J = np.block(", "    W = W.T\n    J = np.block("), ('v["rbm.W"]', 'v["rbm.W"].T')],
+        [GAUSSIAN, "objective_dvaepp_exp", "objective_dvaes_power", "objective_dvae_spike_exp"],
+    ),
+    "units are -1 and 1 in place of 0 and 1": (
+        [('v["W"], v["z"]', 'v["W"], 2 * v["z"] - 1'), ('i["W"], i["z"]', 'i["W"], 2 * i["z"] - 1')],
+        ["energy"],
+    ),
+    "z = 0 and z = 1 are exchanged": (
+        [
+            ("distance = 1 - zeta if z else zeta", "distance = zeta if z else 1 - zeta"),
+            (
+                "if z:\n        return 1 - distribution(kind, 1 - zeta, 0",
+                "if not z:\n        return 1 - distribution(kind, 1 - zeta, 1",
+            ),
+        ],
+        ["smoothing_exp", "smoothing_power"],
+    ),
+}
+CASES = [
+    (mistake, name, edits) for table in (SABOTAGE, MORE) for mistake, (edits, names) in table.items() for name in names
+]
 
 
-@pytest.mark.parametrize(("mistake", "name"), CASES)
-def test_sabotage_is_rejected_and_named(kits, example_source, mistake, name):
+@pytest.mark.parametrize(("mistake", "name", "edits"), CASES, ids=[f"{case[1]}: {case[0]}" for case in CASES])
+def test_sabotage_is_rejected_and_named(kits, example_source, mistake, name, edits):
     source = example_source
-    for old, new in SABOTAGE[mistake][0]:
-        assert source.count(old) >= 1
+    for old, new in edits:
+        assert old in source
         source = source.replace(old, new)
     verdict = judge(kits(), name, load(source).answer(kits(), name))
     assert not verdict.passed
-    assert {name for diagnosis in verdict.diagnoses for name in diagnosis.mistakes} == {mistake}
+    assert {found for diagnosis in verdict.diagnoses for found in diagnosis.mistakes} == {mistake}
+
+
+def test_most_mistakes_are_made():
+    """All but those whose sabotage would be a rewriting of the example."""
+    known = {one.name for one in REGISTRY if not one.anywhere}
+    assert set(SABOTAGE) <= known
+    assert known - set(SABOTAGE) == {
+        *("equal weights in the gradient", "dzeta/dstd is taken at zeta in place of zeta - shift"),
+        "the gradient in logit(q) in place of that in q",
+    }

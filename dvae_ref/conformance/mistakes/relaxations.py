@@ -130,8 +130,13 @@ def whole_log_det(case):
     return with_log_det(case, 2, 2)
 
 
-@mistake("log det(J + lam I) / 2 has the opposite sign: the covariance's determinant", GAUSSIAN)
+@mistake("log det((J + lam I) / 2 pi) / 2 has the opposite sign", GAUSSIAN)
 def opposite_log_det(case):
+    return with_log_det(case, -1, -1)
+
+
+@mistake("the determinant of the covariance in place of that of J + lam I", GAUSSIAN)
+def covariance_log_det(case):
     return with_log_det(case, -1)
 
 

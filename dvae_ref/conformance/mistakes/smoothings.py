@@ -69,8 +69,7 @@ def unmixed_ratio(case):
 @mistake("beta is the variance, not its inverse", "smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss")
 def inverse_beta(case):
     found = case.again({"beta": 1 / case.inputs["beta"]})
-    found.pop("d_zeta_d_beta", None)
-    return found
+    return found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta")
 
 
 @mistake("beta is the inverse of the standard deviation", "smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss")
