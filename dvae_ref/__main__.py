@@ -17,6 +17,10 @@ first steps:
 a cell of Table 1, once MNIST is there (python -m dvae_ref data fetch binarized_mnist):
   python -m dvae_ref train --dataset binarized_mnist --struct 2-layer-nonlin --baseline dvaes_power --k 25
 
+another implementation, equation by equation:
+  python -m dvae_ref conformance export kit                               inputs and outputs of every equation
+  python -m dvae_ref conformance check kit theirs                         what differs, and which mistake it looks like
+
 exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
@@ -99,6 +103,30 @@ def add_table1(commands):
     table1.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
+def add_conformance(commands):
+    conformance = commands.add_parser(
+        "conformance",
+        help="test vectors for other implementations",
+        description="Every equation's inputs and outputs as npz files, and a check of somebody's outputs against them.",
+    )
+    actions = conformance.add_subparsers(dest="action", required=True, metavar="export | check")
+    export = actions.add_parser("export", help="write the kit", description="Write the kit: npz files and a manifest.")
+    export.add_argument("folder", metavar="DIR", help="folder to write it to")
+    export.add_argument("--seed", type=int, default=0, help="of the inputs: any (default: 0)")
+    export.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
+    check = actions.add_parser(
+        "check",
+        help="compare somebody's outputs",
+        description="Compare the npz files in THEIRS with those of the kit. Exit code 0 if all agree, 1 if not, 2 if "
+        "there is nothing to compare.",
+    )
+    check.add_argument("folder", metavar="DIR", help="the kit, as exported")
+    check.add_argument("theirs", metavar="THEIRS", help="folder with files of the same names, the outputs in them")
+    check.add_argument("--only", nargs="+", metavar="NAME", help="only these quantities; * stands for anything")
+    for action in (export, check):
+        action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
 def build_parser():
     formatter = {"formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(
@@ -109,7 +137,9 @@ def build_parser():
     )
     parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate | sample | table1 | data")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance"
+    )
 
     train = commands.add_parser(
         "train", help="train a model", description="Train a model into a run folder.", epilog=glossary(), **formatter
@@ -141,6 +171,7 @@ def build_parser():
     sample.add_argument("--out", help="picture to write (default: samples.png in the run folder)")
 
     add_table1(commands)
+    add_conformance(commands)
 
     data = commands.add_parser("data", help="find or download data sets", description="What data are there, and where.")
     data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")
@@ -150,19 +181,31 @@ def build_parser():
     return parser
 
 
+def load(command):
+    """The function that carries out a command."""
+    if command == "conformance":
+        from dvae_ref.conformance import commands
+
+        return commands.run
+    from dvae_ref.experiment import commands
+
+    return getattr(commands, command)
+
+
 def main(argv=None):
     parser = build_parser()
     args = parser.parse_args(argv)
     # One thread for BLAS: its results must not depend on the number of cores, and the samplers use the others.
     for library in ("OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from dvae_ref.experiment import commands, memory
+    from dvae_ref.experiment import memory
+    from dvae_ref.experiment.console import UsageError
 
     memory.keep_freed()
 
     try:
-        return getattr(commands, args.command)(args)
-    except commands.UsageError as error:
+        return load(args.command)(args)
+    except UsageError as error:
         if args.debug:
             raise
         parser.exit(2, f"python -m dvae_ref {args.command}: {error}\n")

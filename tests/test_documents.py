@@ -40,7 +40,8 @@ MAY_IMPORT = {
     "sampling": LEAVES | {"boltzmann", "sampling"},
     "exact": LEAVES | THEORY | MODEL | {"exact"},
     "experiment": LEAVES | THEORY | MODEL | {"sampling", "experiment", "__version__"},
-    "__main__": {"experiment", "sampling", "__version__"},
+    "conformance": LEAVES | THEORY | MODEL | {"exact", "experiment", "conformance", "__version__"},
+    "__main__": {"experiment", "sampling", "conformance", "__version__"},
     "__init__": set(),
 }
 
@@ -84,6 +85,8 @@ def test_imports_run_downward_only():
         ("sampling.ais", "from dvae_ref.mean_field import mean_field"),
         ("networks", "def f():\n    from dvae_ref.experiment import files"),
         ("experiment.runs", "import dvae_ref.exact.machines"),
+        ("experiment.commands", "from dvae_ref.conformance import export"),
+        ("conformance.mistakes.machines", "from dvae_ref.sampling import gibbs"),
     ],
 )
 def test_control_an_import_that_runs_upward_is_seen(module, source):
@@ -100,7 +103,7 @@ def test_the_readme_s_python_runs():
     assert names["d_b"].shape == (5, 7)
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/conformance.md"])
 def test_files_that_are_named_are_there(document):
     text = (ROOT / document).read_text()
     named = set(re.findall(r"[\w/]+\.py\b", text)) | {

@@ -1,0 +1,55 @@
+"""Quantities of Eqs. 2 and 3 as functions of the K samples' log-densities, without a network."""
+
+import functools
+
+import numpy as np
+
+from dvae_ref import bounds
+from dvae_ref.conformance.quantity import Quantity
+
+
+def draw_importance_weighted(rng, images=4, k=3):
+    log_p, log_q, log_px = rng.normal([[[-3]], [[-1]], [[-6]]], 2, (3, images, k))
+    return {"log_p": log_p, "log_q": log_q, "log_px": log_px, "kappa": rng.uniform(0.3, 0.8)}
+
+
+def draw_variational(rng, images=4, k=3):
+    minus_kl, log_px = rng.normal([[[-2]], [[-6]]], 2, (2, images, k))
+    return {"minus_kl": minus_kl, "log_px": log_px, "kappa": rng.uniform(0.3, 0.8)}
+
+
+def compute_bound(inputs, bound):
+    """The bound of each image, and the gradient of its mean over images."""
+    kappa, prior_first = inputs["kappa"], "log_p" in inputs
+    log_ratio = inputs["log_p"] - inputs["log_q"] if prior_first else inputs["minus_kl"]
+    value, weights = bound(bounds.log_weights(log_ratio, inputs["log_px"], kappa=kappa))
+    d_log_w = bounds.backward(np.full_like(value, 1 / len(value)), weights)
+    d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=kappa)
+    in_ratio = {"d_log_p": d_log_ratio, "d_log_q": -d_log_ratio} if prior_first else {"d_minus_kl": d_log_ratio}
+    return {"bound": value, **in_ratio, "d_log_px": d_log_px}
+
+
+def _terms(inputs):
+    return {"bound": sum(np.abs(inputs[name]).max(-1) for name in inputs if np.ndim(inputs[name]) == 2)}
+
+
+QUANTITIES = (
+    Quantity(
+        "bound_importance_weighted",
+        "Eq. 3",
+        "log (1/K) sum_k w_k of each image with log w = kappa (log_p - log_q) + log_px",
+        draw_importance_weighted,
+        functools.partial(compute_bound, bound=bounds.importance_weighted),
+        "the mean of bound over the images",
+        _terms,
+    ),
+    Quantity(
+        "bound_variational",
+        "Eq. 2",
+        "the mean over K samples of kappa minus_kl + log_px, for each image",
+        draw_variational,
+        functools.partial(compute_bound, bound=bounds.variational),
+        "the mean of bound over the images",
+        _terms,
+    ),
+)

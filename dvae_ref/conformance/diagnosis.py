@@ -1,0 +1,70 @@
+"""Which mistake do wrong outputs look like: the right ones are recomputed with each, and compared."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.conformance import quantity as quantities
+from dvae_ref.conformance.mistakes import REGISTRY, Case
+
+SLACK = 4  # tolerances: rounding in a wrong formula may be worse conditioned than in the right one
+
+
+class Diagnosis(NamedTuple):
+    """Mistakes that explain the same failing arrays equally well."""
+
+    mistakes: tuple  # of names
+    arrays: tuple
+
+
+def alternatives(quantity, given):
+    """(mistake, {output: what it makes of it}) of every mistake that may be made in a quantity with these inputs; what
+    a mistake leaves alone is as it should be."""
+    given = as_floats(given)
+    case = Case(quantity, given, quantities.outputs(quantity, given))
+    concerned = [mistake for mistake in REGISTRY if mistake.concerns(quantity.name)]
+    return [(mistake, case.outputs | mistake.wrong(case)) for mistake in concerned]
+
+
+def diagnose(wrongs, theirs, failing, tolerances):
+    """Diagnoses for the failing arrays out of these alternatives, those that explain most first; what nothing explains
+    is not in any."""
+    compared = [(mistake, errors(wrong, theirs, tolerances)) for mistake, wrong in wrongs]
+    found, remaining = [], set(failing)
+    while best := best_explanation(compared, remaining):
+        found.append(best)
+        remaining -= set(best.arrays)
+    return found
+
+
+def as_floats(arrays):
+    """In float64, but for the integers."""
+    return {name: value.astype(float) if value.dtype.kind == "f" else value for name, value in arrays.items()}
+
+
+def errors(wrong, theirs, tolerances):
+    """{array: the largest |theirs - what a mistake makes of it| in units of the tolerance}."""
+    return {name: float(np.max(ratio(theirs[name], wrong[name], tolerances[name]))) for name in theirs}
+
+
+def ratio(theirs, ours, tolerance):
+    """|theirs - ours| / tolerance; where nothing is allowed, 0 for equal and infinity for different numbers."""
+    error, allowed = np.abs(theirs - ours), tolerance.allow(ours)
+    exact = allowed == 0
+    return np.where(exact, np.where(error > 0, np.inf, 0), error / np.where(exact, 1, allowed))
+
+
+def best_explanation(compared, remaining):
+    """The mistakes that explain most of the remaining arrays. Of those, the ones that contradict fewest others, that
+    are not such as may be made anywhere, and that need no slack. None if nothing explains any."""
+    ranked = {}
+    for mistake, error in compared:
+        if explained := tuple(sorted(name for name in remaining if error.get(name, np.inf) <= SLACK)):
+            contradicted = sum(value > SLACK for value in error.values())
+            tight = max(error[name] for name in explained) <= 1
+            rank = (len(explained), -contradicted, not mistake.anywhere, tight, explained)
+            ranked.setdefault(rank, []).append(mistake.name)
+    if not ranked:
+        return None
+    best = max(ranked)
+    return Diagnosis(tuple(ranked[best]), best[-1])

@@ -1,0 +1,55 @@
+"""python -m dvae_ref conformance export: every quantity's inputs and outputs, and the manifest that explains them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dvae_ref import __version__
+from dvae_ref.conformance import glossary, quantity, tolerances, vectors
+from dvae_ref.conformance.catalogue import QUANTITIES
+from dvae_ref.experiment import files
+
+DTYPES = {"float64": np.float64, "float32": np.float32}
+CONVENTIONS = {
+    "agreement": "|theirs - ours| <= absolute + relative |ours|, element by element",
+    "tolerances": " ".join(tolerances.__doc__.split()),
+    "inputs": "numbers that float32 holds exactly, in either dtype",
+    "units": "nats",
+    "machine": "E(z) = -a·z - z_left W z_right = -a·z - z J z / 2 with J = [[0, W], [W', 0]], left units first",
+}
+
+
+def export(folder, seed, dtype, on_quantity=lambda name: None):
+    """Write the kit into a folder, which is made if need be; returns the manifest, which is written last."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / vectors.MANIFEST).unlink(missing_ok=True)  # of an older kit, whose files are about to be replaced
+    entries = []
+    for item in QUANTITIES.values():
+        entries.append(export_quantity(folder, item, seed, dtype))
+        on_quantity(item.name)
+    kind = {"format": vectors.FORMAT, "version": vectors.VERSION, "dvae_ref": __version__}
+    manifest = {**kind, "seed": seed, "dtype": dtype, "conventions": CONVENTIONS, "quantities": entries}
+    files.write_json(folder / vectors.MANIFEST, manifest)
+    return manifest
+
+
+def export_quantity(folder, item, seed, dtype):
+    """Write one quantity's file; returns its entry of the manifest."""
+    given = quantity.inputs(item, seed, DTYPES[dtype])
+    found = quantity.outputs(item, given)
+    allowed = tolerances.estimate(item, seed, DTYPES[dtype])
+    file = f"{item.name}.npz"
+    digest = vectors.write_npz(folder / file, {**given, **found})
+    arrays = [entry(name, value, "input") for name, value in given.items()]
+    for name, value in found.items():
+        role = "gradient" if quantity.is_gradient(name) else "output"
+        arrays.append(entry(name, value, role) | {"tolerance": allowed[name]._asdict()})
+    about = {"name": item.name, "equation": item.equation, "meaning": item.meaning, "gradients_of": item.gradient_of}
+    return {**about, "file": file, "sha256": digest, "arrays": arrays}
+
+
+def entry(name, value, role):
+    """What the manifest says of an array."""
+    meaning = glossary.meaning(name, role != "input")
+    return {"name": name, "role": role, "meaning": meaning, "shape": list(value.shape), "dtype": value.dtype.name}

@@ -1,0 +1,84 @@
+"""What the arrays of the kit are, in words."""
+
+import re
+
+INPUTS = {
+    "a": "biases of the machine, left side first",
+    "W": "couplings of the machine, (left, right)",
+    "z": "states of the machine, left side first; means where they lie between 0 and 1",
+    "b": "log r(zeta|1) - log r(zeta|0)",
+    "c": "log r(zeta|0)",
+    "u": "uniform numbers, (sweep, chain, unit): those of the left units first",
+    "zeta": "continuous latent variables",
+    "q": "q(z=1|x)",
+    "rho": "uniform numbers at which the CDF is inverted",
+    "beta": "sharpness of the smoothing; in the Gaussian integral the diagonal lam of the precision",
+    "epsilon": "share of the uniform",
+    "lam": "diagonal of the precision J + lam I, the paper's beta",
+    "sweeps": "number of sweeps of mean field",
+    "cotangent": "the weight of each row in the sum that is differentiated",
+    "kappa": "KL warm-up coefficient",
+    "k": "samples an image, K",
+    "log_p": "log p(zeta) of each image and sample",
+    "log_q": "log q(zeta|x) of each image and sample",
+    "log_px": "log p(x|zeta) of each image and sample",
+    "minus_kl": "minus the KL term of each image and sample",
+    "x": "images, binary",
+    "mean_x": "mean image: subtracted from the encoder's x, its logit added to the decoder's logits",
+    "p": "parameters",
+    "g": "gradient of the loss",
+    "m": "first moment of the gradient",
+    "v": "second moment of the gradient",
+    "iteration": "number of this step, counted from 1",
+    "learning_rate": "learning rate",
+    "beta1": "decay of the first moment",
+    "beta2": "decay of the second moment",
+    "adam_epsilon": "epsilon of Adam",
+    "rbm.a": "biases of the prior's machine",
+    "rbm.W": "couplings of the prior's machine",
+    "posterior.s": "std of the shifted Gaussians is |s| / 5 + 0.05",
+}
+OUTPUTS = {
+    "energy": "E(z)",
+    "log_z": "log Z",
+    "mean_z": "E[z]",
+    "mean_zz": "E[z_left z_right']",
+    "m": "m after each number of sweeps",
+    "lower_bound": "H(m) - E^(m) after each number of sweeps",
+    "log_partition": "log sum_z exp(-E^(z))",
+    "kl": "KL(m || p^) after each number of sweeps",
+    "z_after": "states after each sweep",
+    "log_r0": "log r(zeta|z=0)",
+    "log_r1": "log r(zeta|z=1)",
+    "cdf0": "R(zeta|z=0)",
+    "cdf1": "R(zeta|z=1)",
+    "cdf": "(1 - q) R(zeta|0) + q R(zeta|1)",
+    "quantile": "zeta at which that CDF is rho (Eq. 8)",
+    "log_q": "log q(zeta|x)",
+    "log_p": "log p(zeta) + log Z",
+    "bound": "the bound of each image, nats",
+    "rho": "CDF(zeta) of each unit, its encoder's q given",
+    "p_after": "parameters after the step",
+    "m_after": "first moment after the step",
+    "v_after": "second moment after the step",
+}
+LEAVES = {
+    "dense.kernel": "weights of the hidden layer, (inputs, outputs)",
+    "dense.bias": "biases of the hidden layer",
+    "norm.scale": "batch norm's scale",
+    "norm.offset": "batch norm's offset",
+    "out.kernel": "weights of the output layer, (inputs, outputs)",
+    "out.bias": "biases of the output layer",
+}
+
+
+def meaning(name, is_output):
+    """In words; KeyError for a name that nobody explained."""
+    if is_output and name.startswith("d_zeta_d_"):
+        return f"dzeta/d{name.removeprefix('d_zeta_d_')} at fixed rho = CDF(zeta)"
+    if is_output and name.startswith("d_"):
+        return f"gradient in {name.removeprefix('d_')}"
+    if network := re.fullmatch(r"(encoder\.(\d)|decoder)\.(?:hidden\.\d\.)?(\w+\.\w+)", name):
+        of = f"encoder of group {network[2]}" if network[2] else "decoder"
+        return f"{of}: {LEAVES[network[3]]}"
+    return (OUTPUTS if is_output and name in OUTPUTS else INPUTS)[name]

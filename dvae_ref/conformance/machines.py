@@ -1,0 +1,129 @@
+"""Quantities of the Boltzmann machine: energy, log Z and moments, mean field, a sweep of Gibbs sampling."""
+
+import numpy as np
+
+from dvae_ref import exact
+from dvae_ref.boltzmann import RBM, conditional_left, conditional_right, energy, energy_backward, split
+from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.elementary import sigmoid
+from dvae_ref.mean_field import log_partition_bound, mean_field
+
+SWEEPS = (0, 1, 2, 5, 50)
+ROWS = 6
+MARGIN = 0.02  # between a uniform number and its threshold: rounding, below 1e-5 even in float32, decides nothing
+
+
+def draw_machine(rng, left, right, scale=0.8):
+    """A skewed RBM: signs and sides matter."""
+    return {"a": rng.normal(-0.4, 1, left + right), "W": scale * (0.3 + rng.standard_normal((left, right)))}
+
+
+def machine(inputs):
+    return RBM(inputs["a"], inputs["W"])
+
+
+def draw_energy(rng):
+    z = (rng.random((ROWS, 7)) < 0.4).astype(float)
+    z[-2:] = rng.random((2, 7))  # the energy is multilinear: means will do, too
+    return {**draw_machine(rng, 3, 4), "z": z, "cotangent": rng.normal(0.5, 1, ROWS)}
+
+
+def compute_energy(inputs):
+    rbm = machine(inputs)
+    d_rbm, d_z = energy_backward(inputs["cotangent"], rbm, inputs["z"])
+    return {"energy": energy(rbm, inputs["z"]), "d_a": d_rbm.a, "d_W": d_rbm.W, "d_z": d_z}
+
+
+def compute_log_z(inputs):
+    z, zz = exact.moments(machine(inputs))
+    return {"log_z": exact.log_z(machine(inputs)), "mean_z": z, "mean_zz": zz}
+
+
+def draw_mean_field(rng):
+    b, c = rng.normal(1, 5, (ROWS, 7)), rng.normal(-2, 2, (ROWS, 7))
+    return {**draw_machine(rng, 3, 4), "b": b, "c": c, "sweeps": np.array(SWEEPS)}
+
+
+def compute_mean_field(inputs, iterate=mean_field):
+    """iterate(rbm, b, sweeps) -> logit m."""
+    rbm, b, c = machine(inputs), inputs["b"], inputs["c"]
+    r_max = np.sum(c + np.maximum(b, 0), -1)  # relative to which the library states both
+    logits = [iterate(rbm, b, int(n)) for n in inputs["sweeps"]]
+    return {
+        "m": sigmoid(np.stack(logits)),
+        "lower_bound": np.stack([log_partition_bound(rbm, b, logit) for logit in logits]) + r_max,
+        "log_partition": exact.log_p(rbm, b)[0] + r_max,
+        "kl": np.stack([exact.kl(rbm, b, logit) for logit in logits]),
+    }
+
+
+def mean_field_terms(inputs):
+    size = sum(np.abs(inputs[name]).sum(-1) for name in ("a", "b", "c")) + np.abs(inputs["W"]).sum()
+    return dict.fromkeys(("lower_bound", "log_partition", "kl"), size)
+
+
+def draw_gibbs(rng, chains=25, sweeps=2):
+    found = draw_machine(rng, 5, 7)
+    rbm, z = machine(found), (rng.random((chains, 12)) < 0.5).astype(float)
+    u = []
+    left = split(z, rbm)[0]
+    for _ in range(sweeps):
+        right, u_right = _draw_away(rng, conditional_right(rbm, left))
+        left, u_left = _draw_away(rng, conditional_left(rbm, right))
+        u.append(np.concatenate([u_left, u_right], -1))
+    return {**found, "z": z, "u": np.stack(u)}
+
+
+def _draw_away(rng, p):
+    """Bernoulli(p) from uniform numbers that stay away from p."""
+    u = rng.random(p.shape)
+    u = np.where(np.abs(u - p) < MARGIN, (u + 0.5) % 1, u)
+    return (u < p).astype(float), u
+
+
+def compute_gibbs(inputs, up=np.less, at_once=False):
+    """A unit is 1 if up(u, p). at_once: the left side is drawn given the old right side, not the new."""
+    rbm, states = machine(inputs), []
+    left, right = split(inputs["z"], rbm)
+    for u in inputs["u"]:
+        (u_left, u_right), old_right = split(u, rbm), right
+        right = up(u_right, conditional_right(rbm, left)).astype(u.dtype)
+        left = up(u_left, conditional_left(rbm, old_right if at_once else right)).astype(u.dtype)
+        states.append(np.concatenate([left, right], -1).astype(np.uint8))
+    return {"z_after": np.stack(states)}
+
+
+QUANTITIES = (
+    Quantity(
+        "energy",
+        "Sec. 2",
+        "E(z) = -a·z - z_left W z_right of a restricted Boltzmann machine",
+        draw_energy,
+        compute_energy,
+        "sum(cotangent * energy)",
+    ),
+    Quantity(
+        "log_z",
+        "Sec. 2",
+        "log Z = log sum_z exp(-E(z)), E[z] and E[z_left z_right'] by enumeration",
+        lambda rng: draw_machine(rng, 5, 7),
+        compute_log_z,
+    ),
+    Quantity(
+        "mean_field",
+        "Eq. 6, Sec. 3.1.1",
+        "m after n sweeps (right side first: m_right <- sigmoid(a + b + m_left W), then left) from m = 1/2, "
+        "H(m) - E^(m), log sum_z exp(-E^(z)) and KL(m || p^), with E^(z) = E(z) - b·z - sum(c)",
+        draw_mean_field,
+        compute_mean_field,
+        terms=mean_field_terms,
+    ),
+    Quantity(
+        "gibbs",
+        "Sec. 2",
+        "sweeps of block Gibbs sampling from given uniform numbers: the right side given the left, then the left given "
+        "the right, each unit 1 if u < p(z_i = 1 | other side)",
+        draw_gibbs,
+        compute_gibbs,
+    ),
+)

@@ -1,0 +1,18 @@
+"""Common mistakes: what somebody's outputs would be if they had made one, so that `check` can name it.
+
+To add one, write in the module of its theme a function from a Case to the wrong outputs, all or some of them:
+
+    @mistake("the factor 1/2 of the coupling term is missing", "energy")
+    def coupled_twice(case):
+        return case.again({"W": 2 * case.inputs["W"]})
+"""
+
+import importlib
+
+from dvae_ref.conformance.mistakes.registry import REGISTRY, Case, Mistake, mistake
+
+THEMES = ("machines", "smoothings", "relaxations", "bounds", "objectives", "optimizers", "anything")
+for _theme in THEMES:
+    importlib.import_module(f"dvae_ref.conformance.mistakes.{_theme}")
+
+__all__ = ["REGISTRY", "Case", "Mistake", "mistake"]

@@ -1,0 +1,56 @@
+"""Mistakes in the bounds of Eqs. 2 and 3."""
+
+import math
+
+import numpy as np
+
+from dvae_ref import bounds
+from dvae_ref.conformance.mistakes.registry import mistake, scaled
+
+WEIGHTED, VARIATIONAL = "bound_importance_weighted", "bound_variational"
+
+
+@mistake("log-sum-exp without -log K", WEIGHTED)
+def without_log_k(case):
+    return case.outputs | {"bound": case.outputs["bound"] + math.log(case.inputs["log_px"].shape[1])}
+
+
+@mistake("the mean of the log-weights in place of the log of their mean", WEIGHTED)
+def mean_of_logs(case):
+    return case.again(bound=bounds.variational)
+
+
+@mistake("equal weights in the gradient", WEIGHTED)
+def equal_weights(case):
+    found = mean_of_logs(case)
+    found.pop("bound")
+    return found
+
+
+@mistake("the log of the mean weight in place of the mean of the logs", VARIATIONAL)
+def log_of_mean(case):
+    return case.again(bound=bounds.importance_weighted)
+
+
+@mistake("the sum over the samples in place of the mean", VARIATIONAL)
+def sum_over_samples(case):
+    return scaled(case.outputs, case.inputs["log_px"].shape[1])
+
+
+@mistake("the gradient of the sum over the images in place of the mean", WEIGHTED, VARIATIONAL)
+def sum_over_images(case):
+    return case.outputs | scaled(gradients(case.outputs), len(case.inputs["log_px"]))
+
+
+def gradients(outputs):
+    return {name: value for name, value in outputs.items() if name.startswith("d_")}
+
+
+@mistake("kappa is left out", WEIGHTED, VARIATIONAL)
+def without_kappa(case):
+    return case.again({"kappa": np.ones_like(case.inputs["kappa"])})
+
+
+@mistake("log p(zeta) - log q(zeta|x) has the opposite sign", WEIGHTED, VARIATIONAL)
+def opposite_ratio(case):
+    return case.again({"kappa": -case.inputs["kappa"]})

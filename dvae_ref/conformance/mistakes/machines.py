@@ -1,0 +1,146 @@
+"""Mistakes in energy, log Z, mean field and Gibbs sampling; those in E(z) also where log p(zeta) rests on it."""
+
+import numpy as np
+
+from dvae_ref.boltzmann import couple
+from dvae_ref.conformance.machines import machine
+from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
+from dvae_ref.elementary import bernoulli_entropy, sigmoid
+
+ON_E = ("energy", "log_z", "mean_field", "gibbs", "log_p_*")
+SWEPT = ("mean_field", "gibbs", "log_p_overlapping_*")
+GUARD = 1e-7
+
+
+@mistake("E(z) has the opposite sign", *ON_E)
+def opposite_energy(case):
+    found = case.again({"a": -case.inputs["a"], "W": -case.inputs["W"]})
+    return negated(found, "d_a", "d_W")
+
+
+@mistake("the biases have the opposite sign", *ON_E)
+def opposite_biases(case):
+    return negated(case.again({"a": -case.inputs["a"]}), "d_a")
+
+
+@mistake("the couplings have the opposite sign", *ON_E)
+def opposite_couplings(case):
+    return negated(case.again({"W": -case.inputs["W"]}), "d_W")
+
+
+@mistake("the couplings count twice: z·J·z without its 1/2", *ON_E)
+def coupled_twice(case):
+    found = case.again({"W": 2 * case.inputs["W"]})
+    return found | scaled(found, 2, "d_W")
+
+
+@mistake("left and right are swapped: W is used as (right, left)", *ON_E)
+def swapped_sides(case):
+    return untransposed(case.again({"W": case.inputs["W"].T}))
+
+
+def untransposed(found):
+    return found | {name: found[name].T for name in ("d_W", "mean_zz", "d_rbm.W") if name in found}
+
+
+@mistake("units are -1 and 1 in place of 0 and 1", "energy")
+def spins_in_energy(case):
+    found = case.again({"z": 2 * case.inputs["z"] - 1})
+    return found | scaled(found, 2, "d_z")
+
+
+@mistake("units are -1 and 1 in place of 0 and 1", "log_z")
+def spins_in_log_z(case):
+    a, W = case.inputs["a"], case.inputs["W"]
+    ones = np.ones_like(a)
+    found = case.again({"a": 2 * (a - couple(machine(case.inputs), ones)), "W": 4 * W})
+    z, (n, _) = found["mean_z"], W.shape
+    zz = 4 * found["mean_zz"] - 2 * z[:n, None] - 2 * z[n:] + 1
+    return {"log_z": found["log_z"] - a.sum() + W.sum(), "mean_z": 2 * z - 1, "mean_zz": zz}
+
+
+@mistake("covariances in place of E[z_left z_right']", "log_z")
+def covariances(case):
+    z, n = case.outputs["mean_z"], len(case.inputs["W"])
+    return {"mean_zz": case.outputs["mean_zz"] - np.outer(z[:n], z[n:])}
+
+
+@mistake("the left side is updated before the right", *SWEPT)
+def left_first(case):
+    """As right first in the machine whose sides have changed places."""
+    n, names = len(case.inputs["W"]), ("a", "b", "c", "z", "u", "zeta")
+    moved = {name: swap(value, n) for name, value in case.inputs.items() if name in names}
+    found = case.again({**moved, "W": case.inputs["W"].T})
+    back = {name: swap(found[name], -n) for name in ("m", "z_after", "d_a", "d_zeta") if name in found}
+    return untransposed(found) | back
+
+
+def swap(z, n):
+    """The first n units, or all but the last -n, behind the others."""
+    return np.roll(z, -n, -1)
+
+
+@mistake("z = 1 where u > p", "gibbs")
+def above_threshold(case):
+    return case.again(up=np.greater)
+
+
+@mistake("both sides are updated at once, from the old state", "gibbs")
+def gibbs_at_once(case):
+    return case.again(at_once=True)
+
+
+@mistake("both sides are updated at once, from the old m", "mean_field")
+def mean_field_at_once(case):
+    def iterate(rbm, b, sweeps):
+        logit = np.zeros_like(b)
+        for _ in range(sweeps):
+            logit = rbm.a + b + couple(rbm, sigmoid(logit))
+        return logit
+
+    return case.again(iterate=iterate)
+
+
+@mistake("one sweep too many", "mean_field", "log_p_overlapping_*")
+def one_more(case):
+    return case.again({"sweeps": case.inputs["sweeps"] + 1})
+
+
+@mistake("one sweep too few", "mean_field", "log_p_overlapping_*")
+def one_less(case):
+    return case.again({"sweeps": np.maximum(case.inputs["sweeps"] - 1, 0)})
+
+
+@mistake("c is left out", "mean_field")
+def without_c(case):
+    return case.again({"c": 0 * case.inputs["c"]})
+
+
+def with_entropy(case, change):
+    """lower_bound and kl with the entropy changed by change(m, H(m))."""
+    m = case.outputs["m"]
+    entropy = bernoulli_entropy(np.log(m) - np.log1p(-m)).sum(-1)
+    return shifted(case, change(m, entropy) - entropy)
+
+
+def shifted(case, by):
+    return {"lower_bound": case.outputs["lower_bound"] + by, "kl": case.outputs["kl"] - by}
+
+
+@mistake("H(m) is left out", "mean_field")
+def without_entropy(case):
+    return with_entropy(case, lambda m, entropy: 0 * entropy)
+
+
+@mistake("H(m) has the opposite sign", "mean_field")
+def opposite_entropy(case):
+    return with_entropy(case, lambda m, entropy: -entropy)
+
+
+@mistake("1e-7 is added inside the logarithms of H(m)", "mean_field")
+def guarded_entropy(case):
+    return with_entropy(case, lambda m, entropy: guarded(m))
+
+
+def guarded(m):
+    return -np.sum(m * np.log(m + GUARD) + (1 - m) * np.log(1 - m + GUARD), -1)

@@ -1,0 +1,59 @@
+"""The registry of mistakes, and what a mistake is told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+from dvae_ref.conformance import quantity
+from dvae_ref.conformance.quantity import Quantity
+
+
+@dataclass(frozen=True)
+class Case:
+    """A quantity with its inputs and right outputs, in float64."""
+
+    quantity: Quantity
+    inputs: dict
+    outputs: dict
+
+    def again(self, changes=None, **hooks):
+        """The outputs for other inputs, or with hooks of the quantity's compute."""
+        return quantity.outputs(self.quantity, self.inputs | (changes or {}), **hooks)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    name: str
+    quantities: tuple  # patterns of the names it may be made in
+    wrong: Callable  # Case -> {output: what the mistake makes of it}
+
+    @property
+    def anywhere(self):
+        return "*" in self.quantities
+
+    def concerns(self, name):
+        return any(fnmatch(name, pattern) for pattern in self.quantities)
+
+
+REGISTRY = []
+
+
+def mistake(name, *quantities):
+    """Register a function of a Case as the mistake `name` in the quantities of these names (* is a wildcard)."""
+
+    def register(wrong):
+        REGISTRY.append(Mistake(name, quantities, wrong))
+        return wrong
+
+    return register
+
+
+def scaled(outputs, factor, *names):
+    """The named outputs, all without names, times a factor."""
+    chosen = {name: outputs[name] for name in outputs if name in names or not names}
+    return {name: factor * value.astype(float) for name, value in chosen.items()}
+
+
+def negated(outputs, *names):
+    """All outputs, the named ones with the other sign."""
+    return {name: -value if name in names else value for name, value in outputs.items()}

@@ -1,0 +1,161 @@
+"""Mistakes in log p(zeta) of the overlapping relaxation and of the Gaussian integral."""
+
+import math
+
+import numpy as np
+
+from dvae_ref import exact
+from dvae_ref.boltzmann import RBM, couple, field, split
+from dvae_ref.conformance.machines import machine
+from dvae_ref.conformance.mistakes.machines import guarded
+from dvae_ref.conformance.mistakes.registry import mistake, negated
+from dvae_ref.conformance.mistakes.smoothings import log_normaliser
+from dvae_ref.conformance.smoothings import smoothing_of
+from dvae_ref.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.mean_field import mean_field
+from dvae_ref.overlapping import log_p_backward
+
+OVERLAPPING, GAUSSIAN = "log_p_overlapping_*", "log_p_gaussian_integral"
+
+
+def through_mean_field(sweeps):
+    """log_p_backward with the derivative of the sweeps themselves, last one first, added."""
+
+    def backward(d_log_p, cache):
+        rbm, b, logit = cache
+        d_rbm, d_b = log_p_backward(d_log_p, cache)
+        m = sigmoid(logit)
+        d_logit = d_log_p[:, None] * (field(rbm, m) + b - logit) * m * sigmoid(-logit)  # of H(m) - E^(m)
+        d_left, d_right = split(d_logit, rbm)
+        d_bias, d_W = np.zeros_like(b), np.zeros_like(rbm.W)
+        for n in range(sweeps, 0, -1):
+            right = split(sigmoid(mean_field(rbm, b, n)), rbm)[1]
+            left_before = split(sigmoid(mean_field(rbm, b, n - 1)), rbm)[0]
+            d_right = d_right + d_left @ rbm.W * right * (1 - right)
+            d_W += d_left.T @ right + left_before.T @ d_right
+            d_bias += np.concatenate([d_left, d_right], -1)
+            d_left, d_right = d_right @ rbm.W.T * left_before * (1 - left_before), np.zeros_like(d_right)
+        return RBM(d_rbm.a + d_bias.sum(0), d_rbm.W + d_W), d_b + d_bias
+
+    return backward
+
+
+@mistake("the gradient runs through the mean field, which Eq. 5 holds fixed", OVERLAPPING)
+def differentiated_mean_field(case):
+    return case.again(backward=through_mean_field(int(case.inputs["sweeps"])))
+
+
+@mistake("-log Z is included", OVERLAPPING, GAUSSIAN)
+def with_log_z(case):
+    rbm, total = machine(case.inputs), case.inputs["cotangent"].sum()
+    z, zz = exact.moments(rbm)
+    less = {"log_p": exact.log_z(rbm), "d_a": total * z, "d_W": total * zz, "d_zeta": 0}
+    return {name: value - less[name] for name, value in case.outputs.items()}
+
+
+def law(case):
+    return smoothing_of(case.inputs, case.quantity.name.removeprefix("log_p_overlapping_"))
+
+
+@mistake("c = log r(zeta|0) is left out", OVERLAPPING)
+def without_c(case):
+    smoothing, t = law(case), law(case).t(case.inputs["zeta"])
+    d_zeta = case.inputs["cotangent"][:, None] * smoothing.d_log_r0(t) / smoothing.d_zeta(t)
+    log_p = case.outputs["log_p"] - smoothing.log_r0(t).sum(-1)
+    return case.outputs | {"log_p": log_p, "d_zeta": case.outputs["d_zeta"] - d_zeta}
+
+
+@mistake("r(zeta|z) is not normalised", "log_p_overlapping_exp", "log_p_overlapping_power", "log_p_overlapping_gauss")
+def not_normalised(case):
+    return case.outputs | {"log_p": case.outputs["log_p"] - log_normaliser(case) * case.inputs["zeta"].shape[1]}
+
+
+@mistake("z = 0 and z = 1 are exchanged in r(zeta|z)", OVERLAPPING)
+def exchanged_ends(case):
+    return negated(case.again({"zeta": 1 - case.inputs["zeta"]}), "d_zeta")
+
+
+def with_entropy(case, change):
+    """log_p with the entropy changed by change(m, H(m))."""
+    smoothing = law(case)
+    b = smoothing.log_ratio(smoothing.t(case.inputs["zeta"]))
+    logit = mean_field(machine(case.inputs), b, int(case.inputs["sweeps"]))
+    entropy = bernoulli_entropy(logit).sum(-1)
+    return case.outputs | {"log_p": case.outputs["log_p"] - entropy + change(sigmoid(logit), entropy)}
+
+
+@mistake("H(m) is left out", OVERLAPPING)
+def without_entropy(case):
+    return with_entropy(case, lambda m, entropy: 0)
+
+
+@mistake("H(m) has the opposite sign", OVERLAPPING)
+def opposite_entropy(case):
+    return with_entropy(case, lambda m, entropy: -entropy)
+
+
+@mistake("1e-7 is added inside the logarithms of H(m)", OVERLAPPING)
+def guarded_entropy(case):
+    return with_entropy(case, lambda m, entropy: guarded(m))
+
+
+def parts(case):
+    """(rbm, lam, zeta, rows' weights, (J + lam I) zeta)."""
+    rbm, lam, zeta = machine(case.inputs), float(case.inputs["lam"]), case.inputs["zeta"]
+    return rbm, lam, zeta, case.inputs["cotangent"], lam * zeta + couple(rbm, zeta)
+
+
+@mistake("the factor 1/2 of zeta·(J + lam I) zeta / 2 is missing", GAUSSIAN)
+def whole_square(case):
+    rbm, _, zeta, d, turned = parts(case)
+    left, right = split(zeta, rbm)
+    log_p = case.outputs["log_p"] - np.sum(turned * zeta, -1) / 2
+    d_zeta, d_W = case.outputs["d_zeta"] - d[:, None] * turned, case.outputs["d_W"] - (d[:, None] * left).T @ right
+    return case.outputs | {"log_p": log_p, "d_zeta": d_zeta, "d_W": d_W}
+
+
+def with_log_det(case, factor, constant=1.0):
+    """log det((J + lam I) / 2 pi) / 2 taken `factor` times, its log 2 pi `constant` times."""
+    rbm, lam, _, d, _ = parts(case)
+    scaled = np.eye(rbm.W.shape[1]) - rbm.W.T @ rbm.W / lam**2
+    log_det = len(rbm.a) * math.log(lam) / 2 + np.linalg.slogdet(scaled)[1] / 2
+    half_log_2_pi = len(rbm.a) * math.log(2 * math.pi) / 2
+    d_log_det = -np.linalg.solve(scaled, rbm.W.T).T / lam**2
+    log_p = case.outputs["log_p"] + (factor - 1) * log_det - (constant - 1) * half_log_2_pi
+    return case.outputs | {"log_p": log_p, "d_W": case.outputs["d_W"] + (factor - 1) * d.sum() * d_log_det}
+
+
+@mistake("the factor 1/2 of log det(J + lam I) / 2 is missing", GAUSSIAN)
+def whole_log_det(case):
+    return with_log_det(case, 2, 2)
+
+
+@mistake("log det((J + lam I) / 2 pi) / 2 has the opposite sign", GAUSSIAN)
+def opposite_log_det(case):
+    return with_log_det(case, -1, -1)
+
+
+@mistake("the determinant of the covariance in place of that of J + lam I", GAUSSIAN)
+def covariance_log_det(case):
+    return with_log_det(case, -1)
+
+
+@mistake("log det(J + lam I) / 2 is left out", GAUSSIAN)
+def without_log_det(case):
+    return with_log_det(case, 0, 0)
+
+
+@mistake("the 2 pi of the determinant is left out", GAUSSIAN)
+def without_two_pi(case):
+    return with_log_det(case, 1, 0)
+
+
+@mistake("the determinant is taken for a constant: no gradient in W", GAUSSIAN)
+def constant_log_det(case):
+    return {"d_W": with_log_det(case, 0)["d_W"]}
+
+
+@mistake("a - lam in place of a - lam / 2", GAUSSIAN)
+def whole_lam(case):
+    """As if a were a - lam / 2."""
+    return case.again({"a": case.inputs["a"] - case.inputs["lam"] / 2})

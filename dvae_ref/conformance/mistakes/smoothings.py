@@ -1,0 +1,154 @@
+"""Mistakes in one smoothing transformation and in log q(zeta|x)."""
+
+import math
+
+import numpy as np
+
+from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
+from dvae_ref.conformance.smoothings import smoothing_of
+from dvae_ref.elementary import sigmoid
+from dvae_ref.smoothing import Exponential, Power, Smoothing
+
+GUARD = 1e-7
+OVERLAPPING = tuple(f"smoothing_{kind}" for kind in ("exp", "unexp", "power", "gauss"))
+WEIGHTED = ("log_q_*", "log_p_*")
+
+
+class GuardedPower(Power):
+    """r(zeta|0) = (zeta + 1e-7)^(1/beta - 1) / beta, R(zeta|0) = (zeta + 1e-7)^(1/beta)."""
+
+    def log_r0(self, t):
+        return (1 / self.beta - 1) * np.log(sigmoid(t) + GUARD) - math.log(self.beta)
+
+    def d_log_r0(self, t):
+        return (1 / self.beta - 1) * self.d_zeta(t) / (sigmoid(t) + GUARD)
+
+    def cdf0(self, t):
+        return (sigmoid(t) + GUARD) ** (1 / self.beta)
+
+    def survival0(self, t):
+        return 1 - self.cdf0(t)
+
+    def cdf_gap(self, t):
+        return self.cdf0(t) - self.cdf1(t)
+
+    def d_beta_cdf0(self, t):
+        return -self.cdf0(t) * np.log(sigmoid(t) + GUARD) / self.beta**2
+
+    log_f0, log_ratio, d_log_ratio = Smoothing.log_f0, Smoothing.log_ratio, Smoothing.d_log_ratio
+
+
+@mistake("1e-7 is added to zeta in the power function", "smoothing_power", "log_q_power", "log_p_overlapping_power")
+def guarded_power(case):
+    # the guarded CDF starts above 0 and has no inverse everywhere: quantile stays as it is
+    options = {"invert": False} if case.quantity.name == "smoothing_power" else {}
+    return case.again(smoothing=GuardedPower(float(case.inputs["beta"])), **options)
+
+
+@mistake("1e-7 is added to q(zeta) inside the logarithm", "log_q_*")
+def guarded_mixture(case):
+    smoothing = smoothing_of(case.inputs, case.quantity.name.removeprefix("log_q_"))
+    t, q = smoothing.t(case.inputs["zeta"]), case.inputs["q"]
+    density = (1 - q) * np.exp(smoothing.log_r0(t)) + q * np.exp(smoothing.log_r1(t))
+    share = density / (density + GUARD)
+    log_q = np.log(density + GUARD).sum(-1)
+    return {"log_q": log_q, **{name: share * case.outputs[name] for name in ("d_q", "d_zeta")}}
+
+
+@mistake("the uniform part is left out", "smoothing_unexp", "log_q_unexp", "log_p_overlapping_unexp")
+def without_uniform(case):
+    return case.again(smoothing=Exponential(float(case.inputs["beta"])))
+
+
+@mistake("b and c are those of the exponential alone", "smoothing_unexp")
+def unmixed_ratio(case):
+    found = without_uniform(case)
+    return {name: found[name] for name in ("b", "c")}
+
+
+@mistake("beta is the variance, not its inverse", "smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss")
+def inverse_beta(case):
+    found = case.again({"beta": 1 / case.inputs["beta"]})
+    return found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta")
+
+
+@mistake("beta is the inverse of the standard deviation", "smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss")
+def squared_beta(case):
+    found = case.again({"beta": case.inputs["beta"] ** 2})
+    return found | scaled(found, 2 * case.inputs["beta"], "d_zeta_d_beta")
+
+
+@mistake("r(zeta|z) is not normalised", *OVERLAPPING, "smoothing_spike")
+def not_normalised(case):
+    log_norm = log_normaliser(case)
+    return {name: case.outputs[name] - log_norm for name in ("log_r0", "log_r1", "c") if name in case.outputs}
+
+
+def log_normaliser(case):
+    """What stands in front of the function of zeta in r(zeta|0), logarithm; of the exponential in uniform+exp."""
+    beta = float(case.inputs["beta"])
+    if case.quantity.name.endswith("power"):
+        return -math.log(beta)
+    if case.quantity.name.endswith("gauss"):
+        return math.log(beta / (2 * math.pi)) / 2
+    return -Exponential(beta).log_z
+
+
+@mistake("z = 0 and z = 1 are exchanged", *OVERLAPPING)
+def exchanged_ends(case):
+    swaps = {"log_r0": "log_r1", "log_r1": "log_r0", "c": "log_r1", "cdf0": "cdf1", "cdf1": "cdf0"}
+    other = case.again({"q": 1 - case.inputs["q"]})
+    mixed = {name: other[name] for name in ("cdf", "quantile", "d_zeta_d_beta")} | {"d_zeta_d_q": -other["d_zeta_d_q"]}
+    return {name: case.outputs[source] for name, source in swaps.items()} | mixed | {"b": -case.outputs["b"]}
+
+
+@mistake("z = 0 and z = 1 are exchanged", "log_q_*")
+def exchanged_q(case):
+    return negated(case.again({"q": 1 - case.inputs["q"]}), "d_q")
+
+
+@mistake("dzeta/dq has the opposite sign: R(zeta|1) - R(zeta|0)", "smoothing_*")
+def opposite_gap(case):
+    return {"d_zeta_d_q": -case.outputs["d_zeta_d_q"]}
+
+
+@mistake("dzeta/dbeta lacks its minus sign", "smoothing_*")
+def opposite_beta(case):
+    return {"d_zeta_d_beta": -case.outputs["d_zeta_d_beta"]}
+
+
+@mistake("dzeta/dlogit(q) in place of dzeta/dq", "smoothing_*")
+def by_logit(case):
+    q = case.inputs["q"]
+    return {"d_zeta_d_q": case.outputs["d_zeta_d_q"] * q * (1 - q)}
+
+
+@mistake("the gradient in logit(q) in place of that in q", "log_q_*")
+def log_q_by_logit(case):
+    q = case.inputs["q"]
+    return {"d_q": case.outputs["d_q"] * q * (1 - q)}
+
+
+@mistake("1 - CDF in place of the CDF", "smoothing_*")
+def survival(case):
+    return {name: 1 - case.outputs[name] for name in ("cdf0", "cdf1", "cdf") if name in case.outputs}
+
+
+@mistake("rho counts from the other end of the CDF", "smoothing_*")
+def from_above(case):
+    return {"quantile": case.again({"rho": 1 - case.inputs["rho"]})["quantile"]}
+
+
+@mistake("the mean over units in place of the sum", *WEIGHTED)
+def mean_over_units(case):
+    return scaled(case.outputs, 1 / case.inputs["zeta"].shape[1])
+
+
+@mistake("the rows' weights (cotangent) are left out: the gradient of the sum over rows", *WEIGHTED)
+def unweighted_sum(case):
+    return case.again({"cotangent": np.ones_like(case.inputs["cotangent"])})
+
+
+@mistake("the rows' weights (cotangent) are left out: the gradient of the mean over rows", *WEIGHTED)
+def unweighted_mean(case):
+    return case.again({"cotangent": np.full_like(case.inputs["cotangent"], 1 / len(case.inputs["cotangent"]))})

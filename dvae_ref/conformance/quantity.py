@@ -1,0 +1,48 @@
+"""What the kit consists of: quantities, their inputs drawn from a seed, their outputs computed in a dtype."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An equation of the paper, in the paper's coordinates zeta and q.
+
+    draw(rng) returns the inputs by name, any floats; compute(inputs, **hooks) the outputs by name, in the inputs'
+    dtype. Outputs called d_... are gradients. Hooks, keyword arguments with defaults, are there for mistakes to use.
+    """
+
+    name: str
+    equation: str  # where the paper states it
+    meaning: str
+    draw: Callable
+    compute: Callable
+    gradient_of: str = ""  # what the gradients are gradients of
+    terms: Callable = lambda inputs: {}  # by output, the size of the terms it is a sum of, where they may cancel
+
+
+def inputs(quantity, seed, dtype=np.float64):
+    """The inputs of a seed: numbers that float32 holds exactly, so that both dtypes mean the same; integers as drawn.
+
+    Every quantity has random numbers of its own, so that one more quantity leaves the others as they are.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(quantity.name.encode())])
+    return {name: _exact(np.asarray(value), dtype) for name, value in quantity.draw(rng).items()}
+
+
+def _exact(value, dtype):
+    return value.astype(np.float32).astype(dtype) if value.dtype.kind == "f" else value
+
+
+def outputs(quantity, given, **hooks):
+    """The outputs for these inputs, arrays of the inputs' dtype (integers stay integers)."""
+    dtype = next(value.dtype for value in given.values() if value.dtype.kind == "f")
+    found = {name: np.asarray(value) for name, value in quantity.compute(given, **hooks).items()}
+    return {name: value.astype(dtype) if value.dtype.kind == "f" else value for name, value in found.items()}
+
+
+def is_gradient(name):
+    return name.startswith("d_")

@@ -1,0 +1,85 @@
+"""Quantities of the two relaxed priors: log p(zeta) + log Z and its gradient, overlapping and Gaussian integral."""
+
+import functools
+
+import numpy as np
+
+from dvae_ref import gaussian_integral, overlapping
+from dvae_ref.conformance.machines import draw_machine, machine
+from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.conformance.smoothings import EQUATIONS, LAWS, draw_sharpness, draw_zeta, smoothing_of
+from dvae_ref.smoothing import SMOOTHINGS
+
+ROWS = 7
+SWEEPS = 2  # not the paper's five: what runs through the sweeps must not have died out
+
+
+def draw_overlapping(rng, kind):
+    found = draw_machine(rng, 3, 4, scale=1.5) | draw_sharpness(rng, kind)
+    zeta = draw_zeta(rng, kind, found["beta"], (ROWS, 7))
+    zeta[-4:] = rng.uniform(0.35, 0.65, (4, 7))  # where b is small and m not settled
+    return found | {"zeta": zeta, "sweeps": SWEEPS, "cotangent": rng.normal(0.5, 1, ROWS)}
+
+
+def compute_overlapping(inputs, kind, smoothing=None, log_p=overlapping.log_p, backward=overlapping.log_p_backward):
+    smoothing = smoothing or smoothing_of(inputs, kind)
+    t, d = smoothing.t(inputs["zeta"]), inputs["cotangent"]
+    value, cache = log_p(machine(inputs), smoothing.log_ratio(t), int(inputs["sweeps"]))
+    d_rbm, d_b = backward(d, cache)
+    d_t = d_b * smoothing.d_log_ratio(t) + d[:, None] * smoothing.d_log_r_max(t)
+    log_p = value + smoothing.log_r_max(t).sum(-1)
+    return {"log_p": log_p, "d_zeta": d_t / smoothing.d_zeta(t), "d_a": d_rbm.a, "d_W": d_rbm.W}
+
+
+def overlapping_terms(inputs, kind):
+    smoothing = smoothing_of(inputs, kind)
+    t = smoothing.t(inputs["zeta"])
+    size = sum(np.abs(f(t)).sum(-1) for f in (smoothing.log_r0, smoothing.log_ratio))
+    return {"log_p": size + np.abs(inputs["a"]).sum() + np.abs(inputs["W"]).sum()}
+
+
+def draw_gaussian_integral(rng):
+    found = draw_machine(rng, 3, 4)
+    zeta = draw_zeta(rng, "gauss", 8.0, (ROWS, 7))
+    lam = np.linalg.norm(found["W"], 2) + rng.uniform(3, 8)
+    return found | {"lam": lam, "zeta": zeta, "cotangent": rng.normal(0.5, 1, ROWS)}
+
+
+def compute_gaussian_integral(inputs):
+    value, cache = gaussian_integral.log_p(machine(inputs), inputs["zeta"], float(inputs["lam"]))
+    d_rbm, d_zeta = gaussian_integral.log_p_backward(inputs["cotangent"], cache)
+    return {"log_p": value, "d_zeta": d_zeta, "d_a": d_rbm.a, "d_W": d_rbm.W}
+
+
+def gaussian_integral_terms(inputs):
+    zeta, lam = inputs["zeta"], float(inputs["lam"])
+    size = np.sum(lam * (zeta * zeta + np.abs(zeta)) + np.abs(inputs["a"]) + lam / 2, -1)
+    return {"log_p": size + np.abs(zeta).max(-1) ** 2 * np.abs(inputs["W"]).sum()}
+
+
+def overlapping_of(kind):
+    return Quantity(
+        f"log_p_overlapping_{kind}",
+        f"Eqs. 4, 5, 6; {EQUATIONS[kind]}",
+        f"log p(zeta) + log Z of the overlapping relaxation, {LAWS[kind]} smoothing, as H(m) - E^(m) after the given "
+        "number of mean field sweeps (as in mean_field); by Eq. 5 the gradient does not act on m; -log Z is not in it",
+        functools.partial(draw_overlapping, kind=kind),
+        functools.partial(compute_overlapping, kind=kind),
+        "sum(cotangent * log_p) with m held fixed",
+        functools.partial(overlapping_terms, kind=kind),
+    )
+
+
+QUANTITIES = (
+    *(overlapping_of(kind) for kind in SMOOTHINGS),
+    Quantity(
+        "log_p_gaussian_integral",
+        "Eq. 7",
+        "log p(zeta) + log Z of the Gaussian integral trick: log det((J + lam I) / 2 pi) / 2 - zeta·(J + lam I) zeta "
+        "/ 2 + sum_i softplus(((J + lam I) zeta + a - lam/2)_i), J = [[0, W], [W', 0]]; lam is a constant",
+        draw_gaussian_integral,
+        compute_gaussian_integral,
+        "sum(cotangent * log_p)",
+        gaussian_integral_terms,
+    ),
+)

@@ -1,0 +1,177 @@
+"""Quantities of one smoothing transformation: densities, CDFs, reparameterisation, log q(zeta|x)."""
+
+import functools
+
+import numpy as np
+
+from dvae_ref import mixture, spike
+from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.elementary import sigmoid
+from dvae_ref.smoothing import SMOOTHINGS
+
+BETAS = {"exp": (5, 9), "unexp": (8, 14), "power": (4, 10), "gauss": (8, 16)}  # where all of a formula is to be seen
+LAWS = {"exp": "exponential", "unexp": "uniform+exp", "power": "power-function", "gauss": "Gaussian"}
+EQUATIONS = {"exp": "Eq. 1", "unexp": "Sec. 3.3", "power": "Eq. 10", "gauss": "Sec. 3.3"}
+LEAST, MOST = -18.0, 13.0  # of logit(zeta): zeta from 1e-8, and 1 - zeta from 40 units of float32's last place
+
+
+def draw_sharpness(rng, kind):
+    """beta, and epsilon where there is one."""
+    return {"beta": rng.uniform(*BETAS[kind])} | ({"epsilon": 0.05} if kind == "unexp" else {})
+
+
+def draw_zeta(rng, kind, beta, shape):
+    """zeta around both vertices, well inside (0, 1) or, for the Gaussian, up to three standard deviations away."""
+    if kind == "gauss":
+        return (rng.random(shape) < 0.4) + rng.normal(0, 1, shape).clip(-3, 3) * beta**-0.5
+    return sigmoid(rng.normal(-1, 7, shape).clip(LEAST, MOST))
+
+
+def draw_q(rng, shape, reach):
+    return sigmoid(rng.normal(-0.5, 3, shape).clip(-reach, reach))
+
+
+def smoothing_of(inputs, kind):
+    options = {name: float(inputs[name]) for name in ("beta", "epsilon") if name in inputs}
+    return SMOOTHINGS[kind](**options)
+
+
+def logit(q):
+    return np.log(q) - np.log1p(-q)
+
+
+def draw_smoothing(rng, kind, n=40):
+    found = draw_sharpness(rng, kind)
+    zeta = draw_zeta(rng, kind, found["beta"], n)
+    return found | {"zeta": zeta, "q": draw_q(rng, n, 6), "rho": rng.uniform(0.01, 0.99, n)}
+
+
+def compute_smoothing(inputs, kind, smoothing=None, invert=True):
+    smoothing = smoothing or smoothing_of(inputs, kind)
+    zeta, q, rho = (inputs[name] for name in ("zeta", "q", "rho"))
+    t, logit_q = smoothing.t(zeta), logit(q)
+    quantile = {"quantile": smoothing.zeta(mixture.inverse_cdf(logit_q, rho, smoothing))} if invert else {}
+    return {
+        "log_r0": smoothing.log_r0(t),
+        "log_r1": smoothing.log_r1(t),
+        "b": smoothing.log_ratio(t),
+        "c": smoothing.log_r0(t),
+        "cdf0": smoothing.cdf0(t),
+        "cdf1": smoothing.cdf1(t),
+        "cdf": mixture.cdf(t, logit_q, smoothing),
+        **quantile,
+        "d_zeta_d_q": mixture.d_t_d_logit_q(t, logit_q, smoothing) * smoothing.d_zeta(t) / (q * (1 - q)),
+        "d_zeta_d_beta": mixture.d_t_d_beta(t, logit_q, smoothing) * smoothing.d_zeta(t),
+    }
+
+
+def smoothing_terms(inputs, kind):
+    """CDFs of order one are subtracted and divided by the density."""
+    smoothing, q = smoothing_of(inputs, kind), inputs["q"]
+    t = smoothing.t(inputs["zeta"])
+    density = (1 - q) * np.exp(smoothing.log_r0(t)) + q * np.exp(smoothing.log_r1(t))
+    return {"d_zeta_d_q": 1 / density, "d_zeta_d_beta": 1 / (smoothing.beta * density)}
+
+
+def draw_spike(rng, n=40):
+    zeta = np.where(rng.random(n) < 0.3, 0, rng.uniform(0.03, 0.97, n))
+    q = sigmoid(rng.normal(0, 1.5, n).clip(-3, 3))
+    return {"beta": rng.uniform(4, 8), "zeta": zeta, "q": q, "rho": rng.uniform(0.01, 0.99, n)}
+
+
+def compute_spike(inputs):
+    beta, (zeta, q, rho) = float(inputs["beta"]), (inputs[name] for name in ("zeta", "q", "rho"))
+    grown, whole = np.expm1(beta * zeta), np.expm1(beta)
+    # at fixed s = R(zeta|1), zeta = log(1 + (e^beta - 1) s) / beta
+    d_beta = ((grown + grown / whole) / (grown + 1) - zeta) / beta
+    return {
+        "log_r1": np.log(beta / whole) + beta * zeta,
+        "cdf1": grown / whole,
+        "cdf": spike_rho(zeta, q, beta),
+        "quantile": spike.sample(logit(q), rho, beta),
+        "d_zeta_d_q": spike_slope(zeta, beta) / q,
+        "d_zeta_d_beta": np.where(zeta > 0, d_beta, 0),
+    }
+
+
+def spike_rho(zeta, q, beta):
+    """CDF(zeta) = 1 - q (1 - R(zeta|1)), 1 - q on the spike itself."""
+    return 1 - q * (np.expm1(beta) - np.expm1(beta * zeta)) / np.expm1(beta)
+
+
+def spike_slope(zeta, beta):
+    """q dzeta/dq at fixed rho (Eq. 9) in terms of zeta: (1 - R(zeta|1)) / r(zeta|1), 0 on the spike. dvae_ref.spike
+    has it in terms of rho, from which R would have to be regained by subtraction."""
+    return np.where(zeta > 0, np.expm1(beta * (1 - zeta)) / beta, 0)
+
+
+def draw_log_q(rng, kind, rows=5, d=7):
+    found = draw_sharpness(rng, kind)
+    zeta = draw_zeta(rng, kind, found["beta"], (rows, d))
+    return found | {"zeta": zeta, "q": draw_q(rng, (rows, d), 12), "cotangent": rng.normal(0.5, 1, rows)}
+
+
+def compute_log_q(inputs, kind, smoothing=None):
+    smoothing = smoothing or smoothing_of(inputs, kind)
+    q, t, d = inputs["q"], smoothing.t(inputs["zeta"]), inputs["cotangent"]
+    value, cache = mixture.log_q(logit(q), smoothing.log_ratio(t))
+    _, d_b = mixture.log_q_backward(d, cache)
+    d_t = d_b * smoothing.d_log_ratio(t) + d[:, None] * smoothing.d_log_r_max(t)
+    return {
+        "log_q": value + smoothing.log_r_max(t).sum(-1),
+        "d_q": d[:, None] * slope_in_q(q, smoothing.log_ratio(t)),
+        "d_zeta": d_t / smoothing.d_zeta(t),
+    }
+
+
+def slope_in_q(q, b):
+    """d/dq log((1 - q) r0 + q r1) = (r1 - r0) / ((1 - q) r0 + q r1): the library's slope in logit q over q (1 - q),
+    in which sigmoid(logit q + b) - q would cancel."""
+    e = np.exp(-np.abs(b))
+    return np.where(b > 0, (1 - e) / ((1 - q) * e + q), (e - 1) / (1 - q + q * e))
+
+
+def log_q_terms(inputs, kind):
+    smoothing = smoothing_of(inputs, kind)
+    t = smoothing.t(inputs["zeta"])
+    return {"log_q": sum(np.abs(f(t)).sum(-1) for f in (smoothing.log_r0, smoothing.log_r1))}
+
+
+def of_kind(kind):
+    law, equation = LAWS[kind], EQUATIONS[kind]
+    mixed = ", mixed with the uniform: r'(zeta|z) = (1 - epsilon) r(zeta|z) + epsilon" if kind == "unexp" else ""
+    return (
+        Quantity(
+            f"smoothing_{kind}",
+            f"{equation}, Eqs. 8, 9",
+            f"{law} smoothing{mixed}: log r(zeta|z), b and c (Eq. 4), CDFs, the inverse CDF of (1 - q) r(zeta|0) + "
+            "q r(zeta|1), and how zeta moves with q and beta at fixed rho; element by element",
+            functools.partial(draw_smoothing, kind=kind),
+            functools.partial(compute_smoothing, kind=kind),
+            "zeta at fixed rho = CDF(zeta)",
+            functools.partial(smoothing_terms, kind=kind),
+        ),
+        Quantity(
+            f"log_q_{kind}",
+            f"{equation}, Sec. 3.3",
+            f"log q(zeta|x) = sum_i log((1 - q_i) r(zeta_i|0) + q_i r(zeta_i|1)), {law} smoothing",
+            functools.partial(draw_log_q, kind=kind),
+            functools.partial(compute_log_q, kind=kind),
+            "sum(cotangent * log_q), zeta and q taken as independent",
+            functools.partial(log_q_terms, kind=kind),
+        ),
+    )
+
+
+QUANTITIES = (
+    *(quantity for kind in SMOOTHINGS for quantity in of_kind(kind)),
+    Quantity(
+        "smoothing_spike",
+        "Eq. 1, left; Eqs. 8, 9",
+        "spike-and-exponential smoothing, zeta = 0 if z = 0: log r(zeta|1), CDFs, the inverse CDF, and how zeta moves "
+        "with q and beta at fixed rho (on the spike, not at all); element by element",
+        draw_spike,
+        compute_spike,
+        "zeta at fixed rho = CDF(zeta)",
+    ),
+)

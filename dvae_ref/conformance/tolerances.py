@@ -1,0 +1,93 @@
+"""Tolerances from an error estimate: what rounding may do to an output, not what some implementation reached.
+
+With u the unit roundoff (2^-53, 2^-24), the error of an element y is taken to be at most 64 u kappa, where
+
+    kappa = |y| + 1 + terms + condition + rounding
+
+- 1: plain formulas add and subtract numbers of order one (q, 1 - zeta, CDFs), whose rounding stays when they cancel;
+- terms: the size of the terms of a sum that may cancel, where a quantity states it;
+- condition: by how much y moves per relative change of the inputs, the largest over 8 random changes of all of them
+  (numbers between 0 and 1 relative to the nearer end);
+- rounding: |y in float32 - y in float64| / 2^-24, as measured on these inputs.
+
+64 is 10, sums of a hundred terms in another order, times 2, since both sides round, times 3, for formulas that round
+more often than ours. Of the pairs with absolute + relative |y| >= 64 u kappa for every element, the one that is
+tightest in the geometric mean is taken. Whole numbers (spins) have to agree.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.conformance import quantity as quantities
+
+FACTOR = 64
+STEP = 2.0**-20  # of the random changes: their own rounding, 2^-53 / STEP, is 1e-10 of a condition of order one
+CHANGES = 8
+FLOAT32_ROUNDOFF = 2.0**-24
+BETWEEN_0_AND_1 = {"zeta", "q", "rho", "mean_x"}
+
+
+class Tolerance(NamedTuple):
+    """|theirs - ours| <= absolute + relative |ours|."""
+
+    absolute: float
+    relative: float
+    why: str
+
+    def allow(self, ours):
+        return self.absolute + self.relative * np.abs(ours)
+
+
+EXACT = Tolerance(0.0, 0.0, "whole numbers: rounding cannot change them")
+
+
+def roundoff(dtype):
+    return float(np.finfo(dtype).eps) / 2
+
+
+def estimate(quantity, seed, dtype):
+    """{output: Tolerance} of the quantity for the inputs of this seed."""
+    given = quantities.inputs(quantity, seed)
+    found = quantities.outputs(quantity, given)
+    single = quantities.outputs(quantity, quantities.inputs(quantity, seed, np.float32))
+    parts = {"terms": quantity.terms(given), "condition": condition(quantity, given, found, seed)}
+    parts["rounding"] = {name: np.abs(single[name] - value) / FLOAT32_ROUNDOFF for name, value in found.items()}
+    return {
+        name: _tolerance(value, {part: sizes.get(name, 0.0) for part, sizes in parts.items()}, roundoff(dtype))
+        if value.dtype.kind == "f"
+        else EXACT
+        for name, value in found.items()
+    }
+
+
+def condition(quantity, given, found, seed):
+    """{output: |change| / STEP}, the largest over random changes of the inputs by STEP."""
+    rng = np.random.default_rng(seed)
+    largest = {name: np.zeros(value.shape) for name, value in found.items()}
+    for _ in range(CHANGES):
+        moved = quantities.outputs(quantity, {name: _moved(rng, name, value) for name, value in given.items()})
+        for name, value in moved.items():
+            largest[name] = np.maximum(largest[name], np.abs(value - found[name].astype(float)) / STEP)
+    return largest
+
+
+def _moved(rng, name, value):
+    if value.dtype.kind != "f":
+        return value
+    size = np.abs(value) * (np.minimum(1, np.abs(1 - value)) if name in BETWEEN_0_AND_1 else 1)
+    size = np.where(value == np.round(value), 0, size)  # pixels and spins are what they are
+    return value + STEP * rng.choice([-1.0, 1.0], value.shape) * size
+
+
+def _tolerance(value, parts, u):
+    size = np.abs(value)
+    kappa = size + 1 + functools.reduce(np.add, parts.values())
+    absolute, relative = min(
+        ((float(np.max(np.maximum(kappa - r * size, 1))), r) for r in 2.0 ** np.arange(12)),
+        key=lambda pair: np.mean(np.log(pair[0] + pair[1] * size)),
+    )
+    why = ", ".join(f"{name} {np.max(part):.2g}" for name, part in {"|y|": size, **parts}.items())
+    why = f"{FACTOR} u kappa, u = {u:.2g}; largest {why}"
+    return Tolerance(FACTOR * u * absolute, FACTOR * u * float(relative), why)

@@ -1,0 +1,221 @@
+"""The command line of the kit: what it prints, its exit codes, and what it makes of files it cannot use."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from judging import judge
+
+from dvae_ref import __main__
+from dvae_ref.conformance import vectors
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run a command in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        try:
+            code = __main__.main(["conformance", *map(str, arguments)])
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def kit(kits, tmp_path):
+    """A kit, to be spoilt at will."""
+    return shutil.copytree(kits(), tmp_path / "kit")
+
+
+@pytest.fixture
+def theirs(kits, tmp_path):
+    """Outputs that agree."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    for path in kits().glob("*.npz"):
+        shutil.copy(path, folder)
+    return folder
+
+
+def change(folder, quantity, **arrays):
+    """Replace arrays of somebody's file; None removes one."""
+    path = folder / f"{quantity}.npz"
+    found = vectors.read_npz(path) | arrays
+    np.savez(path, **{name: value for name, value in found.items() if value is not None})
+
+
+def test_export_then_check(cli, tmp_path, kits):
+    code, out, _ = cli("export", tmp_path / "new" / "kit", "--seed", 1, "--dtype", "float32", "--json")
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["quantities"] == 29
+    for path in kits(1, "float32").iterdir():
+        assert (tmp_path / "new" / "kit" / path.name).read_bytes() == path.read_bytes()
+    code, out, _ = cli("check", tmp_path / "new" / "kit", kits(1, "float32"))
+    assert (code, out.splitlines()[-1]) == (0, "all 29 quantities agree")
+
+
+def test_outputs_alone_are_enough(cli, kits, theirs):
+    """The inputs need not be there, nor arrays that nobody asked for be absent."""
+    change(theirs, "energy", a=None, W=None, z=None, cotangent=None, mine=np.ones(3))
+    assert cli("check", kits(), theirs)[0] == 0
+
+
+def test_a_mismatch_says_where_and_what_it_looks_like(cli, kits, theirs):
+    ours = vectors.read_npz(kits() / "bound_importance_weighted.npz")["bound"]
+    change(theirs, "bound_importance_weighted", bound=ours + np.log(3))
+    code, out, _ = cli("check", kits(), theirs, "--json")
+    assert code == 1
+    assert "FAIL  bound_importance_weighted\n" in out
+    lines = [f"bound[{i}]: theirs {y + np.log(3):.10g}, ours {y:.10g}, off by 1.1, allowed" for i, y in enumerate(ours)]
+    assert any(line in out for line in lines)
+    assert "looks like: log-sum-exp without -log K  (all that differ)" in out
+    assert "1 of 29 quantities disagree" in out
+    record = json.loads(out.splitlines()[-1])
+    (failed,) = (quantity for quantity in record["quantities"] if not quantity["passed"])
+    assert failed["diagnoses"] == [{"mistakes": ["log-sum-exp without -log K"], "arrays": ["bound"]}]
+
+
+def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
+    log_z = vectors.read_npz(kits() / "log_z.npz")
+    change(theirs, "energy", energy=None)
+    change(theirs, "log_z", mean_zz=log_z["mean_zz"].T, mean_z=log_z["mean_z"][:, None], log_z=np.array(np.nan))
+    change(theirs, "gibbs", z_after=np.full((2, 25, 12), np.inf))
+    (theirs / "adam.npz").unlink()
+    code, out, _ = cli("check", kits(), theirs)
+    assert code == 1
+    assert "energy is missing: expected float64 (6,)" in out
+    assert "mean_zz has the shape (7, 5), expected (5, 7); the numbers are right, but transposed" in out
+    assert "mean_z has the shape (12, 1), expected (12,); the numbers are right, but in another shape" in out
+    assert "1 of 1 are NaN or infinite, e.g. log_z: theirs nan" in out
+    assert "are NaN or infinite, e.g. z_after[" in out
+    assert "p_after is missing" in out
+    assert "4 of 29 quantities disagree" in out
+
+
+def test_what_no_mistake_explains_is_said(cli, kits, theirs):
+    ours = vectors.read_npz(kits() / "energy.npz")
+    change(theirs, "energy", energy=ours["energy"] + 1, d_W=-ours["d_W"])
+    code, out, _ = cli("check", kits(), theirs, "--only", "energy")
+    assert code == 1
+    assert "looks like: the couplings have the opposite sign  (d_W)" in out
+    assert "like no mistake known here: energy" in out
+
+
+def test_float32_in_place_of_float64_is_said(kits):
+    ours = vectors.read_npz(kits() / "log_z.npz")
+    verdict = judge(kits(), "log_z", {name: ours[name].astype(np.float32) for name in ("log_z", "mean_z", "mean_zz")})
+    assert all("export the kit with --dtype float32" in finding.where for finding in verdict.findings)
+
+
+def test_spins_of_any_type_will_do_but_not_one_may_differ(cli, kits, theirs):
+    z = vectors.read_npz(kits() / "gibbs.npz")["z_after"]
+    change(theirs, "gibbs", z_after=z.astype(bool))
+    assert cli("check", kits(), theirs, "--only", "gibbs")[0] == 0
+    z[1, 2, 3] ^= 1
+    change(theirs, "gibbs", z_after=z.astype(float))
+    code, out, _ = cli("check", kits(), theirs, "--only", "gibbs")
+    assert code == 1
+    assert "z_after[1, 2, 3]" in out
+
+
+def test_only_some_quantities(cli, kits, theirs):
+    (theirs / "adam.npz").unlink()
+    code, out, _ = cli("check", kits(), theirs, "--only", "log_q_*", "energy")
+    assert (code, out.splitlines()[-1]) == (0, "all 5 quantities agree")
+    code, _, err = cli("check", kits(), theirs, "--only", "nonsense")
+    assert code == 2
+    assert "no such quantity; there are energy, log_z" in err
+
+
+def spoil_manifest(text):
+    def spoil(kit, theirs):
+        (kit / vectors.MANIFEST).write_text(text)
+
+    return spoil
+
+
+def remove(which, name):
+    return lambda kit, theirs: ({"kit": kit, "theirs": theirs}[which] / name).unlink()
+
+
+def truncate(which, name):
+    def spoil(kit, theirs):
+        path = {"kit": kit, "theirs": theirs}[which] / name
+        path.write_bytes(path.read_bytes()[:-100])
+
+    return spoil
+
+
+def pickle(kit, theirs):
+    np.savez(theirs / "energy.npz", energy=np.array([{}], object))
+
+
+def words(kit, theirs):
+    np.savez(theirs / "energy.npz", energy=np.array(["a"]))
+
+
+def version_2(kit, theirs):
+    path = kit / vectors.MANIFEST
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+
+
+def stranger(kit, theirs):
+    path = kit / vectors.MANIFEST
+    path.write_text(path.read_text().replace('"name": "adam"', '"name": "eve"'))
+
+
+def empty(kit, theirs):
+    for path in theirs.iterdir():
+        path.unlink()
+
+
+UNUSABLE = {
+    "no manifest": (remove("kit", vectors.MANIFEST), "has no manifest.json: it is not a folder that"),
+    "half a manifest": (truncate("kit", vectors.MANIFEST), "is damaged or no JSON"),
+    "another file": (spoil_manifest("[1]"), "is of kind list; expected ('dvae_ref conformance', 1)"),
+    "an object without quantities": (
+        spoil_manifest('{"format": "dvae_ref conformance", "version": 1}'),
+        "is incomplete: no 'quantities'",
+    ),
+    "another version": (version_2, "is of kind ('dvae_ref conformance', 2)"),
+    "an unknown quantity": (stranger, "quantities that this version does not know: eve"),
+    "ours missing": (remove("kit", "adam.npz"), "adam.npz, which manifest.json lists, is not there"),
+    "ours damaged": (truncate("kit", "adam.npz"), "adam.npz is not the file that was exported"),
+    "theirs damaged": (truncate("theirs", "adam.npz"), "adam.npz is truncated or no npz file"),
+    "pickles": (pickle, "energy.npz is truncated or no npz file of plain arrays"),
+    "words": (words, "energy.npz: energy is of type <U1, expected real numbers"),
+    "nothing": (empty, "has none of the files, e.g. energy.npz"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_unusable_input_ends_with_2_and_says_why(cli, kit, theirs, case):
+    spoil, message = UNUSABLE[case]
+    spoil(kit, theirs)
+    code, _, err = cli("check", kit, theirs)
+    assert code == 2
+    assert message in err
+
+
+def test_wrong_arguments(cli, tmp_path):
+    assert cli("export", tmp_path, "--seed", -1)[0] == 2
+    assert cli("export", tmp_path, "--dtype", "float16")[0] == 2
+    assert cli("check", tmp_path)[0] == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_export_is_no_kit(cli, kit, monkeypatch, theirs):
+    """The manifest is written last, and an older one is taken away first."""
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("dvae_ref.conformance.vectors.write_npz", fail)
+    assert cli("export", kit)[0] == 1
+    code, _, err = cli("check", kit, theirs)
+    assert code == 2
+    assert "has no manifest.json" in err

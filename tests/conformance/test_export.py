@@ -1,0 +1,115 @@
+"""The kit: complete, the same bytes for the same seed, read without pickles, in agreement with itself."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from judging import SEEDS, entry_of, judge
+
+from dvae_ref.conformance import glossary, quantity, vectors
+from dvae_ref.conformance.catalogue import QUANTITIES
+from dvae_ref.conformance.export import DTYPES, export_quantity
+
+REQUIRED = {
+    *("energy", "log_z", "mean_field", "gibbs", "adam", "log_p_gaussian_integral"),
+    *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in ("exp", "unexp", "power")),
+    *("smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss", "smoothing_spike"),
+    *("bound_importance_weighted", "bound_variational", "objective_dvae_spike_exp"),
+    *("objective_dvaepp_exp", "objective_dvaepp_power"),
+    *(f"objective_dvaes_{kind}" for kind in ("gi", "gauss", "exp", "unexp", "power")),
+}
+
+
+def manifest(kit):
+    return json.loads((kit / vectors.MANIFEST).read_text())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_kit_agrees_with_itself(kits, seed, dtype):
+    kit = kits(seed, dtype)
+    for entry in manifest(kit)["quantities"]:
+        verdict = judge(kit, entry["name"], vectors.read_ours(kit, entry))
+        assert verdict.passed
+        assert verdict.worst.ratio == 0
+
+
+def test_the_manifest_is_complete(kits):
+    """Every quantity that was asked for; of every array a meaning, its shape and dtype, a role, and a tolerance."""
+    entries = manifest(kits())["quantities"]
+    assert {entry["name"] for entry in entries} == REQUIRED
+    for entry in entries:
+        found = vectors.read_ours(kits(), entry)
+        assert [array["name"] for array in entry["arrays"]] == list(found)
+        assert entry["equation"]
+        assert entry["meaning"]
+        for array in entry["arrays"]:
+            assert (array["shape"], array["dtype"]) == (list(found[array["name"]].shape), found[array["name"]].dtype)
+            assert array["meaning"]
+            if array["role"] == "input":
+                continue
+            assert array["role"] == ("gradient" if array["name"].startswith("d_") else "output")
+            assert array["role"] == "output" or entry["gradients_of"]
+            tolerance = array["tolerance"]
+            assert tolerance["why"]
+            assert np.all(np.isfinite(found[array["name"]]))
+            assert 0 <= tolerance["absolute"] < 1e-9  # u = 1e-16
+            assert 0 <= tolerance["relative"] < 1e-10
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_the_same_seed_makes_the_same_bytes(kits, tmp_path, name):
+    entry = export_quantity(tmp_path, QUANTITIES[name], 0, "float64")
+    assert entry == entry_of(kits(), name)
+    assert (tmp_path / entry["file"]).read_bytes() == (kits() / entry["file"]).read_bytes()
+    assert export_quantity(tmp_path, QUANTITIES[name], 1, "float64")["sha256"] != entry["sha256"]
+
+
+def test_members_carry_no_date(kits):
+    with zipfile.ZipFile(kits() / "energy.npz") as archive:
+        assert {member.date_time for member in archive.infolist()} == {vectors.EPOCH}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_both_dtypes_mean_the_same_inputs(name, seed):
+    double = quantity.inputs(QUANTITIES[name], seed)
+    single = quantity.inputs(QUANTITIES[name], seed, np.float32)
+    for array, value in double.items():
+        assert np.array_equal(value, single[array])
+        assert single[array].dtype == (np.float32 if value.dtype.kind == "f" else value.dtype)
+    found = quantity.outputs(QUANTITIES[name], single)
+    assert not set(found) & set(single)
+    assert {value.dtype for value in found.values()} <= {np.dtype("float32"), np.dtype("uint8")}
+
+
+def test_sides_differ_and_targets_are_skewed():
+    """A transposed W or a flipped sign cannot hide."""
+    for name in ("energy", "log_z", "mean_field", "gibbs", "log_p_gaussian_integral", "log_p_overlapping_power"):
+        left, right = quantity.inputs(QUANTITIES[name], 0)["W"].shape
+        assert left != right
+    W = quantity.inputs(QUANTITIES["objective_dvaes_power"], 0)["rbm.W"]
+    assert np.max(np.abs(W - W.T)) > 0.5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_uniform_numbers_keep_away_from_their_thresholds(seed):
+    """By 0.019 at least after rounding to float32: no implementation's rounding, below 1e-5, decides a spin."""
+    given = quantity.inputs(QUANTITIES["gibbs"], seed)
+    after = quantity.outputs(QUANTITIES["gibbs"], given)["z_after"].astype(float)
+    n, left = len(given["W"]), given["z"][:, :5]
+    for u, z in zip(given["u"], after, strict=True):
+        right_field = given["a"][n:] + left @ given["W"]
+        left = z[:, :n]
+        field = np.concatenate([given["a"][:n] + z[:, n:] @ given["W"].T, right_field], 1)
+        gap = u - 1 / (1 + np.exp(-field))
+        assert np.min(np.abs(gap)) > 0.019
+        assert np.array_equal(z, gap < 0)
+
+
+def test_the_glossary_explains_nothing_that_is_not_there():
+    used = {name for item in QUANTITIES.values() for name in quantity.inputs(item, 0)}
+    assert set(glossary.INPUTS) <= used
+    found = {name for item in QUANTITIES.values() for name in quantity.outputs(item, quantity.inputs(item, 0))}
+    assert set(glossary.OUTPUTS) <= found

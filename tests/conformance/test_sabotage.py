@@ -1,0 +1,309 @@
+"""Mistakes made in the plain NumPy example, in its source: each is rejected and named, and no other is."""
+
+import pytest
+from judging import judge, load
+
+from dvae_ref.conformance.mistakes import REGISTRY
+
+EQ_9 = ("here = zeta[:, own] - slide", "here = zeta[:, own] + 0 * slide")
+TILED = (
+    ('np.repeat(i["x"], k, axis=0)', 'np.tile(i["x"], (k, 1))'),
+    (".reshape(-1, k)", ".reshape(k, -1).T"),
+)
+GUARD = (
+    ("distance ** (1 / beta - 1)", "(distance + 1e-7) ** (1 / beta - 1)"),
+    ("zeta ** (1 / beta)", "(zeta + 1e-7) ** (1 / beta)"),
+)
+SIDES = (
+    ("left, right = z[..., : len(W)], z[..., len(W) :]", "right, left = z[..., : W.shape[1]], z[..., W.shape[1] :]"),
+)
+STEP = 'np.sqrt(v) + i["adam_epsilon"]'
+RATE = 'np.sqrt(1 - i["beta2"] ** i["iteration"]) / (1 - i["beta1"] ** i["iteration"])'
+ENERGY = "return -(z @ a) - np.sum((left @ W) * right, -1)"
+TO_RIGHT, TO_LEFT = "sigmoid(a[n:] + b[:, n:] + left @ W)", "sigmoid(a[:n] + b[:, :n] + right @ W.T)"
+LEFT_FIRST = [(f"right = {TO_RIGHT}\n        left = {TO_LEFT}", f"left = {TO_LEFT}\n        right = {TO_RIGHT}")]
+LOG_Z = ' - log_z(v["rbm.a"], v["rbm.W"])'
+LOSS = "np.mean(model(baseline, i, v)[0])"
+SQUARES = 'sum(np.sum(v[n] ** 2) for n in v if n.rsplit(".", 1)[1] in ("kernel", "scale", "W"))'
+GAUSSIAN = "log_p_gaussian_integral"
+
+
+def in_place_of_beta(text):
+    """Edits of the Gaussian."""
+    density = "np.sqrt(beta / (2 * np.pi)) * np.exp(-beta * ("
+    return [
+        (density, density.replace("beta", text)),
+        ("normal_cdf(np.sqrt(beta)", f"normal_cdf(np.sqrt({text})"),
+    ]
+
+
+# name of the mistake: (replacements in the source, quantities in which it is seen)
+SABOTAGE = {
+    "E(z) has the opposite sign": ([(ENERGY, "return z @ a + np.sum((left @ W) * right, -1)")], ["energy", "log_z"]),
+    "the biases have the opposite sign": ([(ENERGY, ENERGY.replace("-(z @ a)", "z @ a"))], ["energy", "log_z"]),
+    "the couplings have the opposite sign": ([(ENERGY, ENERGY.replace("- np", "+ np"))], ["energy", "log_z"]),
+    "the couplings count twice: z·J·z without its 1/2": (
+        [(ENERGY, ENERGY.replace("- np", "- 2 * np"))],
+        ["energy", "log_z"],
+    ),
+    "left and right are swapped: W is used as (right, left)": (SIDES, ["energy", "log_z"]),
+    "units are -1 and 1 in place of 0 and 1": ([("product([0.0, 1.0]", "product([-1.0, 1.0]")], ["log_z"]),
+    "covariances in place of E[z_left z_right']": (
+        [("(z[:, :n] * p[:, None]).T @ z[:, n:]", "(z[:, :n] * p[:, None]).T @ (z[:, n:] - p @ z[:, n:])")],
+        ["log_z"],
+    ),
+    "the left side is updated before the right": (LEFT_FIRST, ["mean_field", "log_p_overlapping_power"]),
+    "one sweep too many": ([("range(sweeps)", "range(sweeps + 1)")], ["mean_field", "log_p_overlapping_exp"]),
+    "one sweep too few": ([("range(sweeps)", "range(sweeps - 1)")], ["mean_field", "log_p_overlapping_gauss"]),
+    "H(m) has the opposite sign": (
+        [("return entropy(m) - energy", "return -entropy(m) - energy")],
+        ["mean_field", "log_p_overlapping_exp"],
+    ),
+    "H(m) is left out": ([("return entropy(m) - energy", "return -energy")], ["mean_field", "log_p_overlapping_unexp"]),
+    "1e-7 is added inside the logarithms of H(m)": (
+        [("m * np.log(m) + (1 - m) * np.log(1 - m)", "m * np.log(m + 1e-7) + (1 - m) * np.log(1 - m + 1e-7)")],
+        ["mean_field", "log_p_overlapping_power"],
+    ),
+    "z = 1 where u > p": ([("u[:, n:] < ", "u[:, n:] > "), ("u[:, :n] < ", "u[:, :n] > ")], ["gibbs"]),
+    "1e-7 is added to zeta in the power function": (
+        GUARD,
+        [
+            "smoothing_power",
+            "log_q_power",
+            "log_p_overlapping_power",
+            "objective_dvaes_power",
+            "objective_dvaepp_power",
+        ],
+    ),
+    "1e-7 is added to q(zeta) inside the logarithm": (
+        [
+            (
+                'np.log(mixture(kind, v["zeta"], v["q"], *law_of(i))[0])',
+                'np.log(mixture(kind, v["zeta"], v["q"], *law_of(i))[0] + 1e-7)',
+            )
+        ],
+        ["log_q_exp", "log_q_gauss"],
+    ),
+    "the uniform part is left out": (
+        [('("beta", "epsilon") if', '("beta",) if')],
+        ["smoothing_unexp", "log_q_unexp", "log_p_overlapping_unexp"],
+    ),
+    "dzeta/dq has the opposite sign: R(zeta|1) - R(zeta|0)": (
+        [("(R0 - R1)", "(R1 - R0)")],
+        ["smoothing_exp", "smoothing_spike"],
+    ),
+    "dzeta/dbeta lacks its minus sign": ([("* -moved", "* moved")], ["smoothing_gauss", "smoothing_spike"]),
+    "rho counts from the other end of the CDF": ([("[1]) < rho", "[1]) < 1 - rho")], ["smoothing_unexp"]),
+    "z = 0 and z = 1 are exchanged": ([("weights = (1 - q, q)", "weights = (q, 1 - q)")], ["log_q_exp", "log_q_power"]),
+    "the rows' weights (cotangent) are left out: the gradient of the mean over rows": (
+        [('np.sum(i["cotangent"] * value(v))', "np.mean(value(v))")],
+        ["log_p_overlapping_gauss", GAUSSIAN],
+    ),
+    "the gradient runs through the mean field, which Eq. 5 holds fixed": (
+        [("mean_field(fixed(a), fixed(W), fixed(b), sweeps)", "mean_field(a, W, b, sweeps)")],
+        ["log_p_overlapping_exp", "log_p_overlapping_power", "objective_dvaes_exp", "objective_dvaes_gauss"],
+    ),
+    "-log Z is included": (
+        [
+            (
+                'return log_p(v["a"], v["W"], v["zeta"])',
+                'return log_p(v["a"], v["W"], v["zeta"]) - log_z(v["a"], v["W"])',
+            )
+        ],
+        ["log_p_overlapping_power", GAUSSIAN],
+    ),
+    "c = log r(zeta|0) is left out": ([("np.sum(b * m + c, -1)", "np.sum(b * m, -1)")], ["log_p_overlapping_exp"]),
+    "the factor 1/2 of zeta·(J + lam I) zeta / 2 is missing": (
+        [("0.5 * np.sum(field * zeta, -1)", "np.sum(field * zeta, -1)")],
+        [GAUSSIAN],
+    ),
+    "the factor 1/2 of log det(J + lam I) / 2 is missing": ([("0.5 * log_det", "log_det")], [GAUSSIAN]),
+    "log det(J + lam I) / 2 is left out": ([("0.5 * log_det", "0")], [GAUSSIAN]),
+    "the 2 pi of the determinant is left out": ([("precision / (2 * np.pi)", "precision")], [GAUSSIAN]),
+    "the determinant is taken for a constant: no gradient in W": (
+        [("0.5 * log_det", "0.5 * fixed(log_det)")],
+        [GAUSSIAN],
+    ),
+    "a - lam in place of a - lam / 2": ([("a - 0.5 * lam", "a - lam")], [GAUSSIAN]),
+    "log-sum-exp without -log K": (
+        [("logsumexp(log_w) - np.log(log_w.shape[-1])", "logsumexp(log_w)")],
+        ["bound_importance_weighted", "objective_dvaes_exp", "objective_dvaes_gi"],
+    ),
+    "the mean of the log-weights in place of the log of their mean": (
+        [("logsumexp(log_w) - np.log(log_w.shape[-1])", "np.mean(log_w, -1)")],
+        ["bound_importance_weighted", "objective_dvaes_unexp"],
+    ),
+    "the sum over the samples in place of the mean": (
+        [("np.mean(log_w, -1)", "np.sum(log_w, -1)")],
+        ["bound_variational", "objective_dvaepp_exp", "objective_dvae_spike_exp"],
+    ),
+    "the gradient of the sum over the images in place of the mean": (
+        [("np.mean(value(v))", "np.sum(value(v))"), ("np.mean(model(", "np.sum(model(")],
+        ["bound_variational", "bound_importance_weighted", "objective_dvaes_power"],
+    ),
+    "kappa is left out": (
+        [('i["kappa"] * log_ratio', "log_ratio"), ('i["kappa"] * term', "term")],
+        ["bound_importance_weighted", "objective_dvaepp_power"],
+    ),
+    "-kappa log Z, the negative phase, is left out": (
+        [(LOG_Z, "")],
+        ["objective_dvaes_power", "objective_dvae_spike_exp"],
+    ),
+    "the negative phase has the opposite sign": (
+        [('- log_z(v["rbm.a"], v["rbm.W"])', '+ log_z(v["rbm.a"], v["rbm.W"])')],
+        ["objective_dvaepp_exp"],
+    ),
+    "batch norm adds 1e-5 to the variance, not 0.01": ([("+ 0.01)", "+ 1e-5)")], ["objective_dvaes_gauss"]),
+    "the samples of an image are taken to be B rows apart: tiled, not repeated": (TILED, ["objective_dvaes_exp"]),
+    "zeta does not move with q (Eq. 9 is left out)": (
+        [EQ_9],
+        ["objective_dvaes_power", "objective_dvaepp_exp", "objective_dvaes_gi", "objective_dvae_spike_exp"],
+    ),
+    "the decoder lacks logit(mean_x)": (
+        [(' + np.log(i["mean_x"] / (1 - i["mean_x"]))', "")],
+        ["objective_dvaes_power"],
+    ),
+    "q(z=1|x) for q(z=1|x, zeta) on the left": (
+        [("left = (q * density(kind, zeta, 1, *law) / slope)[:, :3]", "left = q[:, :3]")],
+        ["objective_dvaepp_exp", "objective_dvaepp_power"],
+    ),
+    "the jumps of z = [zeta > 0] are left out of the gradient, as automatic differentiation does": (
+        [("left = up + (1 - up) / (1 - fixed(q[:, :3])) * (q - fixed(q))[:, :3]", "left = 1.0 * up")],
+        ["objective_dvae_spike_exp"],
+    ),
+    "epsilon is added to the corrected root, sqrt(v / (1 - beta2^t)): Adam as PyTorch has it": (
+        [(STEP, 'np.sqrt(v) + i["adam_epsilon"] * np.sqrt(1 - i["beta2"] ** i["iteration"])')],
+        ["adam"],
+    ),
+    "epsilon is added to v, inside the root": ([(STEP, 'np.sqrt(v + i["adam_epsilon"])')], ["adam"]),
+    "the moments are not corrected for their bias": ([(RATE, "1")], ["adam"]),
+    "up the gradient in place of down": ([('i["p"] - rate', 'i["p"] + rate')], ["adam"]),
+    "epsilon is left out": ([(STEP, "np.sqrt(v)")], ["adam"]),
+    "the iteration is counted from 0": ([(RATE, RATE.replace('i["iteration"]', '(i["iteration"] - 1)'))], ["adam"]),
+    "beta1 and beta2 are exchanged": ([("beta1", "beta0"), ("beta2", "beta1"), ("beta0", "beta2")], ["adam"]),
+    "the step uses the moments from before the update": (
+        [("rate * m / (np.sqrt(v)", 'rate * i["m"] / (np.sqrt(i["v"])')],
+        ["adam"],
+    ),
+    "log Z is not multiplied by kappa": (
+        [(LOG_Z, ""), ("+ log_px).reshape", f"+ log_px{LOG_Z}).reshape")],
+        ["objective_dvaes_gauss", "objective_dvaepp_exp"],
+    ),
+    "log p(zeta) - log q(zeta|x) has the opposite sign": (
+        [('i["kappa"] * log_ratio', '-i["kappa"] * log_ratio')],
+        ["bound_importance_weighted", "bound_variational"],
+    ),
+    "the log of the mean weight in place of the mean of the logs": (
+        [("np.mean(log_w, -1)", "logsumexp(log_w) - np.log(log_w.shape[-1])")],
+        ["bound_variational", "objective_dvaepp_power", "objective_dvae_spike_exp"],
+    ),
+    "both sides are updated at once, from the old m": (
+        [(f"right = {TO_RIGHT}\n        left = {TO_LEFT}", f"right, left = {TO_RIGHT}, {TO_LEFT}")],
+        ["mean_field"],
+    ),
+    "both sides are updated at once, from the old state": (
+        [
+            ('left, after = i["z"][:, :n], []', 'left, right, after = i["z"][:, :n], i["z"][:, n:], []'),
+            ("right = 1.0 * (", "old, right = right, 1.0 * ("),
+            ("+ right @ W.T))\n        after", "+ old @ W.T))\n        after"),
+        ],
+        ["gibbs"],
+    ),
+    "c is left out": (
+        [("np.sum(b * m + c, -1)", "np.sum(b * m, -1)"), (" + c.sum(1)[:, None]", "")],
+        ["mean_field"],
+    ),
+    "weight decay is included in the gradient": ([(LOSS, f"{LOSS} - 0.5e-4 * {SQUARES}")], ["objective_dvaes_power"]),
+    "beta is the variance, not its inverse": (in_place_of_beta("(1 / beta)"), ["smoothing_gauss", "log_q_gauss"]),
+    "beta is the inverse of the standard deviation": (
+        in_place_of_beta("beta**2"),
+        ["smoothing_gauss", "log_p_overlapping_gauss"],
+    ),
+    "the rows' weights (cotangent) are left out: the gradient of the sum over rows": (
+        [('np.sum(i["cotangent"] * value(v))', "np.sum(value(v))")],
+        ["log_p_overlapping_unexp"],
+    ),
+    "the mean over units in place of the sum": ([("np.sum(np.log(mixture", "np.mean(np.log(mixture")], ["log_q_unexp"]),
+    "dzeta/dlogit(q) in place of dzeta/dq": (
+        [("(R0 - R1) / slope", "(R0 - R1) / slope * q * (1 - q)")],
+        ["smoothing_power", "smoothing_spike"],
+    ),
+    "1 - CDF in place of the CDF": (
+        [('"cdf1": R1, "cdf": cdf', '"cdf1": 1 - R1, "cdf": 1 - cdf'), ('"cdf0": R0', '"cdf0": 1 - R0')],
+        ["smoothing_exp", "smoothing_spike"],
+    ),
+    "r(zeta|z) is not normalised": (
+        [("zeta, z, *law)) for z in (0, 1))\n    found", "zeta, z, *law) * law[0]) for z in (0, 1))\n    found")],
+        ["smoothing_power"],
+    ),
+    "b and c are those of the exponential alone": (
+        [
+            (
+                '"b": log_r1 - log_r0, "c": log_r0',
+                '"b": law[0] * (2 * zeta - 1), "c": np.log(density("exp", zeta, 0, law[0]))',
+            )
+        ],
+        ["smoothing_unexp"],
+    ),
+    "z = 0 and z = 1 are exchanged in r(zeta|z)": (
+        [
+            ("c = np.log(density(kind, zeta, 0", "c = np.log(density(kind, zeta, 1"),
+            ("b = np.log(density(kind, zeta, 1", "b = np.log(density(kind, zeta, 0"),
+        ],
+        ["log_p_overlapping_exp", "log_p_overlapping_gauss"],
+    ),
+    "log det((J + lam I) / 2 pi) / 2 has the opposite sign": ([("0.5 * log_det", "-0.5 * log_det")], [GAUSSIAN]),
+    "the determinant of the covariance in place of that of J + lam I": (
+        [("precision / (2 * np.pi)", "np.linalg.inv(precision) / (2 * np.pi)")],
+        [GAUSSIAN],
+    ),
+}
+MORE = {  # the same mistakes elsewhere
+    "E(z) has the opposite sign": ([("    J = np.block(", "    a, W = -a, -W\n    J = np.block(")], [GAUSSIAN]),
+    "the couplings count twice: z·J·z without its 1/2": (
+        [("    J = np.block(", "    W = 2 * W\n    J = np.block("), ('v["rbm.W"]', '(2 * v["rbm.W"])')],
+        [GAUSSIAN, "objective_dvaepp_exp", "objective_dvaes_power"],
+    ),
+    "left and right are swapped: W is used as (right, left)": (
+        [("    J = np.block(", "    W = W.T\n    J = np.block("), ('v["rbm.W"]', 'v["rbm.W"].T')],
+        [GAUSSIAN, "objective_dvaepp_exp", "objective_dvaes_power", "objective_dvae_spike_exp"],
+    ),
+    "units are -1 and 1 in place of 0 and 1": (
+        [('v["W"], v["z"]', 'v["W"], 2 * v["z"] - 1'), ('i["W"], i["z"]', 'i["W"], 2 * i["z"] - 1')],
+        ["energy"],
+    ),
+    "z = 0 and z = 1 are exchanged": (
+        [
+            ("distance = 1 - zeta if z else zeta", "distance = zeta if z else 1 - zeta"),
+            (
+                "if z:\n        return 1 - distribution(kind, 1 - zeta, 0",
+                "if not z:\n        return 1 - distribution(kind, 1 - zeta, 1",
+            ),
+        ],
+        ["smoothing_exp", "smoothing_power"],
+    ),
+}
+CASES = [
+    (mistake, name, edits) for table in (SABOTAGE, MORE) for mistake, (edits, names) in table.items() for name in names
+]
+
+
+@pytest.mark.parametrize(("mistake", "name", "edits"), CASES, ids=[f"{case[1]}: {case[0]}" for case in CASES])
+def test_sabotage_is_rejected_and_named(kits, example_source, mistake, name, edits):
+    source = example_source
+    for old, new in edits:
+        assert old in source
+        source = source.replace(old, new)
+    verdict = judge(kits(), name, load(source).answer(kits(), name))
+    assert not verdict.passed
+    assert {found for diagnosis in verdict.diagnoses for found in diagnosis.mistakes} == {mistake}
+
+
+def test_most_mistakes_are_made():
+    """All but those whose sabotage would be a rewriting of the example."""
+    known = {one.name for one in REGISTRY if not one.anywhere}
+    assert set(SABOTAGE) <= known
+    assert known - set(SABOTAGE) == {
+        *("equal weights in the gradient", "dzeta/dstd is taken at zeta in place of zeta - shift"),
+        "the gradient in logit(q) in place of that in q",
+    }
