@@ -6,6 +6,7 @@ import sys
 from dataclasses import fields
 
 from dvae_ref import __version__
+from dvae_ref.experiment import process
 from dvae_ref.experiment.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, Settings
 
 EPILOG = """
@@ -145,12 +146,8 @@ def build_parser():
 def main(argv=None):
     parser = build_parser()
     args = parser.parse_args(argv)
-    # One thread for BLAS: its results must not depend on the number of cores, and the samplers use the others.
-    for library in ("OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from dvae_ref.experiment import commands, memory
-
-    memory.keep_freed()
+    process.prepare()  # before NumPy is loaded
+    from dvae_ref.experiment import commands
 
     try:
         return getattr(commands, args.command)(args)
