@@ -5,7 +5,7 @@ from unittest import mock
 import numpy as np
 
 from dvae_ref import exact, model, tree
-from dvae_ref.experiment import memory, training
+from dvae_ref.experiment import training
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais as annealed
 from dvae_ref.sampling import pcd, philox, population_annealing
@@ -60,7 +60,6 @@ class Still:
 
 def training_step(settings, start, batches, moments, sampler, steps):
     """(run, answer): `steps` steps of training from a State, and the answer of benchmarks.step."""
-    memory.keep_freed()  # as the command line does
     state, role = [start], training.keys(settings.seed)
     samplers = {} if sampler else {settings.sampler: Still(moments)}
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import fields
 
 from dvae_ref import __version__
+from dvae_ref.experiment import process
 from dvae_ref.experiment.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, Settings
 
 EPILOG = """
@@ -195,13 +196,8 @@ def load(command):
 def main(argv=None):
     parser = build_parser()
     args = parser.parse_args(argv)
-    # One thread for BLAS: its results must not depend on the number of cores, and the samplers use the others.
-    for library in ("OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from dvae_ref.experiment import memory
+    process.prepare()  # before NumPy is loaded
     from dvae_ref.experiment.console import UsageError
-
-    memory.keep_freed()
 
     try:
         return load(args.command)(args)

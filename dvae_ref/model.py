@@ -138,7 +138,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 
-ROWS = 600  # at least so many samples of zeta make a share, four at K = 25; a share more costs a millisecond of Python
+PAIR, ROWS = 500, 600  # samples of zeta that make a team of two, and shares of a larger team: each costs Python's time
 
 
 def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, config, kappa=1.0, threads=1):
@@ -148,7 +148,8 @@ def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, c
     shapes alone, and so are the results.
     """
     rows = len(x) * config.k
-    size = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and (n == 1 or rows >= n * ROWS))
+    most = max(rows // ROWS, 2 if rows >= PAIR else 1)
+    size = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and n <= most)
     shares = [np.split(x, size), np.split(d_bound, size)]
     shares += [[None] * size if a is None else np.split(a, size) for a in noise]
 

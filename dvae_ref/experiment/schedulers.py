@@ -16,6 +16,7 @@ from collections import deque
 from pathlib import Path
 
 from dvae_ref.experiment.interrupt import Interrupt
+from dvae_ref.experiment.process import prepare
 from dvae_ref.experiment.table1 import INTERRUPTED, iterations_done, run_cell
 
 POLL = 2.0  # seconds between looks at the cells' progress
@@ -106,8 +107,7 @@ def _work(sender, cell, options):
     """In a worker: run the cell, send how it ended."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the first to be started did not inherit it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for library in ("OPENBLAS", "MKL"):  # NumPy is not loaded yet
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    prepare()  # NumPy is not loaded yet
     sender.send(run_cell(cell, **options))
 
 

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment import memory
+from dvae_ref.experiment import process
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import BETA_CANDIDATES, Settings
 
@@ -99,10 +99,10 @@ def run_cell(cell, data_dir=None, threads=None, measurement=None, stop=lambda: F
     """Train and measure one cell, from wherever it stopped: None, INTERRUPTED, or the error, also in error.txt.
 
     threads: at most so many; None: all that this process may use. It ends early at Ctrl-C or SIGTERM in a main thread,
-    or when stop() says so. backend: of the samplers. While another process runs in the folder, it waits. The process
-    keeps what it frees.
+    or when stop() says so. backend: of the samplers. While another process runs in the folder, it waits. It calls
+    process.prepare.
     """
-    memory.keep_freed()
+    process.prepare()
     try:
         with Interrupt() as interrupted:
             _run(cell, data_dir, threads, backend, measurement or Measurement(), lambda: interrupted() or stop())
