@@ -55,7 +55,9 @@ class Worker:
         return reply
 
     def _sleep(self):
-        self.process.send_signal(signal.SIGSTOP)
+        os.kill(
+            self.process.pid, signal.SIGSTOP
+        )  # send_signal would reap one that has ended, and leave none to wait for
         if hasattr(os, "waitid"):  # until it does, or has ended
             os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
