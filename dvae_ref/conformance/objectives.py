@@ -10,7 +10,7 @@ import numpy as np
 
 from dvae_ref import exact, methods, mixture, model, posteriors, tree
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.conformance.smoothings import LAWS, LEAST, MOST, spike_rho, spike_slope
+from dvae_ref.conformance.smoothings import LAWS, LEAST, MOST, log_q_terms, spike_rho, spike_slope
 from dvae_ref.elementary import sigmoid
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
@@ -160,13 +160,19 @@ def of_baseline(baseline):
         functools.partial(draw, baseline=baseline),
         functools.partial(compute, baseline=baseline),
         "the mean of bound over the images (negative phase exact), zeta moving at fixed rho = CDF(zeta)",
-        terms,
+        functools.partial(terms, baseline=baseline),
     )
 
 
-def terms(inputs):
-    """Of the bound: about what the likelihood and the densities of zeta come to, each unit up to 20 nats."""
-    return {"bound": np.full(len(inputs["x"]), PIXELS + 2.0 * np.abs(np.log(np.abs(inputs["zeta"]) + 1e-9)).max())}
+def terms(inputs, baseline):
+    """Of the bound: the likelihood, about a nat a pixel, and the densities of zeta, where they are in it."""
+    family, kind = baseline.split("_", 1)
+    densities = 0.0
+    if kind == "gi":
+        densities = 2 * float(inputs["beta"]) * np.sum(inputs["zeta"] ** 2, -1).max()
+    elif family == "dvaes":
+        densities = log_q_terms(inputs, kind)["log_q"].max()
+    return {"bound": np.full(len(inputs["x"]), PIXELS + densities)}
 
 
 QUANTITIES = tuple(of_baseline(baseline) for baseline in methods.BASELINES)

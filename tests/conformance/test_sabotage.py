@@ -217,7 +217,7 @@ SABOTAGE = {
     "beta is the variance, not its inverse": (in_place_of_beta("(1 / beta)"), ["smoothing_gauss", "log_q_gauss"]),
     "beta is the inverse of the standard deviation": (
         in_place_of_beta("beta**2"),
-        ["smoothing_gauss", "log_p_overlapping_gauss"],
+        ["smoothing_gauss", "log_q_gauss"],
     ),
     "the rows' weights (cotangent) are left out: the gradient of the sum over rows": (
         [('np.sum(i["cotangent"] * value(v))', "np.sum(value(v))")],
