@@ -18,6 +18,7 @@ from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais, philox
 
 CONVERGED = 50  # sweeps: further ones do not move the KL
+ROUNDING = 1e-6  # nats, of log Z by AIS in float32 (dvae_ref.sampling.ais): matters where W hardly does
 
 
 class Annealing(NamedTuple):
@@ -43,8 +44,9 @@ def log_ratios(snapshot, settings, images, key, n):
 def kl(key, rbm, b, sweeps, annealing, progress=None):
     """(KL(m || p^), its standard error) in nats after each of the numbers of sweeps: b (N, D) -> (S, N), (N,).
 
-    The error is that of log Z, hence common to all sweeps of a row. The base of the annealing is the converged mean
-    field, beside which p^ is close: from the biases alone the error is tens of times larger (`kl_from_biases`).
+    The error is that of log Z, with what float32 adds, hence common to all sweeps of a row. The base of the annealing
+    is the converged mean field, beside which p^ is close: from the biases alone the error is tens of times larger
+    (`kl_from_biases`).
     """
     rbm, b = _as_float64(rbm, b)
     base, found = mean_field(rbm, b, CONVERGED), []
@@ -53,14 +55,15 @@ def kl(key, rbm, b, sweeps, annealing, progress=None):
         if progress:
             progress(1)
     log_z, error = np.array(found).T
-    return log_z - np.sum(np.maximum(b, 0), 1) - _bounds(rbm, b, sweeps), error
+    return log_z - np.sum(np.maximum(b, 0), 1) - _bounds(rbm, b, sweeps), np.hypot(error, ROUNDING)
 
 
 def kl_from_biases(key, rbm, b, sweeps, annealing):
     """The same by one batched AIS from the biases a + b alone, which knows nothing of the mean field."""
     rbm, b = _as_float64(rbm, b)
     annealed = ais.log_z_batch(key, rbm.W, rbm.a + b, *annealing)
-    return annealed.log_z - np.sum(np.maximum(b, 0), 1) - _bounds(rbm, b, sweeps), annealed.standard_error
+    kl = annealed.log_z - np.sum(np.maximum(b, 0), 1) - _bounds(rbm, b, sweeps)
+    return kl, np.hypot(annealed.standard_error, ROUNDING)
 
 
 def _bounds(rbm, b, sweeps):
