@@ -88,9 +88,10 @@ def plot(data):
         style.iterations(a, data["iteration"][-1])
         a.set_yscale("log")
         a.set_title(style.TITLES[name], fontsize=11)
-        a.legend(fontsize=8, framealpha=0.9, loc="lower right")
+        a.legend(fontsize=8, framealpha=0.9, loc="center right")
     place = {"ha": "right", "va": "bottom", "fontsize": 8}
     axes[0, 0].text(data["iteration"][-1], PAPER * 1.05, "paper: typically below 0.2", **place)
+    axes[0, 0].set_ylim(divergence.ROUNDING, 2 * max(PAPER, max(data[f"{p}_kl"].mean(1).max() for *_, p in found)))
     axes[0, 0].set_ylabel("KL(m ‖ p̂), nats, five iterations")
     return figure
 
@@ -99,7 +100,7 @@ def draw(axes, iteration, kl, *, color, i, label):
     """The mean over zetas, in a band of two standard errors of it, and the middle 80% of the zetas as thin bars."""
     error = kl.std(1, ddof=1) / np.sqrt(kl.shape[1])
     shift = 1 + 0.012 * (i - 1)  # so that the bars stand side by side
-    low, high = np.quantile(np.maximum(kl, 1e-6), (0.1, 0.9), axis=1)
+    low, high = np.quantile(np.maximum(kl, divergence.ROUNDING), (0.1, 0.9), axis=1)
     axes.vlines(iteration * shift, low, high, color=color, linewidth=0.8, alpha=0.7)
     look = {"marker": style.MARKERS[i], "markersize": 4, "linestyle": style.DASHES[i], "linewidth": 1.4}
     style.band(axes, iteration * shift, kl.mean(1), error, color=color, **look, label=label)

@@ -130,7 +130,7 @@ def plot(data):
     for a, title in zip(axes[0], ("mean over all units", "by group of q"), strict=True):
         a.axvspan(0, data["warm_up"], color=style.GREY, alpha=0.6, linewidth=0, label="KL warm-up")
         style.iterations(a, data["iteration"][-1])
-        a.set_ylim(bottom=0)
+        a.set_ylim(0, 1.4 * max(data[f"{name}_{beta}_variance"].max() for name, beta in CURVES))
         a.set_title(title, fontsize=11)
         a.legend(fontsize=8, framealpha=0.9)
     axes[0, 0].set_ylabel("variance of ∂bound/∂logit q, nats²")
