@@ -28,7 +28,7 @@ test: .venv/.installed-$(TEST_EXTRAS) ## the whole test suite
 bench: .venv/.installed-bench ## how fast the samplers are; figures in out/bench/
 	$(BIN)/python -m benchmarks
 
-figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about half an hour
+figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about a quarter of an hour
 	$(BIN)/python -m figures all
 
 lint: .venv/.installed-test
