@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := out/demo
 TEST_EXTRAS ?= test
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -27,6 +27,9 @@ test: .venv/.installed-$(TEST_EXTRAS) ## the whole test suite
 # The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
 bench: .venv/.installed-bench ## how fast the samplers are; figures in out/bench/
 	$(BIN)/python -m benchmarks
+
+figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about a quarter of an hour
+	$(BIN)/python -m figures all
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

@@ -103,7 +103,10 @@ def test_the_readme_s_python_runs():
     assert names["d_b"].shape == (5, 7)
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/conformance.md"])
+DOCUMENTS = ("README.md", "docs/architecture.md", "docs/conformance.md", "docs/figures.md")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_files_that_are_named_are_there(document):
     text = (ROOT / document).read_text()
     named = set(re.findall(r"[\w/]+\.py\b", text)) | {

@@ -2,9 +2,10 @@
 
 From a base with W = 0, whose Z_0 is known, to the RBM, by machines at inverse temperatures 0 = t_0 < ... < t_K = 1:
 
-    E_t(z) = -base·z - t (slope·z + z_left W z_right),    base + slope = a,
+    E_t(z) = -base·z - t (slope·z + z_left W z_right),
 
-with base = 0 ("uniform") or base = a ("bias"). The right side is summed out analytically:
+with base = 0 ("uniform"), base = a ("bias") or any other biases, such as those of a mean field, and base + slope = a.
+The right side is summed out analytically:
 
     log p*_t(z_left) = (base + t slope)_left·z_left + sum_j softplus(base_j + t h_j),    h = slope_right + z_left W.
 
@@ -56,9 +57,10 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
     """AISResult for the RBM's log Z.
 
     temperatures: how many inverse temperatures, evenly spaced from 0 to 1, or the increasing array of them.
-    They are rounded to float32. progress: called as progress(done, total), in temperatures, at most a hundred
-    times. The result depends on the key, not on the number of threads; on a GPU (`backend.resolve`) the chains are the
-    same to the bit, and their weights up to the order of float64 sums.
+    They are rounded to float32. base: "uniform", "bias" or the biases (D,) of the base machine. progress: called as
+    progress(done, total), in temperatures, at most a hundred times. The result depends on the key, not on the number of
+    threads; on a GPU (`backend.resolve`) the chains are the same to the bit, and their weights up to the order of
+    float64 sums.
     """
     kernel = _kernel(backend)
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
@@ -159,7 +161,9 @@ def schedule(temperatures):
 
 
 def annealing_path(rbm, base):
-    """The Path of the RBM with exact fields from one of the two bases."""
+    """The Path of the RBM with exact fields from one of the two bases, or from the biases (D,) of another one."""
+    if not isinstance(base, str):
+        return _path_from(rbm, np.asarray(base))
     rounded, _ = fields.exact_fields(rbm)
     zero = np.zeros_like(rounded.a)
     paths = {"uniform": Path(zero, rounded.a, rounded.W), "bias": Path(rounded.a, zero, rounded.W)}
@@ -168,9 +172,23 @@ def annealing_path(rbm, base):
     return paths[base]
 
 
+def _path_from(rbm, base):
+    """Exact fields are needed of what is annealed, slope + W z: the base may be large where the slope is not."""
+    if base.shape != rbm.a.shape or not np.all(np.isfinite(base)):
+        raise ValueError(f"the biases of the base must be {rbm.a.shape} and finite; got shape {base.shape}")
+    base = base.astype(np.float32)
+    rounded, _ = fields.exact_fields(RBM(rbm.a - base.astype(np.float64), rbm.W))
+    return Path(base, rounded.a, rounded.W)
+
+
+def target(path):
+    """The RBM at the end of a Path: base + slope in float64, where they do not round."""
+    return RBM(path.base.astype(np.float64) + path.slope, path.W)
+
+
 def correction(rbm, path, z_left):
     """log p*(z_left) of the RBM as given minus that of the rounded one: (R,), float64."""
-    rounded = RBM(path.base + path.slope, path.W)
+    rounded = target(path)
     return _log_p_left(rbm, z_left) - _log_p_left(rounded, z_left)
 
 

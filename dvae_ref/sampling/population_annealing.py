@@ -196,6 +196,6 @@ def _between(rbm, way, t):
 
 def _correction(rbm, path, z):
     """log p*(z) of the RBM as given minus that of the rounded one: (R,), float64."""
-    rounded = RBM(path.base + path.slope, path.W)
-    given, rounded = (RBM(*(np.asarray(value, np.float64) for value in machine)) for machine in (rbm, rounded))
+    machines = (rbm, ais.target(path))
+    given, rounded = (RBM(*(np.asarray(value, np.float64) for value in machine)) for machine in machines)
     return energy(rounded, z) - energy(given, z)

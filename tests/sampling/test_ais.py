@@ -9,6 +9,11 @@ KEY = philox.key(22)
 BASES = ["uniform", "bias"]
 
 
+def other_base(rbm):
+    """Biases that are neither 0 nor a."""
+    return np.linspace(-2, 3, len(rbm.a))
+
+
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize(
     ("n_left", "n_right", "chains", "temperatures"),
@@ -45,6 +50,38 @@ def test_error_bars_cover_at_their_nominal_rate(base):
     assert np.sum(np.abs(score) < 1.96) >= 51
     assert np.sum((2 * score) ** 2) > 103
     assert abs(log_z(rbm) - log_z(RBM(rbm.a, -rbm.W))) > 100 * results[0].standard_error
+
+
+def test_any_biases_make_a_base():
+    """The kernel is the oracle, and the estimate that of the others: 4.5 of its standard errors from log Z.
+
+    Without the base's own log Z, sum log(1 + e^base), or with a slope of a instead of a - base, it would be off by
+    nats; a base without its own biases is refused.
+    """
+    rbm = skewed_rbm(12, 30)
+    base = other_base(rbm)
+    result = ais.log_z(KEY, rbm, 400, 400, base)
+    oracle = ais.log_weights_reference(KEY, rbm, 400, 400, base)
+    assert np.max(np.abs(result.log_weights - oracle)) < 6e-5
+    assert abs(result.log_z - log_z(rbm)) < 4.5 * result.standard_error < 0.3
+    uniform = ais.log_z(KEY, rbm, 400, 400, np.zeros_like(rbm.a))
+    assert uniform.log_z == pytest.approx(ais.log_z(KEY, rbm, 400, 400, "uniform").log_z, abs=1e-9)
+    with pytest.raises(ValueError, match=r"must be \(42,\) and finite; got shape \(41,\)"):
+        ais.log_z(KEY, rbm, 10, 10, base[1:])
+    with pytest.raises(ValueError, match="must be"):
+        ais.log_z(KEY, rbm, 10, 10, base * np.nan)
+
+
+def test_a_large_base_loses_nothing():
+    """Biases in the thousands on a few units, as b(zeta) has: in float32 base + slope would be off by 1e-4."""
+    rbm = skewed_rbm(8, 5)
+    rbm.a[[0, -1]] = 4321.123456789, -1234.56789
+    base = rbm.a + np.linspace(-0.3, 0.2, 13)
+    path = ais.annealing_path(rbm, base)
+    assert np.max(np.abs(ais.target(path).a - rbm.a)) < 1e-6
+    assert np.max(np.abs((path.base + path.slope).astype(np.float64) - rbm.a)) > 1e-5
+    result = ais.log_z(KEY, rbm, 300, 300, base)
+    assert abs(result.log_z - log_z(rbm)) < 4.5 * result.standard_error + 1e-9
 
 
 def test_more_temperatures_and_the_better_base_help():

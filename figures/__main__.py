@@ -1,0 +1,113 @@
+"""python -m figures FIGURE: compute what a figure shows, draw it as PNG and PDF, keep its numbers as npz."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from figures import NAMES
+from figures.options import SCALES, Options
+
+EPILOG = """
+figures:
+{figures}
+  all                all of them
+
+  python -m figures all --quick        all in a few minutes, on small samples
+  python -m figures fig2c              trains two models on the bundled digits, about five minutes
+  python -m figures fig2a --run-dir DIR    of a model that `python -m dvae_ref train` left in DIR
+
+Training runs and measurements are kept in --out by their settings: the same command again continues where it was
+stopped, and draws at once what is there already.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+
+def build_parser():
+    figures = "\n".join(f"  {name:<19}{text}" for name, text in NAMES.items())
+    parser = argparse.ArgumentParser(
+        "python -m figures",
+        description="Regenerate the figures of the paper, and two supplements.",
+        epilog=EPILOG.format(figures=figures),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="+", metavar="FIGURE", help=f"{', '.join(NAMES)} or all")
+    size = parser.add_mutually_exclusive_group()
+    for scale in ("quick", "full"):
+        size.add_argument(f"--{scale}", action="store_const", dest="scale", const=scale, help=SCALES[scale])
+    parser.add_argument("--out", default="out/figures", metavar="DIR", help="folder to write to (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="cores to use (default: all)")
+    parser.add_argument("--data-dir", help="where data sets are, for --full (default: as for dvae_ref train)")
+    parser.add_argument("--run-dir", help="for fig2a: the model of this run of dvae_ref train")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(scale="default")
+    return parser
+
+
+def main(argv=None):
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    for library in ("OPENBLAS", "MKL"):  # as python -m dvae_ref: results must not depend on the number of cores
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    from dvae_ref.experiment.console import UsageError
+
+    try:
+        chosen, options = checked(args)
+        made = [make(name, options) for name in chosen]
+    except UsageError as error:
+        if args.debug:
+            raise
+        parser.exit(2, f"python -m figures: {error}\n")
+    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
+        if args.debug:
+            raise
+        parser.exit(1, f"python -m figures: {type(error).__name__}: {error}\n")
+    except KeyboardInterrupt:
+        return 130
+    if args.json:
+        print(json.dumps({"scale": args.scale, "seed": args.seed, "figures": made}))
+    return 0
+
+
+def checked(args):
+    """(the figures to make, Options). UsageError if they make no sense."""
+    from dvae_ref.experiment.console import UsageError, use_threads
+
+    unknown = [name for name in args.names if name not in (*NAMES, "all")]
+    if unknown:
+        raise UsageError(f"no figure {', '.join(unknown)}; there are {', '.join(NAMES)} and all")
+    if not 0 <= args.seed < 2**63:
+        raise UsageError(f"--seed must lie in 0 <= seed < 2**63, got {args.seed}")
+    if args.run_dir and args.names != ["fig2a"]:
+        raise UsageError("--run-dir gives fig2a its model; it goes with fig2a alone")
+    use_threads(args)
+    chosen = [name for name in NAMES if name in args.names or "all" in args.names]
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    return chosen, Options(out, args.scale, args.seed, args.threads, args.data_dir, args.run_dir)
+
+
+def make(name, options):
+    """Compute and draw a figure: its files and what to say of it."""
+    import figures
+    from figures import store, style
+
+    start, module = time.perf_counter(), figures.load(name)
+    data = module.compute(options)
+    paths = {kind: options.out / f"{name}.{kind}" for kind in ("npz", "png", "pdf")}
+    store.write(paths["npz"], data)
+    picture = module.plot(store.read(paths["npz"]))
+    for kind in ("png", "pdf"):
+        style.save(picture, paths[kind], kind)
+    seconds, text = time.perf_counter() - start, module.summary(data)
+    print(f"{name}: {NAMES[name]}\n{text}\nwrote {paths['png']}, .pdf and .npz in {seconds:.0f} s\n", flush=True)
+    return {"name": name, "seconds": seconds, "summary": text, **{kind: str(path) for kind, path in paths.items()}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Fig. 2(b): KL(m || p^) at random zetas during training, for exponential and power-function smoothing, several betas.
+
+Five mean-field iterations as in training; zeta ~ q(zeta|x) at random training images, others at every snapshot.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from dvae_ref.experiment import datasets
+from dvae_ref.experiment.console import bar_style
+from dvae_ref.sampling import philox
+from figures import divergence, snapshots, store, style
+from figures.divergence import Annealing
+
+SWEEPS = 5  # Sec. 4
+PAPER = 0.2  # "typically below"
+ROLE = 21
+
+
+class Scale(NamedTuple):
+    betas: dict  # by smoothing
+    zetas: int  # a snapshot
+    annealing: Annealing
+    check: int  # of the zetas, by an annealing four times as long
+
+
+SCALES = {
+    "quick": Scale({"exp": (10, 16), "power": (15, 30)}, 10, Annealing(30, 50), 2),
+    "default": Scale({"exp": (8, 10, 16), "power": (15, 30, 40)}, 40, Annealing(50, 100), 8),
+    "full": Scale({"exp": (8, 10, 12, 16), "power": (15, 20, 30, 40)}, 200, Annealing(200, 200), 20),
+}
+
+
+def compute(options):
+    """iteration (T,), warm_up; for each curve <smoothing>_<beta>: _kl (T, N), _error (T, N), _recheck (T, n) of the
+    first n zetas by other chains and four times as many temperatures, with _recheck_error."""
+    scale, data = SCALES[options.scale], {}
+    for name, betas in scale.betas.items():
+        for beta in betas:
+            settings, iterations = snapshots.settings_for(f"dvaes_{name}", beta, options)
+            rows = list(along(settings, iterations, scale, options))
+            data |= {f"{name}_{beta}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
+    return data | {"iteration": np.array(iterations), "warm_up": np.array(settings.warm_up * settings.num_train_iter)}
+
+
+def along(settings, iterations, scale, options):
+    """The measurement at each snapshot of a run."""
+    images = datasets.load(settings.dataset, options.data_dir).train
+    name = f"{settings.baseline} beta {settings.beta:g}"
+    trained = snapshots.trained(settings, iterations, options)
+    for snapshot in tqdm(trained, desc=f"KL, {name}", total=len(iterations), unit="snapshot", **bar_style()):
+        how = [settings.to_json(), iterations, snapshot.iteration, scale[1:], options.seed]
+        yield store.kept(
+            options.out / "kept" / "fig2b",
+            settings.baseline,
+            how,
+            lambda snapshot=snapshot: measure(settings, snapshot, images, scale, options.seed),
+        )
+
+
+def measure(settings, snapshot, images, scale, seed):
+    key = philox.fold_in(philox.key(seed), ROLE, snapshot.iteration)
+    rbm = snapshot.params.rbm
+    b = divergence.log_ratios(snapshot, settings, images, philox.fold_in(key, 0), scale.zetas)
+    kl, error = divergence.kl(philox.fold_in(key, 1), rbm, b, [SWEEPS], scale.annealing)
+    longer = scale.annealing._replace(temperatures=4 * scale.annealing.temperatures)
+    recheck, recheck_error = divergence.kl(philox.fold_in(key, 2), rbm, b[: scale.check], [SWEEPS], longer)
+    return {"kl": kl[0], "error": error, "recheck": recheck[0], "recheck_error": recheck_error}
+
+
+def curves(data):
+    """(smoothing, beta, prefix) of each curve, betas rising."""
+    prefixes = [key.removesuffix("_kl") for key in data if key.endswith("_kl")]
+    return [(prefix.split("_")[0], float(prefix.split("_")[1]), prefix) for prefix in prefixes]
+
+
+def plot(data):
+    figure, axes = style.panels(1, 2, (9, 3.9), sharey=True)
+    found = curves(data)
+    for a, name in zip(axes[0], ("exp", "power"), strict=True):
+        own = [(beta, prefix) for smoothing, beta, prefix in found if smoothing == name]
+        for (beta, prefix), color, i in zip(own, style.shades(style.COLORS[name], len(own)), range(9), strict=False):
+            draw(a, data["iteration"], data[f"{prefix}_kl"], color=color, i=i, label=f"β = {beta:g}")
+        a.axhline(PAPER, color="0.3", linewidth=1, linestyle=":")
+        a.axvspan(0, data["warm_up"], color=style.GREY, alpha=0.6, linewidth=0, label="KL warm-up")
+        style.iterations(a, data["iteration"][-1])
+        a.set_yscale("log")
+        a.set_title(style.TITLES[name], fontsize=11)
+        a.legend(fontsize=8, framealpha=0.9, loc="center right")
+    place = {"ha": "right", "va": "bottom", "fontsize": 8}
+    axes[0, 0].text(data["iteration"][-1], PAPER * 1.05, "paper: typically below 0.2", **place)
+    axes[0, 0].set_ylim(divergence.ROUNDING, 2 * max(PAPER, max(data[f"{p}_kl"].mean(1).max() for *_, p in found)))
+    axes[0, 0].set_ylabel("KL(m ‖ p̂), nats, five iterations")
+    return figure
+
+
+def draw(axes, iteration, kl, *, color, i, label):
+    """The mean over zetas, in a band of two standard errors of it, and the middle 80% of the zetas as thin bars."""
+    error = kl.std(1, ddof=1) / np.sqrt(kl.shape[1])
+    shift = 1 + 0.012 * (i - 1)  # so that the bars stand side by side
+    low, high = np.quantile(np.maximum(kl, divergence.ROUNDING), (0.1, 0.9), axis=1)
+    axes.vlines(iteration * shift, low, high, color=color, linewidth=0.8, alpha=0.7)
+    look = {"marker": style.MARKERS[i], "markersize": 4, "linestyle": style.DASHES[i], "linewidth": 1.4}
+    style.band(axes, iteration * shift, kl.mean(1), error, color=color, **look, label=label)
+
+
+def summary(data):
+    lines = ["mean KL in nats over zetas, first snapshot -> largest -> last (its standard error); zetas below 0.2:"]
+    scores = []
+    for name, beta, prefix in curves(data):
+        kl, error = data[f"{prefix}_kl"], data[f"{prefix}_error"]
+        mean = kl.mean(1)
+        last = kl[-1].std(ddof=1) / np.sqrt(kl.shape[1])
+        lines.append(
+            f"  {name} beta {beta:g}: {mean[0]:.3g} -> {mean.max():.3g} -> {mean[-1]:.3g} ({last:.1g}); "
+            f"{np.mean(kl < PAPER):.1%}; standard error of log Z of one zeta {np.median(error[-1]):.1g}"
+        )
+        n = data[f"{prefix}_recheck"].shape[1]
+        spread = np.hypot(error[:, :n], data[f"{prefix}_recheck_error"])
+        scores.append((kl[:, :n] - data[f"{prefix}_recheck"]) / spread)
+    lines.append(
+        f"the same zetas by other chains and four times as many temperatures: rms deviation "
+        f"{np.sqrt(np.mean(np.concatenate(scores) ** 2)):.2f} of its standard error"
+    )
+    return "\n".join(lines)

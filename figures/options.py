@@ -1,0 +1,19 @@
+"""What a figure is asked for."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+SCALES = {
+    "quick": "small runs and samples: each figure within a minute",
+    "default": "each figure within a quarter of an hour on two cores, on the bundled digits",
+    "full": "the paper's settings, on MNIST: days on two cores",
+}
+
+
+class Options(NamedTuple):
+    out: Path  # folder of the figures, of training runs and of what is kept of long computations
+    scale: str = "default"  # of SCALES
+    seed: int = 0
+    threads: int = 1
+    data_dir: str | None = None
+    run_dir: str | None = None  # of `dvae_ref train`: its model instead of fig2a's own

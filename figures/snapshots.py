@@ -1,0 +1,90 @@
+"""Models on their way through training, for the figures that look at them: trained once, kept in the out folder.
+
+A run is a `dvae_ref train` in a folder of its own, named after its settings, and stops at each iteration of interest to
+leave a snapshot of what the objective needs. Killed anywhere, it goes on from its last checkpoint to the same bytes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref import model
+from dvae_ref.experiment import datasets, files, image_files, runs, training
+from dvae_ref.experiment.commands import Progress, describe
+from dvae_ref.experiment.console import report
+from dvae_ref.experiment.interrupt import Interrupt
+from dvae_ref.experiment.presets import Settings
+from figures import store
+
+# Fig. 2 of the paper: 2-layer-nonlin (said of panel c, taken for all), 100,000 iterations, batch size 1,000.
+TRAINING = {
+    "quick": {"num_train_iter": 250, "chains": 100, "sweeps": 10, "log_every": 50},
+    "default": {"num_train_iter": 4000, "chains": 500, "sweeps": 20, "checkpoint_every": 200},
+    "full": {"dataset": "binarized_mnist", "num_train_iter": 100_000, "batch_size": 1000},
+}
+FRACTIONS = {  # of a run, at which snapshots are taken; closer while the KL warms up, until 0.3
+    "quick": (0.1, 0.3, 0.6, 1.0),
+    "default": (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0),
+    "full": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+}
+
+
+class Snapshot(NamedTuple):
+    iteration: int
+    params: model.Params
+    statistics: model.Statistics
+
+
+def settings_for(baseline, beta, options):
+    """The Settings of a figure's run, and the iterations of its snapshots. Without validations: they are not shown."""
+    given = TRAINING[options.scale]
+    total = given["num_train_iter"]
+    given = {"struct": "2-layer-nonlin", "eval_every": total, **given}
+    settings = Settings(baseline=baseline, beta=float(beta), seed=options.seed, **given)
+    return settings, [round(fraction * total) for fraction in FRACTIONS[options.scale]]
+
+
+def trained(settings, iterations, options):
+    """The Snapshots of a run at these iterations, in order, one at a time in memory; trains what is missing."""
+    folder = run_folder(settings, iterations, options)
+    if not all(path_of(folder, i).exists() for i in iterations):
+        _train(settings, iterations, folder, options)
+    for i in iterations:
+        yield load(path_of(folder, i), settings)
+
+
+def run_folder(settings, iterations, options):
+    name = f"{settings.baseline}-beta{settings.beta:g}"
+    return options.out / "runs" / f"{name}-{store.digest([settings.to_json(), iterations])}"
+
+
+def path_of(folder, iteration):
+    return folder / f"snapshot-{iteration:07d}.npz"
+
+
+def _train(settings, iterations, folder, options):
+    """Leave the snapshots in the folder. KeyboardInterrupt, once a checkpoint is written, if Ctrl-C is pressed."""
+    dataset = datasets.load(settings.dataset, options.data_dir)
+    report(f"{describe(settings)}; data: {dataset.origin}; run folder: {folder}")
+    with runs.Run(folder, settings, dataset, options.threads) as run:
+        run.begin_or_resume()
+        with Interrupt() as interrupted, Progress(run) as progress:
+            for i in (i for i in iterations if not path_of(folder, i).exists()):
+                run.advance(lambda i=i: interrupted() or run.state.iteration >= i, progress.iteration)
+                if interrupted():
+                    raise KeyboardInterrupt
+                if run.state.iteration != i:
+                    raise ValueError(f"{folder} is past iteration {i} without a snapshot of it: delete the folder")
+                save(path_of(folder, i), run.state)
+
+
+def save(path, state):
+    files.save_checkpoint(path, {"iteration": state.iteration}, params=state.params, statistics=state.statistics)
+
+
+def load(path, settings):
+    """The Snapshot in a file, for a run with these settings. ValueError if it is damaged or of another one."""
+    header, arrays = files.load_checkpoint(path)
+    like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
+    parts = {name: files.restore(name, getattr(like, name), arrays, path) for name in ("params", "statistics")}
+    return Snapshot(header["iteration"], **parts)

@@ -1,0 +1,45 @@
+"""Arrays in npz files: whole or absent, without pickles, and kept under a name made of what they were computed from."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from dvae_ref import __version__
+from dvae_ref.experiment import files
+
+
+def write(path, arrays):
+    """Write a dict of arrays to an npz, atomically."""
+    with files.atomic(path) as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read(path):
+    """The dict of arrays in an npz. ValueError names a file that is damaged."""
+    try:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except files.UNREADABLE as error:
+        raise ValueError(f"{path} is no npz of arrays; delete it to have it computed anew ({error})") from error
+
+
+def digest(settings):
+    """Ten hexadecimal digits that stand for plain JSON values and this version of the package."""
+    text = json.dumps([__version__, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def kept(folder, name, settings, compute, *args):
+    """compute(*args), a dict of arrays, from the file of an earlier call with these settings if there is one.
+
+    settings: plain JSON values, everything that determines the result.
+    """
+    path = folder / f"{name}-{digest(settings)}.npz"
+    if not path.exists():
+        arrays = compute(*args)
+        folder.mkdir(parents=True, exist_ok=True)
+        write(path, arrays)
+    return read(path)

@@ -1,0 +1,61 @@
+"""How the figures look: palette and grid of dvae_ref.experiment.plots, shades for the betas, PNG and PDF."""
+
+import io
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from dvae_ref.experiment import files
+from dvae_ref.experiment.plots import BLUE, DPI, GREEN, GREY, ORANGE
+
+COLORS = {"exp": BLUE, "unexp": GREEN, "power": ORANGE, "gauss": "#CC79A7"}  # the last of Okabe and Ito's, too
+TITLES = {"exp": "exponential", "unexp": "uniform + exponential", "power": "power function", "gauss": "Gaussian"}
+DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))  # with the shades: told apart in black and white, too
+MARKERS = ("o", "s", "^", "D")
+
+
+def panels(rows, columns, size, **options):
+    """(Figure, its axes as a (rows, columns) array), grids behind the curves."""
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    for a in axes.flat:
+        a.grid(color=GREY, linewidth=0.6)
+        a.set_axisbelow(True)
+    return figure, axes
+
+
+def shades(color, n):
+    """n shades of a colour, from light to dark: for n values that rise."""
+    weights = [0.45 - 0.85 * i / max(n - 1, 1) for i in range(n)] if n > 1 else [0.0]
+    return [_toward(color, (1, 1, 1), w) if w > 0 else _toward(color, (0, 0, 0), -w) for w in weights]
+
+
+def _toward(color, end, weight):
+    return tuple((1 - weight) * c + weight * e for c, e in zip(to_rgb(color), end, strict=True))
+
+
+def band(axes, x, y, error, *, color, **options):
+    """A curve in a band of plus and minus two standard errors."""
+    axes.fill_between(x, y - 2 * error, y + 2 * error, color=color, alpha=0.2, linewidth=0)
+    return axes.plot(x, y, color=color, **options)
+
+
+def iterations(axes, last):
+    """The axis of iterations, from 0 to the last."""
+    axes.set(xlabel="iteration", xlim=(0, 1.03 * last))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+
+
+def save(figure, path, kind, dpi=DPI):
+    """Write the figure as `kind`, png or pdf, atomically; the same bytes for the same figure."""
+    FigureCanvasAgg(figure)
+    picture = io.BytesIO()
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # text in the PDF stays text
+        metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
+        figure.savefig(picture, format=kind, dpi=dpi, bbox_inches="tight", metadata=metadata)
+    with files.atomic(path) as file:
+        file.write(picture.getvalue())

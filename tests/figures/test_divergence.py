@@ -1,0 +1,77 @@
+"""KL(m || p^) by AIS: on machines small enough for enumeration, and on pieces of larger ones."""
+
+import numpy as np
+import pytest
+
+from dvae_ref import exact
+from dvae_ref.boltzmann import RBM, energy
+from dvae_ref.mean_field import mean_field
+from dvae_ref.sampling import philox
+from figures import divergence, fig2a, fig2b
+from figures.divergence import Annealing
+
+KEY = philox.key(31)
+SWEEPS = [0, 1, 3, 10]
+
+
+def machine(n_left=9, n_right=14, rows=30):
+    """An RBM with couplings that matter, and b of the sizes that an exponential smoothing gives, skewed."""
+    rng = np.random.default_rng(8)
+    rbm = RBM(rng.normal(-0.5, 0.7, n_left + n_right), rng.normal(0.2, 0.6, (n_left, n_right)))
+    return rbm, rng.normal(1, 4, (rows, n_left + n_right))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "annealing"), [(divergence.kl, (40, 60)), (divergence.kl_from_biases, (400, 100))]
+)
+def test_kl_is_that_of_enumeration(estimate, annealing):
+    """30 zetas: z-scores within the central 99.9% of chi-square with 30 degrees of freedom, (11, 60), for every number
+    of sweeps, which share log Z. A sweep less, couplings 10% larger or half the errors fail."""
+    rbm, b = machine()
+    kl, error = estimate(KEY, rbm, b, SWEEPS, Annealing(*annealing))
+    exactly = np.stack([exact.kl(rbm, b, mean_field(rbm, b, s)) for s in SWEEPS])
+    assert kl.shape == (4, 30)
+    for row, oracle in zip(kl, exactly, strict=True):
+        assert 11 < np.sum(((row - oracle) / error) ** 2) < 60
+    assert np.sum(((kl[1] - exactly[2]) / error) ** 2) > 1000
+    assert np.sum((2 * (kl[3] - exactly[3]) / error) ** 2) > 60
+    other = RBM(rbm.a, 1.1 * rbm.W)
+    assert np.sum(((kl[3] - exact.kl(other, b, mean_field(other, b, 10))) / error) ** 2) > 200
+
+
+def test_the_mean_field_is_the_better_base():
+    """With the same chains and temperatures, errors at least five times smaller: else the KL would drown in them."""
+    rbm, b = machine()
+    errors = [f(KEY, rbm, b, [5], Annealing(40, 60))[1] for f in (divergence.kl, divergence.kl_from_biases)]
+    assert np.median(errors[0]) < np.median(errors[1]) / 5
+
+
+def test_a_piece_is_the_machine_with_the_other_units_off():
+    rbm, b = machine(rows=3)
+    small, small_b = divergence.cut_out(rbm, b, 4, 6)
+    z = np.random.default_rng(1).integers(0, 2, (5, 10)).astype(float)
+    whole = np.zeros((5, 23))
+    whole[:, :4], whole[:, 9:15] = z[:, :4], z[:, 4:]
+    np.testing.assert_allclose(energy(small, z), energy(rbm, whole), rtol=1e-14)
+    np.testing.assert_array_equal(small_b, b[:, [0, 1, 2, 3, 9, 10, 11, 12, 13, 14]])
+
+
+def test_fig2a_measures_a_trained_model(options):
+    """Its piece against enumeration: the errors of the five zetas, 4.5 standard errors each."""
+    data = fig2a.compute(options)
+    assert data["kl"].shape == (len(fig2a.SWEEPS), 5)
+    assert np.all(np.abs(data["cut_kl"] - data["cut_exact"]) < 4.5 * data["cut_error"] + 1e-9)
+    assert np.all(np.diff(data["kl"], axis=0) < 1e-9)  # every sweep lowers the KL
+    assert data["kl"][0].min() > 10 * data["kl"][-1].max()
+
+
+def test_fig2b_has_a_kl_for_every_zeta_and_snapshot(options):
+    data = fig2b.compute(options)
+    assert [curve[:2] for curve in fig2b.curves(data)] == [("exp", 10.0), ("power", 30.0)]
+    np.testing.assert_array_equal(data["iteration"], [3, 6, 12])
+    for _, _, prefix in fig2b.curves(data):
+        kl, again = data[f"{prefix}_kl"], data[f"{prefix}_recheck"]
+        assert kl.shape == (3, 4)
+        assert np.all(kl > -5 * data[f"{prefix}_error"])
+        spread = np.hypot(data[f"{prefix}_error"][:, :2], data[f"{prefix}_recheck_error"])
+        assert np.all(np.abs(kl[:, :2] - again) < 5 * spread + 1e-9)

@@ -1,0 +1,68 @@
+"""Samplers along a trajectory, and the trajectory itself."""
+
+import numpy as np
+
+from dvae_ref import exact
+from dvae_ref.sampling import philox
+from figures import pcd_vs_pa
+from figures.pcd_vs_pa import SAMPLERS, SHAPE, Point, Scale
+
+
+def test_the_trajectory_climbs_the_likelihood():
+    """The target stands still here: the exact log-likelihood rises at each of 40 steps; downhill it falls."""
+    scale = Scale(40, 0.1, 100, 1)
+    target = pcd_vs_pa.targets_of(scale, 0)[0]
+    rise = [pcd_vs_pa.described(rbm, target)[2] for rbm in pcd_vs_pa.trajectory([target] * 40, scale)]
+    fall = [
+        pcd_vs_pa.described(rbm, target)[2] for rbm in pcd_vs_pa.trajectory([target] * 40, scale._replace(rate=-0.1))
+    ]
+    assert np.all(np.diff(rise) > 0)
+    assert np.all(np.diff(fall) < 0)
+
+
+def test_targets_are_moments_of_binary_units_and_move():
+    targets = pcd_vs_pa.targets_of(Scale(200, 0.1, 100, 1), 0)
+    for target in targets:
+        left, right = target.z[: SHAPE[0], None], target.z[SHAPE[0] :]
+        assert np.all(target.zz <= np.minimum(left, right))
+        assert np.all(target.zz >= np.maximum(0, left + right - 1))
+    assert np.max(np.abs(targets[0].z - targets[50].z)) > 0.1
+
+
+def test_with_many_sweeps_both_samplers_reach_the_floor():
+    """30 updates, still easy: 2,000 chains, 20 sweeps. The rms error over 450 correlated moments is the floor within
+    25%; compared with the moments ten updates back it is twice the floor."""
+    scale = Scale(30, 0.2, 2000, 1)
+    targets = pcd_vs_pa.targets_of(scale, 0)
+    path = pcd_vs_pa.trajectory(targets, scale)
+    points = {i: Point(i, *pcd_vs_pa.described(path[i], targets[i])) for i in (19, 29)}
+    for sampler in SAMPLERS.values():
+        *_, info = pcd_vs_pa.steps(sampler, philox.key(3), path, scale, 20)
+        floor = pcd_vs_pa.floor(points[29].moments, 2000)
+        row = pcd_vs_pa.compare(info, points[29])
+        assert 0.75 < row["error"] / floor < 1.25
+        assert pcd_vs_pa.compare(info, points[19])["error"] > 2 * floor
+    assert abs(row["log_z"]) < 5 * row["standard_error"] + 0.05
+
+
+def test_own_updates_follow_the_exact_ones():
+    """With 2,000 chains and 20 sweeps the log-likelihood after 30 own updates is the exact trajectory's to 0.05 nats;
+    it has come more than 5 nats from where it began."""
+    scale = Scale(30, 0.1, 2000, 1)
+    targets = pcd_vs_pa.targets_of(scale, 0)
+    path = pcd_vs_pa.trajectory(targets, scale)
+    start, end = (pcd_vs_pa.described(path[i], targets[-1])[2] for i in (0, -1))
+    for sampler in SAMPLERS.values():
+        own = pcd_vs_pa.own_path(sampler, philox.key(4), targets, scale, 20)
+        assert abs(pcd_vs_pa.described(own[-1], targets[-1])[2] - end) < 0.05
+    assert end - start > 5
+
+
+def test_compute_has_every_sampler_sweep_and_repeat(options):
+    data = pcd_vs_pa.compute(options)
+    shape = (len(pcd_vs_pa.SWEEPS), 2, 2)
+    for key in ("pcd_error", "pa_error", "pcd_lost", "pa_lost", "pa_log_z", "pa_standard_error"):
+        assert data[key].shape == shape
+        assert np.all(np.isfinite(data[key]))
+    rbm = pcd_vs_pa.trajectory(pcd_vs_pa.targets_of(Scale(20, 0.2, 50, 2), 0), Scale(20, 0.2, 50, 2))[9]
+    assert data["log_z"][0] == exact.log_z(rbm)
