@@ -138,7 +138,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 
-PAIR, ROWS = 500, 600  # samples of zeta that make a team of two, and shares of a larger team: each costs Python's time
+PAIR, ROWS = 500, 1000  # samples of zeta that make a team of two, and shares of a larger team: each costs Python's time
 
 
 def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, config, kappa=1.0, threads=1):
