@@ -154,9 +154,9 @@ def test_metrics_say_what_happened(tmp_path, dataset, begun, monkeypatch):
     def listen(state, bound):
         bounds.append(bound)
 
-    def sum_up(state, settings, role, record=training.record):
-        sums.append(state.bound_sum)
-        return record(state, settings, role)
+    def sum_up(*arguments, record=training.record):
+        sums.append(arguments[0].bound_sum)
+        return record(*arguments)
 
     monkeypatch.setattr(training, "record", sum_up)
     assert begun(tmp_path, dataset).advance(on_iteration=listen)
