@@ -44,21 +44,24 @@ def draw(found, folder, machine):
     """cost_over_chains.png and cost_over_sizes.png."""
     cores = numba.get_num_threads()
     title = f"Block Gibbs, {cores} core{'s' * (cores > 1)}, {machine['cpu']}"
-    left = _plot(found["chains"], "chains, 100 x 100 units", 1, "proportional to chains", title)
-    right = _plot(found["sizes"], "units a side, 1,000 chains", 2, "proportional to units² (the fields)", title)
+    left = _plot(found["chains"], "chains, 100 x 100 units", 1, "proportional to chains", title, -1)
+    right = _plot(
+        found["sizes"], "units a side, 1,000 chains", 2, "proportional to units² (the fields)", title, SIZES.index(128)
+    )
     paths = [Path(folder) / f"cost_over_{name}.png" for name in ("chains", "sizes")]
     for figure, path in zip((left, right), paths, strict=True):
         FigureCanvasAgg(figure).print_png(path)
     return paths
 
 
-def _plot(points, label, power, ideal, title):
+def _plot(points, label, power, ideal, title, anchored):
+    """The points, and a power law through one of them."""
     x, y = zip(*points, strict=True)
     milliseconds = [1e3 * value for value in y]
     figure = Figure(figsize=(6, 4.5), layout="constrained", dpi=150)
     axes = figure.subplots()
     axes.loglog(x, milliseconds, "o-", color="#0072B2", label="measured")
-    anchor = milliseconds[-1] / x[-1] ** power
+    anchor = milliseconds[anchored] / x[anchored] ** power
     axes.loglog(x, [anchor * value**power for value in x], "--", color="#D55E00", label=ideal)
     axes.set(xlabel=label, ylabel="time a sweep (ms)", title=title)
     axes.title.set_fontsize(10)

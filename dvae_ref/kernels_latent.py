@@ -12,6 +12,7 @@ from numba.extending import register_jitable
 
 from dvae_ref.boltzmann import RBM
 from dvae_ref.elementwise import OPTIONS, decay
+from dvae_ref.kernels_smoothing import sigmoid
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _FACTORS = 64  # of at most 2 each
@@ -20,12 +21,6 @@ _FACTORS = 64  # of at most 2 each
 def takes(*arrays):
     """Whether there are kernels for these arrays: float32 in contiguous rows."""
     return all(a.dtype == np.float32 and a.ndim == 2 and a.flags.c_contiguous for a in arrays)
-
-
-@register_jitable(forceinline=True, error_model="numpy")
-def _sigmoid(x):
-    e = decay(abs(x))
-    return (e if x < _ZERO else _ONE) / (_ONE + e)
 
 
 @register_jitable(forceinline=True, error_model="numpy")
@@ -78,8 +73,8 @@ def _log_q_backward(d, logit_q, b, d_logit_q, d_b):
     for i in range(b.shape[0]):
         for j in range(b.shape[1]):
             nu_logit = logit_q[i, j] + b[i, j]
-            d_logit_q[i, j] = d[i] * (_sigmoid(nu_logit) - _sigmoid(logit_q[i, j]))
-            off = _sigmoid(-nu_logit if b[i, j] > _ZERO else nu_logit)
+            d_logit_q[i, j] = d[i] * (sigmoid(nu_logit) - sigmoid(logit_q[i, j]))
+            off = sigmoid(-nu_logit if b[i, j] > _ZERO else nu_logit)
             d_b[i, j] = -d[i] * off if b[i, j] > _ZERO else d[i] * off
 
 
@@ -103,7 +98,7 @@ def _activate(a, b, first, field, out):
     for i in range(out.shape[0]):
         own = b[i, first : first + out.shape[1]]
         for j in range(out.shape[1]):
-            out[i, j] = _sigmoid(a[j] + own[j] + field[i, j])
+            out[i, j] = sigmoid(a[j] + own[j] + field[i, j])
 
 
 @njit(**OPTIONS)
@@ -111,7 +106,7 @@ def _activate_in_place(a, b, first, field):
     for i in range(field.shape[0]):
         own = b[i, first : first + field.shape[1]]
         for j in range(field.shape[1]):
-            field[i, j] = _sigmoid(a[j] + own[j] + field[i, j])
+            field[i, j] = sigmoid(a[j] + own[j] + field[i, j])
 
 
 @njit(**OPTIONS)
@@ -172,12 +167,12 @@ def _log_p_backward(d, b, logit_m, left, right, d_b):
     n_left = left.shape[1]
     for i in range(b.shape[0]):
         for j in range(n_left):
-            left[i, j] = d[i] * _sigmoid(logit_m[i, j])
+            left[i, j] = d[i] * sigmoid(logit_m[i, j])
         for j in range(right.shape[1]):
-            right[i, j] = _sigmoid(logit_m[i, n_left + j])
+            right[i, j] = sigmoid(logit_m[i, n_left + j])
         for j in range(b.shape[1]):
             logit = logit_m[i, j]
-            off = _sigmoid(-logit if b[i, j] > _ZERO else logit)
+            off = sigmoid(-logit if b[i, j] > _ZERO else logit)
             d_b[i, j] = -d[i] * off if b[i, j] > _ZERO else d[i] * off
 
 

@@ -6,12 +6,9 @@ Five mean-field iterations as in training; zeta ~ q(zeta|x) at random training i
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from dvae_ref.experiment import datasets
-from dvae_ref.experiment.console import bar_style
 from dvae_ref.sampling import philox
-from figures import divergence, snapshots, store, style
+from figures import divergence, snapshots, style
 from figures.divergence import Annealing
 
 SWEEPS = 5  # Sec. 4
@@ -20,16 +17,20 @@ ROLE = 21
 
 
 class Scale(NamedTuple):
-    betas: dict  # by smoothing
     zetas: int  # a snapshot
     annealing: Annealing
     check: int  # of the zetas, by an annealing four times as long
 
 
 SCALES = {
-    "quick": Scale({"exp": (10, 16), "power": (15, 30)}, 10, Annealing(30, 50), 2),
-    "default": Scale({"exp": (8, 10, 16), "power": (15, 30, 40)}, 40, Annealing(50, 100), 8),
-    "full": Scale({"exp": (8, 10, 12, 16), "power": (15, 20, 30, 40)}, 200, Annealing(200, 200), 20),
+    "quick": Scale(10, Annealing(30, 50), 2),
+    "default": Scale(40, Annealing(50, 100), 8),
+    "full": Scale(200, Annealing(200, 200), 20),
+}
+BETAS = {
+    "quick": {"exp": (10, 16), "power": (15, 30)},
+    "default": {"exp": (8, 10, 16), "power": (15, 30, 40)},
+    "full": {"exp": (8, 10, 12, 16), "power": (15, 20, 30, 40)},
 }
 
 
@@ -37,27 +38,12 @@ def compute(options):
     """iteration (T,), warm_up; for each curve <smoothing>_<beta>: _kl (T, N), _error (T, N), _recheck (T, n) of the
     first n zetas by other chains and four times as many temperatures, with _recheck_error."""
     scale, data = SCALES[options.scale], {}
-    for name, betas in scale.betas.items():
+    for name, betas in BETAS[options.scale].items():
         for beta in betas:
             settings, iterations = snapshots.settings_for(f"dvaes_{name}", beta, options)
-            rows = list(along(settings, iterations, scale, options))
+            rows = list(snapshots.measured("fig2b", "KL", settings, iterations, scale, options, measure))
             data |= {f"{name}_{beta}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
     return data | {"iteration": np.array(iterations), "warm_up": np.array(settings.warm_up * settings.num_train_iter)}
-
-
-def along(settings, iterations, scale, options):
-    """The measurement at each snapshot of a run."""
-    images = datasets.load(settings.dataset, options.data_dir).train
-    name = f"{settings.baseline} beta {settings.beta:g}"
-    trained = snapshots.trained(settings, iterations, options)
-    for snapshot in tqdm(trained, desc=f"KL, {name}", total=len(iterations), unit="snapshot", **bar_style()):
-        how = [settings.to_json(), iterations, snapshot.iteration, scale[1:], options.seed]
-        yield store.kept(
-            options.out / "kept" / "fig2b",
-            settings.baseline,
-            how,
-            lambda snapshot=snapshot: measure(settings, snapshot, images, scale, options.seed),
-        )
 
 
 def measure(settings, snapshot, images, scale, seed):

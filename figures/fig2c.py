@@ -15,15 +15,13 @@ log p(zeta) is Eq. 5's.
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from dvae_ref import model
 from dvae_ref.boltzmann import Moments
-from dvae_ref.experiment import datasets, training
-from dvae_ref.experiment.console import bar_style
+from dvae_ref.experiment import training
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import philox
-from figures import snapshots, store, style
+from figures import snapshots, style
 
 CURVES = (("exp", 10), ("power", 30))
 ROLE = 22
@@ -64,27 +62,12 @@ def logit_gradient(snapshot, x, noise, config, kappa):
 
 def compute(options):
     """iteration (T,), warm_up; for each curve, variance, error and between, by group of q: (T, G)."""
-    data = {}
+    scale, data = SCALES[options.scale], {}
     for name, beta in CURVES:
         settings, iterations = snapshots.settings_for(f"dvaes_{name}", beta, options)
-        rows = list(along(settings, iterations, options))
+        rows = list(snapshots.measured("fig2c", "variance", settings, iterations, scale, options, measure))
         data |= {f"{name}_{beta}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
     return data | {"iteration": np.array(iterations), "warm_up": np.array(settings.warm_up * settings.num_train_iter)}
-
-
-def along(settings, iterations, options):
-    """The measurement at each snapshot of a run."""
-    images, scale = datasets.load(settings.dataset, options.data_dir).train, SCALES[options.scale]
-    name = f"{settings.baseline} beta {settings.beta:g}"
-    trained = snapshots.trained(settings, iterations, options)
-    for snapshot in tqdm(trained, desc=f"variance, {name}", total=len(iterations), unit="snapshot", **bar_style()):
-        how = [settings.to_json(), iterations, snapshot.iteration, scale, options.seed]
-        yield store.kept(
-            options.out / "kept" / "fig2c",
-            settings.baseline,
-            how,
-            lambda snapshot=snapshot: measure(settings, snapshot, images, scale, options.seed),
-        )
 
 
 def measure(settings, snapshot, images, scale, seed):

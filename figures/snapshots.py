@@ -7,11 +7,12 @@ leave a snapshot of what the objective needs. Killed anywhere, it goes on from i
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from dvae_ref import model
 from dvae_ref.experiment import datasets, files, image_files, runs, training
 from dvae_ref.experiment.commands import Progress, describe
-from dvae_ref.experiment.console import report
+from dvae_ref.experiment.console import bar_style, report
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
 from figures import store
@@ -51,6 +52,18 @@ def trained(settings, iterations, options):
         _train(settings, iterations, folder, options)
     for i in iterations:
         yield load(path_of(folder, i), settings)
+
+
+def measured(figure, what, settings, iterations, scale, options, measure):
+    """measure(settings, snapshot, images, scale, seed), a dict of arrays, at each snapshot of a run: what was measured
+    with these settings and this scale is kept in the figure's folder."""
+    images = datasets.load(settings.dataset, options.data_dir).train
+    along = trained(settings, iterations, options)
+    title = f"{what}, {settings.baseline} beta {settings.beta:g}"
+    for snapshot in tqdm(along, desc=title, total=len(iterations), unit="snapshot", **bar_style()):
+        how = [settings.to_json(), iterations, snapshot.iteration, scale, options.seed]
+        given = settings, snapshot, images, scale, options.seed
+        yield store.kept(options.out / "kept" / figure, settings.baseline, how, measure, *given)
 
 
 def run_folder(settings, iterations, options):

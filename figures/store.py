@@ -17,13 +17,7 @@ def write(path, arrays):
 
 def read(path):
     """The dict of arrays in an npz. ValueError names a file that is damaged."""
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise
-    except files.UNREADABLE as error:
-        raise ValueError(f"{path} is no npz of arrays; delete it to have it computed anew ({error})") from error
+    return files.load_arrays(path, "npz of arrays; delete it to have it computed anew")
 
 
 def digest(settings):

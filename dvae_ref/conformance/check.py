@@ -9,6 +9,7 @@ import numpy as np
 from dvae_ref.conformance import diagnosis, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.tolerances import Tolerance
+from dvae_ref.experiment import files
 
 
 class Finding(NamedTuple):
@@ -60,7 +61,7 @@ def check(folder, theirs, manifest, names, on_verdict=lambda verdict: None):
 def read_theirs(folder, entry):
     """Their numeric arrays by name, none where there is no file."""
     try:
-        arrays = vectors.read_npz(Path(folder) / entry["file"])
+        arrays = files.load_arrays(Path(folder) / entry["file"])
     except FileNotFoundError:
         return {}
     for name, array in arrays.items():

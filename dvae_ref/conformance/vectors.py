@@ -29,17 +29,6 @@ def write_npz(path, arrays):
     return hashlib.sha256(whole.getvalue()).hexdigest()
 
 
-def read_npz(path):
-    """Arrays by name. ValueError names a file that is no npz file, or holds what is no plain array."""
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise
-    except files.UNREADABLE as error:
-        raise ValueError(f"{path} is truncated or no npz file of plain arrays ({error})") from error
-
-
 def read_manifest(folder):
     """The manifest of an exported folder; ValueError if it is missing, unreadable or of another kind."""
     path = Path(folder) / MANIFEST
@@ -77,4 +66,4 @@ def read_ours(folder, entry):
         raise ValueError(f"{path}, which {MANIFEST} lists, is not there: export again") from None
     if hashlib.sha256(whole).hexdigest() != entry["sha256"]:
         raise ValueError(f"{path} is not the file that was exported (its SHA-256 differs): export again")
-    return read_npz(path)
+    return files.load_arrays(path)

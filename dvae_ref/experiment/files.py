@@ -58,17 +58,29 @@ def save_checkpoint(path, header, **trees):
         np.savez(file, header=np.array(header), **arrays)
 
 
-def load_checkpoint(path):
-    """(header, arrays by path). ValueError names a file that is truncated, foreign or of another version."""
+def load_arrays(path, kind="npz file of plain arrays"):
+    """Arrays by name of an npz file, without pickles. ValueError names a file that is damaged, or no such `kind`."""
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(str(arrays.pop("header")))
-        found = header.pop("format"), header.pop("version")
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except UNREADABLE as error:
+        raise ValueError(f"{path} is truncated or no {kind} ({error})") from error
+
+
+def load_checkpoint(path):
+    """(header, arrays by path). ValueError names a file that is truncated, foreign or of another version."""
+    kind = "checkpoint of dvae_ref"
+    try:
+        arrays = load_arrays(path, kind)
     except FileNotFoundError:
         raise FileNotFoundError(f"no checkpoint {path}") from None
-    except UNREADABLE as error:
-        raise ValueError(f"{path} is truncated or no checkpoint of dvae_ref ({error})") from error
+    try:
+        header = json.loads(str(arrays.pop("header")))
+        found = header.pop("format"), header.pop("version")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} is truncated or no {kind} ({error})") from error
     if found != (FORMAT, VERSION):
         raise ValueError(f"{path} is a {found[0]!r} of version {found[1]}; expected {FORMAT!r} of version {VERSION}")
     return header, arrays

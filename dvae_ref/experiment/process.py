@@ -7,8 +7,6 @@ import sys
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _LARGEST_BLOCK = 32 * 2**20  # the most that glibc takes for the second
 _MOST = 2**31 - 1
-
-
 _SWITCH = 1e-4  # seconds
 
 

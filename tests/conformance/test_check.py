@@ -9,6 +9,7 @@ from judging import judge
 
 from dvae_ref import __main__
 from dvae_ref.conformance import vectors
+from dvae_ref.experiment import files
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def theirs(kits, tmp_path):
 def change(folder, quantity, **arrays):
     """Replace arrays of somebody's file; None removes one."""
     path = folder / f"{quantity}.npz"
-    found = vectors.read_npz(path) | arrays
+    found = files.load_arrays(path) | arrays
     np.savez(path, **{name: value for name, value in found.items() if value is not None})
 
 
@@ -65,7 +66,7 @@ def test_outputs_alone_are_enough(cli, kits, theirs):
 
 
 def test_a_mismatch_says_where_and_what_it_looks_like(cli, kits, theirs):
-    ours = vectors.read_npz(kits() / "bound_importance_weighted.npz")["bound"]
+    ours = files.load_arrays(kits() / "bound_importance_weighted.npz")["bound"]
     change(theirs, "bound_importance_weighted", bound=ours + np.log(3))
     code, out, _ = cli("check", kits(), theirs, "--json")
     assert code == 1
@@ -80,7 +81,7 @@ def test_a_mismatch_says_where_and_what_it_looks_like(cli, kits, theirs):
 
 
 def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
-    log_z = vectors.read_npz(kits() / "log_z.npz")
+    log_z = files.load_arrays(kits() / "log_z.npz")
     change(theirs, "energy", energy=None)
     change(theirs, "log_z", mean_zz=log_z["mean_zz"].T, mean_z=log_z["mean_z"][:, None], log_z=np.array(np.nan))
     change(theirs, "gibbs", z_after=np.full((2, 25, 12), np.inf))
@@ -97,7 +98,7 @@ def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
 
 
 def test_what_no_mistake_explains_is_said(cli, kits, theirs):
-    ours = vectors.read_npz(kits() / "energy.npz")
+    ours = files.load_arrays(kits() / "energy.npz")
     change(theirs, "energy", energy=ours["energy"] + 1, d_W=-ours["d_W"])
     code, out, _ = cli("check", kits(), theirs, "--only", "energy")
     assert code == 1
@@ -106,13 +107,13 @@ def test_what_no_mistake_explains_is_said(cli, kits, theirs):
 
 
 def test_float32_in_place_of_float64_is_said(kits):
-    ours = vectors.read_npz(kits() / "log_z.npz")
+    ours = files.load_arrays(kits() / "log_z.npz")
     verdict = judge(kits(), "log_z", {name: ours[name].astype(np.float32) for name in ("log_z", "mean_z", "mean_zz")})
     assert all("export the kit with --dtype float32" in finding.where for finding in verdict.findings)
 
 
 def test_spins_of_any_type_will_do_but_not_one_may_differ(cli, kits, theirs):
-    z = vectors.read_npz(kits() / "gibbs.npz")["z_after"]
+    z = files.load_arrays(kits() / "gibbs.npz")["z_after"]
     change(theirs, "gibbs", z_after=z.astype(bool))
     assert cli("check", kits(), theirs, "--only", "gibbs")[0] == 0
     z[1, 2, 3] ^= 1

@@ -4,7 +4,8 @@ import shutil
 import pytest
 
 from dvae_ref import __main__
-from dvae_ref.sampling import backend
+from dvae_ref.experiment import schedulers, table1
+from dvae_ref.sampling import ais, backend, population_annealing
 
 
 @pytest.fixture
@@ -59,6 +60,25 @@ def train(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:annealing ended with an effective sample")
+def test_every_sampler_of_a_training_is_told(train, monkeypatch):
+    """The update's, the record's and the validation's: with a GPU that is the CPU in disguise."""
+    told = []
+
+    def disguised(name, function):
+        def call(*arguments, backend, **options):
+            told.append((name, backend))
+            return function(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(backend, "why_not_cuda", lambda: None)
+    monkeypatch.setattr(population_annealing, "step", disguised("step", population_annealing.step))
+    monkeypatch.setattr(ais, "log_z", disguised("log_z", ais.log_z))
+    train("cuda")
+    assert told == [("step", "cuda")] * 3 + [("log_z", "cuda")] * 2
+
+
+@pytest.mark.filterwarnings("ignore:annealing ended with an effective sample")
 def test_training_is_told_as_well(train, capsys):
     cpu, auto = ((train(name) / "last.npz").read_bytes() for name in ("cpu", "auto"))
     assert cpu == auto
@@ -66,3 +86,17 @@ def test_training_is_told_as_well(train, capsys):
         train("cuda")
     assert end.value.code == 1
     assert 'BackendError: backend="cuda" cannot be used: there is none here' in capsys.readouterr().err
+
+
+def test_a_cell_of_table1_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(backend, "why_not_cuda", lambda: "there is none here")
+    (cell,) = table1.cells(tmp_path, {}, False, num_train_iter=3)
+    said = table1.run_cell(cell, threads=1, backend="cuda")
+    assert said == 'BackendError: backend="cuda" cannot be used: there is none here'
+
+
+def test_table1_tells_its_cells(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(schedulers, "run_local", lambda todo, **options: given.update(options))
+    __main__.main(["table1", "--backend", "auto", "--num-train-iter", "3", "--out", str(tmp_path), "--threads", "1"])
+    assert given["backend"] == "auto"

@@ -172,7 +172,7 @@ def test_what_is_kept_is_computed_once(tmp_path):
     assert len(calls) == 1
     assert store.kept(tmp_path / "new", "a", {"n": 2}, compute, 5.0)["x"].tolist() == [5.0, 2.0]
     (tmp_path / "new" / f"a-{store.digest({'n': 1})}.npz").write_bytes(b"nonsense")
-    with pytest.raises(ValueError, match="is no npz of arrays; delete it"):
+    with pytest.raises(ValueError, match="is truncated or no npz of arrays; delete it"):
         store.kept(tmp_path / "new", "a", {"n": 1}, compute)
 
 
