@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from dvae_ref import __main__
-from dvae_ref.experiment import schedulers, table1
+from dvae_ref.experiment import runs, schedulers, table1
 from dvae_ref.sampling import ais, backend, population_annealing
 
 
@@ -88,11 +88,22 @@ def test_training_is_told_as_well(train, capsys):
     assert 'BackendError: backend="cuda" cannot be used: there is none here' in capsys.readouterr().err
 
 
-def test_a_cell_of_table1_is_told(tmp_path, monkeypatch):
+@pytest.mark.filterwarnings("ignore:annealing ended with an effective sample")
+def test_a_cell_of_table1_tells_its_run_and_its_measurement(tmp_path, monkeypatch):
+    told = []
+
+    class Told(runs.Run):
+        def __init__(self, folder, settings, dataset, threads, backend):
+            told.append(backend)
+            super().__init__(folder, settings, dataset, threads, backend)
+
     monkeypatch.setattr(backend, "why_not_cuda", lambda: "there is none here")
-    (cell,) = table1.cells(tmp_path, {}, False, num_train_iter=3)
-    said = table1.run_cell(cell, threads=1, backend="cuda")
-    assert said == 'BackendError: backend="cuda" cannot be used: there is none here'
+    monkeypatch.setattr(runs, "Run", Told)
+    monkeypatch.setattr(runs, "measure", lambda *arguments, backend, **options: told.append(backend))
+    small = {"batch_size": 10, "chains": 20, "sweeps": 2, "eval_samples": 1, "eval_temperatures": 3}
+    (cell,) = table1.cells(tmp_path, {}, num_train_iter=3, **small)
+    assert table1.run_cell(cell, threads=1, backend="auto") is None
+    assert told == ["auto", "auto"]
 
 
 def test_table1_tells_its_cells(tmp_path, monkeypatch):
