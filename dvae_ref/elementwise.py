@@ -13,7 +13,9 @@ from numba.extending import register_jitable
 
 from dvae_ref.sampling import scalars
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's tests divisors for 0: no vectors
+_NUMPY = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's tests divisors for 0: no vectors
+OPTIONS = _NUMPY | {"fastmath": {"contract"}}  # x y + z is rounded once
+REDUCE = _NUMPY | {"fastmath": {"contract", "reassoc"}}  # and sums in whatever order keeps a vector of partial results
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _REACH = np.float32(87)  # of scalars.exp: exp(-88) is no normal float32 any more
 _FAR, _SHIFT, _EXP_MINUS_SHIFT = np.float32(80), np.float32(40), np.float32(np.exp(-40.0))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from dvae_ref.elementwise import OPTIONS, decay, exp_minus, mean_decay
+from dvae_ref.elementwise import OPTIONS, REDUCE, decay, exp_minus, mean_decay
 
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 _FACTORS = 112  # of at most 2 each: their product stays below 2**112
@@ -34,8 +34,7 @@ def _bernoulli(x, logits, out, residual):
                 rest[v] = image[v] - (e[v] if logit[v] < _ZERO else _ONE) / (_ONE + e[v])
 
 
-# "reassoc" lets LLVM keep a vector of partial results; nothing else is relaxed.
-@njit(**OPTIONS, fastmath={"reassoc"})
+@njit(**REDUCE)
 def _linear(image, logit):
     total = _ZERO
     for v in range(len(logit)):
@@ -43,7 +42,7 @@ def _linear(image, logit):
     return total
 
 
-@njit(**OPTIONS, fastmath={"reassoc"})
+@njit(**REDUCE)
 def _product(e):
     total = _ONE
     for v in range(len(e)):

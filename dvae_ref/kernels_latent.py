@@ -11,7 +11,7 @@ from numba import njit
 from numba.extending import register_jitable
 
 from dvae_ref.boltzmann import RBM
-from dvae_ref.elementwise import OPTIONS, decay
+from dvae_ref.elementwise import OPTIONS, REDUCE, decay
 from dvae_ref.kernels_smoothing import sigmoid
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -28,7 +28,7 @@ def _positive(x):
     return x if x > _ZERO else _ZERO
 
 
-@njit(**OPTIONS, fastmath={"reassoc"})
+@njit(**REDUCE)
 def _sum(terms):
     total = _ZERO
     for j in range(terms.size):
@@ -36,7 +36,7 @@ def _sum(terms):
     return total
 
 
-@njit(**OPTIONS, fastmath={"reassoc"})
+@njit(**REDUCE)
 def _product(factors):
     total = _ONE
     for j in range(factors.size):
