@@ -41,16 +41,27 @@ def dense(params, x, zeta=None):
 
 
 def dense_backward(d_y, cache, *, need_x=True):
-    """Gradients (Dense, d_x, d_zeta); d_x is None unless needed, d_zeta where there is no zeta."""
+    """Gradients (d_x, d_zeta); d_x is None unless needed, d_zeta where there is no zeta."""
     kernel, x, zeta = cache
     n_x = x.shape[1]
-    d_zeta, d_kernel, d_shared = None, np.empty_like(kernel), d_y
-    if zeta is not None:
-        d_zeta = d_y @ kernel[n_x:].T
-        np.matmul(zeta.T, d_y, out=d_kernel[n_x:])
-        d_shared = d_y.reshape(len(x), -1, d_y.shape[1]).sum(1)
+    d_x = _over_samples(d_y, cache) @ kernel[:n_x].T if need_x else None
+    return d_x, None if zeta is None else d_y @ kernel[n_x:].T
+
+
+def dense_gradient(d_y, cache):
+    """Gradient in the parameters, a Dense: nothing else of the backward pass waits for it."""
+    kernel, x, zeta = cache
+    n_x = x.shape[1]
+    d_kernel, d_shared = np.empty_like(kernel), _over_samples(d_y, cache)
     np.matmul(x.T, d_shared, out=d_kernel[:n_x])
-    return Dense(d_kernel, d_shared.sum(0)), d_shared @ kernel[:n_x].T if need_x else None, d_zeta
+    if zeta is not None:
+        np.matmul(zeta.T, d_y, out=d_kernel[n_x:])
+    return Dense(d_kernel, d_shared.sum(0))
+
+
+def _over_samples(d_y, cache):
+    """The cotangents of what the K samples of an image share: their sums, (B, outputs)."""
+    return d_y if cache.zeta is None else d_y.reshape(len(cache.x), -1, d_y.shape[1]).sum(1)
 
 
 class BatchNorm(NamedTuple):

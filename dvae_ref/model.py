@@ -101,9 +101,10 @@ def objective(params, statistics, x, noise, *, config, kappa=1.0, team=team.ALON
     posterior, prior, importance_weighted = config.method
     centred, options = x - statistics.mean_x, {"posterior": posterior, "extra": params.posterior, "team": team}
     sample, encoder_cache = networks.encode(params.encoder, centred, noise, **options)
-    log_ratio, prior_cache = prior.term(params.rbm, sample, params.posterior)
+    prior_term = team.beside(prior.term, params.rbm, sample, params.posterior)
     logits, decoder_cache = networks.network(_biased(params.decoder, statistics), sample.zeta, team=team)
     log_px, residual = layers.bernoulli(x, logits)
+    log_ratio, prior_cache = prior_term()
     log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
     bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
     return bound, Cache(encoder_cache, prior_cache, decoder_cache, residual, weights, kappa)
@@ -128,14 +129,15 @@ def objective_backward(d_bound, cache, negative, *, config):
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
     d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
+    prior_gradient = cache.decoder.team.beside(prior.term_backward, d_log_ratio, cache.prior, cache.encoder.extra)
     d_logits = layers.bernoulli_backward(d_log_px, cache.residual)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
-    positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
+    positive, d_sample, d_extra = prior_gradient()
     d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total = d_log_ratio.sum()
     d_rbm = RBM(positive.a - total * negative.z, positive.W - total * negative.zz)
-    return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
+    return Params(d_encoder, d_decoder(), d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 
 PAIR, ROWS = 500, 1000  # samples of zeta that make a team of two, and shares of a larger team: each costs Python's time

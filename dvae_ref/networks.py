@@ -12,7 +12,7 @@ from dvae_ref import layers, tree
 from dvae_ref.elementary import sigmoid, softplus
 from dvae_ref.layers import Averages, BatchNorm, Dense
 from dvae_ref.posteriors import Noise
-from dvae_ref.team import ALONE
+from dvae_ref.team import ALONE, Alone, Member
 
 
 class Hidden(NamedTuple):
@@ -34,6 +34,7 @@ class HiddenCache(NamedTuple):
 class NetworkCache(NamedTuple):
     hidden: tuple  # of HiddenCache
     out: layers.DenseCache
+    team: Alone | Member
 
 
 def network(params, x, zeta=None, *, team=ALONE):
@@ -45,18 +46,24 @@ def network(params, x, zeta=None, *, team=ALONE):
         caches.append(HiddenCache(dense_cache, *norm_and_tanh))
         x, zeta = y, None
     y, out_cache = layers.dense(params.out, x, zeta)
-    return y, NetworkCache(tuple(caches), out_cache)
+    return y, NetworkCache(tuple(caches), out_cache, team)
 
 
 def network_backward(d_y, cache, *, need_x=False):
-    """Gradients (Network, d_x, d_zeta); the gradient in the network's own x only if needed."""
-    d_out, d_x, d_zeta = layers.dense_backward(d_y, cache.out, need_x=need_x or bool(cache.hidden))
+    """Gradients (Network, d_x, d_zeta); the gradient in the network's own x only if needed.
+
+    The first is a function that waits for it: the rest of the backward pass need not.
+    """
+    beside = cache.team.beside
+    d_out = beside(layers.dense_gradient, d_y, cache.out)
+    d_x, d_zeta = layers.dense_backward(d_y, cache.out, need_x=need_x or bool(cache.hidden))
     d_hidden = []
     for i, layer in reversed(list(enumerate(cache.hidden))):
         d_norm, d_y = layers.batch_norm_tanh_backward(d_x, layer[1:])
-        d_dense, d_x, d_zeta = layers.dense_backward(d_y, layer.dense, need_x=need_x or i > 0)
-        d_hidden.insert(0, Hidden(d_dense, d_norm))
-    return Network(tuple(d_hidden), d_out), d_x, d_zeta
+        d_dense = beside(layers.dense_gradient, d_y, layer.dense)
+        d_x, d_zeta = layers.dense_backward(d_y, layer.dense, need_x=need_x or i > 0)
+        d_hidden.insert(0, (d_dense, d_norm))
+    return lambda: Network(tuple(Hidden(d_dense(), d_norm) for d_dense, d_norm in d_hidden), d_out()), d_x, d_zeta
 
 
 def network_evaluate(params, moving, x, zeta=None):
@@ -114,7 +121,7 @@ def encode_backward(d_sample, cache, *, posterior):
             d_sample.zeta[:, : own.start] += d_zeta
         d_networks.insert(0, d_network)
         d_extras.insert(0, d_extra)
-    return tuple(d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
+    return tuple(wait() for wait in d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
 
 
 def group_slices(groups, latents):

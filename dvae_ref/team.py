@@ -1,21 +1,78 @@
 """Threads that work on shares of a batch and agree on means over all of it, such as batch norm's.
 
 The size of a team depends on the batch, never on the machine, and sums run in the order of the members: the results are
-the same for any number of cores.
+the same for any number of cores. A batch too small for shares may have a helper, who makes whole calls beside it.
 """
 
 import concurrent.futures
 import functools
+import queue
 import threading
 
 
+def at_once(f, *args):
+    """Alone.beside of those who have no helper."""
+    value = f(*args)
+    return lambda: value
+
+
+class Errand:
+    """A call that a helper makes, or who waits for it, if the helper has not come to it yet."""
+
+    def __init__(self, f, args):
+        self.f, self.args, self.value, self.error = f, args, None, None
+        self.begun, self.done = threading.Lock(), threading.Lock()
+        self.done.acquire()
+
+    def run(self):
+        if not self.begun.acquire(blocking=False):
+            return
+        try:
+            self.value = self.f(*self.args)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done.release()
+
+    def wait(self):
+        self.run()
+        with self.done:
+            if self.error:
+                raise self.error
+            return self.value
+
+
+@functools.cache
+def _errands():
+    """The queue of the helper, a thread that lasts. A pool's submit takes as long as a small product of matrices."""
+    errands = queue.SimpleQueue()
+
+    def help():
+        while True:
+            errands.get().run()
+
+    threading.Thread(target=help, name="helper", daemon=True).start()
+    return errands
+
+
 class Alone:
-    """The team of one: its mean is the mean."""
+    """The team of one: its mean is the mean. With a second core, a helper works beside it: whole calls, same bytes."""
 
     size, rank = 1, 0
 
+    def __init__(self, helped=False):
+        self.helped = helped
+
     def mean(self, array):
         return array
+
+    def beside(self, f, *args):
+        """Begin f(*args), and go on: a function that waits for its value."""
+        if not self.helped:
+            return at_once(f, *args)
+        errand = Errand(f, args)
+        _errands().put(errand)
+        return errand.wait
 
 
 ALONE = Alone()
@@ -42,6 +99,8 @@ class Member:
     def size(self):
         return self.team.size
 
+    beside = staticmethod(at_once)  # the other cores have members of their own
+
     def mean(self, array):
         """The mean of what all members bring to this call; each must come to it equally often."""
         shares = self.team.shares[self.round % 2]
@@ -58,7 +117,7 @@ class Member:
 def run(work, size, active):
     """[work(member) for each member of a team], `active` at a time. If one fails, all stop, and its error is raised."""
     if size == 1:
-        return [work(ALONE)]
+        return [work(Alone(helped=active > 1))]
     team = Team(size, active)
 
     def guarded(rank):

@@ -351,6 +351,22 @@ def evaluate(network, moving, x):
     return x @ network.out.kernel + network.out.bias
 
 
+@pytest.mark.parametrize("structure", ["1-layer-lin", "4-layer-nonlin"])
+def test_a_helper_changes_no_byte(structure, monkeypatch):
+    """One share, K = 1: with two threads a helper computes the prior's term and the kernels' gradients."""
+    case, calls = Case("power", structure, 1), []
+    arguments = case.params, case.statistics, case.x, case.noise, case.d_bound, exact_moments(case.params.rbm)
+    alone = model.objective_and_gradient(*arguments, config=case.config, kappa=KAPPA)
+    beside = team.Alone.beside
+    monkeypatch.setattr(
+        team.Alone, "beside", lambda self, f, *args: calls.append(self.helped) or beside(self, f, *args)
+    )
+    helped = model.objective_and_gradient(*arguments, config=case.config, kappa=KAPPA, threads=2)
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(tree.leaves(alone), tree.leaves(helped), strict=True))
+    assert calls
+    assert all(calls)
+
+
 @pytest.mark.parametrize("structure", ["1-layer-nonlin", "4-layer-nonlin"])
 def test_shares_of_a_batch_make_the_gradient_of_the_batch(structure, monkeypatch):
     """Four shares with one batch norm between them: value, gradient and moving averages of the whole, to the byte the

@@ -48,6 +48,46 @@ def test_the_team_of_one_is_the_caller():
     assert team.run(lambda member: (member.mean(np.array(3.0)), threading.current_thread()), 1, 1) == [(3.0, thread)]
 
 
+def test_the_helper_makes_a_call_while_its_caller_goes_on():
+    begun = threading.Event()
+
+    def call(x):
+        begun.set()
+        return x + 1, threading.current_thread().name
+
+    wait = team.Alone(helped=True).beside(call, 1)
+    assert begun.wait(timeout=60)
+    assert wait() == (2, "helper")
+    assert team.Alone(helped=False).beside(call, 1)() == (2, threading.current_thread().name)
+
+
+def test_who_waits_for_a_call_that_the_helper_has_not_come_to_makes_it_and_once():
+    alone, free, made = team.Alone(helped=True), threading.Event(), []
+    busy = alone.beside(free.wait, 60)
+    alone.beside(lambda: made.append(threading.current_thread()))()
+    assert made == [threading.current_thread()]
+    free.set()
+    assert busy()
+    last = threading.Event()
+    alone.beside(last.set)
+    assert last.wait(timeout=60)  # the helper has been through its queue
+    assert len(made) == 1
+
+
+def test_an_error_of_the_helper_is_raised_where_its_call_is_waited_for():
+    alone, begun = team.Alone(helped=True), threading.Event()
+
+    def call():
+        begun.set()
+        raise KeyError("there")
+
+    wait = alone.beside(call)
+    assert begun.wait(timeout=60)
+    with pytest.raises(KeyError, match="there"):
+        wait()
+    assert alone.beside(lambda: "next")() == "next"
+
+
 def test_teams_of_several_callers_do_not_wait_for_each_other():
     """As with two models trained in threads of one process; begun half and half, the teams would stop for ever."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import kernels, tree
+from dvae_ref import kernels, team, tree
 
 DECAYED = {"kernel", "scale", "W"}  # weights of dense layers, batch norm's scale, the RBM's couplings; no biases
 
@@ -22,18 +22,37 @@ def init(params):
     return Adam(tree.map(np.zeros_like, params), tree.map(np.zeros_like, params))
 
 
-def update(params, gradient, state, *, iteration, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-3, decay=0.0):
+def update(
+    params,
+    gradient,
+    state,
+    *,
+    iteration,
+    learning_rate,
+    beta1=0.9,
+    beta2=0.999,
+    epsilon=1e-3,
+    decay=0.0,
+    beside=team.at_once,
+):
     """One step of Adam down the gradient and that of weight_decay of strength `decay`: new (params, state).
 
-    iteration counts from 1.
+    iteration counts from 1; beside: who takes half of the arrays (team.Alone).
 
     theta <- theta - lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon): epsilon is added to the
     *uncorrected* sqrt(v), as TensorFlow does. Elsewhere it is added to sqrt(v / (1 - beta2^t)); there, the same step
     needs epsilon / sqrt(1 - beta2^t).
     """
     rate = learning_rate * math.sqrt(1 - beta2**iteration) / (1 - beta1**iteration)
-    leaves = zip(tree.items(params), *map(tree.leaves, (gradient, *state)), strict=True)
-    new = [step(p, *rest, rate, beta1, beta2, epsilon, decay * _decays(path)) for (path, p), *rest in leaves]
+    leaves = list(zip(tree.items(params), *map(tree.leaves, (gradient, *state)), strict=True))
+
+    def steps(leaves):
+        return [step(p, *rest, rate, beta1, beta2, epsilon, decay * _decays(path)) for (path, p), *rest in leaves]
+
+    sizes = np.cumsum([p.size for (_, p), *_ in leaves])
+    half = np.searchsorted(sizes, sizes[-1] / 2)
+    others = beside(steps, leaves[half:])
+    new = steps(leaves[:half]) + others()
     params, m, v = (tree.unflatten(params, part) for part in zip(*new, strict=True))
     return params, Adam(m, v)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from dvae_ref import methods, model, tree
+from dvae_ref import methods, model, team, tree
 from dvae_ref.experiment import evaluation, optimizer
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais, pcd, philox, population_annealing
@@ -130,6 +130,7 @@ def update(state, gradient, settings):
         beta2=s.adam_beta2,
         epsilon=s.adam_epsilon,
         decay=s.weight_decay,
+        beside=team.Alone(helped=numba.get_num_threads() > 1).beside,
     )
 
 

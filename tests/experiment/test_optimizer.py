@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dvae_ref import tree
+from dvae_ref import team, tree
 from dvae_ref.experiment import optimizer, training
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.structures import STRUCTURES
@@ -76,6 +76,24 @@ def test_adam_counts_iterations_from_one_and_keeps_float32():
     path = adam(gradients().astype(np.float32))
     assert path.dtype == np.float32
     assert distance(path, tensorflow(gradients())) < 60 * 1e-6  # a few roundings of 6e-8 in each of 60 steps
+
+
+def test_two_halves_of_the_arrays_make_the_step():
+    """Whoever steps the second: bytes of the whole, and each array in its place."""
+    rng, given = np.random.default_rng(3), []
+
+    def beside(f, leaves):
+        given.append(len(leaves))
+        return team.at_once(f, leaves)
+
+    params, gradient = (tuple(rng.standard_normal(n) for n in (3, 50, 7, 40, 2)) for _ in range(2))
+    options = {"iteration": 1, "learning_rate": RATE}
+    new, state = optimizer.update(params, gradient, optimizer.init(params), beside=beside, **options)
+    assert given == [4]  # 3 of 102 numbers, and 50 more would be beyond half
+    for i, leaf in enumerate(params):
+        single = optimizer.update((leaf,), (gradient[i],), optimizer.init((leaf,)), **options)
+        assert new[i].tobytes() == single[0][0].tobytes()
+        assert state.m[i].tobytes() == single[1].m[0].tobytes()
 
 
 def test_adam_leaves_its_arguments_alone():

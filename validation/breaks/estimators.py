@@ -53,8 +53,8 @@ def without_path(original):
     """Later groups do not tell earlier ones how they depend on their zeta."""
 
     def backward(d_y, cache, *, need_x=True):
-        dense, d_x, d_zeta = original(d_y, cache, need_x=need_x)
-        return dense, d_x, None if d_zeta is None else 0 * d_zeta
+        d_x, d_zeta = original(d_y, cache, need_x=need_x)
+        return d_x, None if d_zeta is None else 0 * d_zeta
 
     return backward
 
