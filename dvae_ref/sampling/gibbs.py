@@ -14,6 +14,7 @@ import numpy as np
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import fields, lanes, scalars
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
+from dvae_ref.sampling.tasks import share_out, take
 
 _BLOCK = 128  # chains to a task: fewer read the tables more often, more leave cores without work
 
@@ -54,14 +55,14 @@ def sweep(key, chains, rbm, sweeps, backend="cpu"):
         states = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
         return Chains(*states, chains.shape, chains.sweeps + sweeps)
     states = chains.left.copy(), chains.right.copy()
-    how_many, words = (int(chains.sweeps), sweeps), (np.uint64(key.k0), np.uint64(key.k1))
+    numbers = int(chains.sweeps), sweeps, np.uint64(key.k0), np.uint64(key.k1)
     if lanes.available():
         tables = lanes.tables(rbm.W, rbm.a_right, step), lanes.tables(rbm.W.T, rbm.a_left, step)
         width = lanes.width(len(chains.left), tables, numba.get_num_threads())
-        lanes.sweep_blocks(*states, *tables, np.float32(step), *how_many, *words, width)
+        share_out(lanes.sweep_blocks, len(chains.left), width, *states, *tables, np.float32(step), *numbers)
     else:
         tables = fields.tables(rbm.W, rbm.a_right), fields.tables(rbm.W.T, rbm.a_left)
-        _sweep_blocks(*states, *tables, *how_many, *words)
+        share_out(_sweep_blocks, len(chains.left), _BLOCK, *states, *tables, *numbers)
     return Chains(*states, chains.shape, chains.sweeps + sweeps)
 
 
@@ -103,12 +104,13 @@ def _checked(chains, rbm, sweeps):
     return rbm, step
 
 
-@numba.njit(parallel=True, cache=True)
-def _sweep_blocks(left, right, to_right, to_left, start, sweeps, k0, k1):
-    for block in numba.prange(-(-len(left) // _BLOCK)):
-        first = block * _BLOCK
-        block_left, block_right = left[first : first + _BLOCK], right[first : first + _BLOCK]
-        _sweep_block(block_left, block_right, to_right, to_left, first, start, sweeps, k0, k1)
+@numba.njit(cache=True, nogil=True)
+def _sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps, k0, k1):
+    first = width * take(counter)
+    while first < len(left):
+        part = slice(first, first + width)
+        _sweep_block(left[part], right[part], to_right, to_left, first, start, sweeps, k0, k1)
+        first = width * take(counter)
 
 
 @numba.njit(cache=True)

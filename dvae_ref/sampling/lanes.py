@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 
 from dvae_ref.sampling import fields, scalars
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
+from dvae_ref.sampling.tasks import take
 
 GROUP = 64  # chains whose fields are in registers together: 4 vectors, of 4 units each
 _UNITS, _LANES = 4, 16
@@ -72,13 +73,14 @@ def width(chains, tables, threads):
     return GROUP * max(1, min(near, _WIDEST, -(-chains // (GROUP * threads))))
 
 
-@numba.njit(parallel=True, cache=True)
-def sweep_blocks(left, right, to_right, to_left, step, start, sweeps, k0, k1, width):
-    """Sweeps number start, start + 1, ... of all chains, `width` of them to a task: packed states, written."""
-    for block in numba.prange(-(-len(left) // width)):
-        first = block * width
+@numba.njit(cache=True, nogil=True)
+def sweep_blocks(counter, width, left, right, to_right, to_left, step, start, sweeps, k0, k1):
+    """Sweeps number start, start + 1, ... of all chains: packed states, written."""
+    first = width * take(counter)
+    while first < len(left):
         part = slice(first, first + width)
         _sweep_block(left[part], right[part], to_right, to_left, step, first, start, sweeps, k0, k1)
+        first = width * take(counter)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -170,7 +170,8 @@ def test_the_width_of_a_task_does_not_matter():
     found = []
     for width in (64, 192, 512):
         states = [side.copy() for side in pcd.init(KEY, rbm, 333)[:2]]
-        lanes.sweep_blocks(*states, *tables, np.float32(step), 0, 3, np.uint64(7), np.uint64(8), width)
+        numbers = np.float32(step), 0, 3, np.uint64(7), np.uint64(8)
+        lanes.sweep_blocks(np.zeros(1, np.int64), width, *states, *tables, *numbers)
         found.append(states)
     for states in found[1:]:
         np.testing.assert_array_equal(states[0], found[0][0])
