@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from benchmarks import machines
-from dvae_ref.sampling import fields, gibbs, pcd, philox, vector
+from dvae_ref.sampling import fields, gibbs, lanes, pcd, philox, vector
 
 _CHAINS = 64
 _K0, _K1 = np.uint64(1), np.uint64(2)
@@ -27,28 +27,43 @@ def measure(quick):
 
 
 def _sizes(n, repeats):
-    rbm, _ = fields.exact_fields(machines.rbm(n))
+    rbm, step = fields.exact_fields(machines.rbm(n))
     chains = pcd.init(philox.key(0), rbm, _CHAINS)
-    table, q = fields.tables(rbm.W, rbm.a[n:]), chains.right.shape[1]
-    rows, planes = fields.empty_rows(_CHAINS, table), fields.empty_planes(_CHAINS, q)
-    spins, nibbles, total = _CHAINS * n, chains.right.reshape(-1).copy(), np.zeros(_CHAINS * q, np.uint64)
-    parts = {
-        "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows, planes),
-        "random words (Philox)": lambda: _words(total, _K0, _K1),
-        "words, sigmoid, compare, pack": lambda: gibbs.flip(
-            nibbles, planes, np.uint64(0), np.uint64(3), gibbs.RIGHT, _K0, _K1
-        ),
-        "whole sweep": lambda: gibbs.sweep(philox.key(0), chains, rbm, 20),
-    }
+    spins, q = _CHAINS * n, chains.right.shape[1]
+    total = np.zeros(_CHAINS * q, np.uint64)
+    parts = _lanes(chains, rbm, step) if lanes.available() else _rows(chains, rbm)
+    parts["random words (Philox)"] = lambda: _words(total, _K0, _K1)
+    parts["whole sweep"] = lambda: gibbs.sweep(philox.key(0), chains, rbm, 20)
     work = {name: spins for name in parts} | {"whole sweep": 20 * _CHAINS * 2 * n}
     found = {name: _least(run, repeats) / work[name] for name, run in parts.items()}
     found["the same fields by sgemm"] = _sgemm(_CHAINS * 16, n, repeats)
-    traffic = {"table bytes": 4 * -(-n // 4), "sums": -(-n // 4), "random bits": 32}
+    traffic = {"look-ups and sums": -(-n // 4), "random bits": 32}
     return {
         "parts": f"{n} x {n}",
         "unit": "ns/spin",
         "found": {k: 1e9 * v for k, v in found.items()},
         "a spin": traffic,
+    }
+
+
+def _rows(chains, rbm):
+    """Fields and draws of the right side by the kernel for any CPU."""
+    table, q = fields.tables(rbm.W, rbm.a_right), chains.right.shape[1]
+    rows, planes = fields.empty_rows(_CHAINS, table), fields.empty_planes(_CHAINS, q)
+    nibbles, counter = chains.right.reshape(-1).copy(), (np.uint64(0), np.uint64(3), gibbs.RIGHT, _K0, _K1)
+    return {
+        "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows, planes),
+        "words, sigmoid, compare, pack": lambda: gibbs.flip(nibbles, planes, *counter),
+    }
+
+
+def _lanes(chains, rbm, step):
+    """The same by the kernel for AVX-512."""
+    table = lanes.tables(rbm.W, rbm.a_right, step)
+    source, target = lanes.to_lanes(chains.left), lanes.to_lanes(chains.right)
+    return {
+        "fields (look-up and sum)": lambda: _all_fields(table.entries, source, target),
+        "words, sigmoid, compare, pack": lambda: _all_draws(target, np.float32(step), _K0, _K1),
     }
 
 
@@ -75,12 +90,26 @@ def _peaks(repeats):
     n = 512
     found = {f"sgemm, {n} x {n}, GFLOP/s": 2 * n / 1e9 / _sgemm(n, n, repeats)}
     for kilobytes in (16, 256, 4096):
-        table = fields._aligned(256 * kilobytes)
+        table = fields.aligned(256 * kilobytes)
         table[:] = 0
         passes = max(1, 4096 // kilobytes)
         seconds = _least(lambda table=table, passes=passes: _add_all(table, passes), repeats) / passes
         found[f"loads from {kilobytes} KB, GB/s"] = table.nbytes / seconds / 1e9
     return {"parts": "peaks of this core", "unit": "", "found": found, "a spin": {}}
+
+
+@numba.njit
+def _all_fields(entries, source, target):
+    sums = np.empty((4, lanes.GROUP), np.int32)
+    for g in range(len(target)):
+        lanes.add_up(entries[g], source, sums)
+
+
+@numba.njit
+def _all_draws(target, step, k0, k1):
+    sums, q = np.zeros((4, lanes.GROUP), np.int32), np.uint64(len(target))
+    for g in range(len(target)):
+        lanes.flip(target[g], sums, step, np.uint8(15), np.uint64(g), q, np.uint64(3), gibbs.RIGHT, k0, k1)
 
 
 @numba.njit

@@ -135,7 +135,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     positive, d_sample, d_extra = prior_gradient()
     d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
-    total = d_log_ratio.sum()
+    total, negative = d_log_ratio.sum(), negative() if callable(negative) else negative
     d_rbm = RBM(positive.a - total * negative.z, positive.W - total * negative.zz)
     return Params(d_encoder, d_decoder(), d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 

@@ -70,23 +70,18 @@ def iterate(state, x, settings, role, backend="cpu"):
     """
     i, kappa = state.iteration, kappa_at(state.iteration, settings)
     _require_finite("the RBM", state.params.rbm, i)  # before the sampler refuses it
-    negative_phase = SAMPLERS[settings.sampler]
-    try:
-        sampler, info = negative_phase.step(
-            role["sweeps"], state.sampler, state.params.rbm, settings.sweeps, backend=backend
-        )
-    except ValueError as error:  # finite, but too large to sample from
-        raise DivergedError(f"iteration {i + 1}: {error}") from error
+    threads = numba.get_num_threads()
+    negative_phase = team.Alone(helped=threads > 1).beside(_negative_phase, state, settings, role, threads, backend)
     bound, gradient, statistics = model.objective_and_gradient(
         state.params,
         state.statistics,
         x,
         noise_of(i, len(x), settings, role),
         np.full(len(x), -1 / len(x), x.dtype),
-        info.moments,
+        lambda: negative_phase()[1].moments,
         config=config_of(settings),
         kappa=kappa,
-        threads=numba.get_num_threads(),
+        threads=threads,
     )
     _require_finite("the bound", bound, i)
     params, adam = update(state, gradient, settings)
@@ -97,10 +92,20 @@ def iterate(state, x, settings, role, backend="cpu"):
         params=params,
         statistics=statistics,
         adam=adam,
-        sampler=sampler,
+        sampler=negative_phase()[0],
         bound_sum=state.bound_sum + value,
     )
     return new, value - kappa * state.log_z
+
+
+def _negative_phase(state, settings, role, threads, backend):
+    """(sampler, info) after an update of the sampler at these parameters, by as many threads."""
+    numba.set_num_threads(threads)
+    key, rbm = role["sweeps"], state.params.rbm
+    try:
+        return SAMPLERS[settings.sampler].step(key, state.sampler, rbm, settings.sweeps, backend=backend)
+    except ValueError as error:  # finite, but too large to sample from
+        raise DivergedError(f"iteration {state.iteration + 1}: {error}") from error
 
 
 def _require_finite(what, arrays, iteration):

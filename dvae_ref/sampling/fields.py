@@ -88,12 +88,12 @@ def tables(W, a, padding=NEVER):
     columns[..., :n_out] = partial_sums(W)
     columns[0, :, :n_out] += a
     columns[0, :, n_out:] = padding
-    table = _aligned(columns.shape[2] // _TILE, 16 * len(columns), _TILE)
+    table = aligned(columns.shape[2] // _TILE, 16 * len(columns), _TILE)
     table[:] = columns.reshape(table.shape[1], -1, _TILE).transpose(1, 0, 2)
     return table
 
 
-def _aligned(*shape):
+def aligned(*shape):
     """An empty float32 array that starts on a cache line: vectors loaded from its rows never straddle two."""
     size = 4 * math.prod(shape)
     buffer = np.empty(size + 63, np.uint8)

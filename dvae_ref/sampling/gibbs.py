@@ -12,10 +12,10 @@ import numba
 import numpy as np
 
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import fields, scalars
-from dvae_ref.sampling.philox import DOMAIN_GIBBS, philox
+from dvae_ref.sampling import fields, lanes, scalars
+from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
+from dvae_ref.sampling.tasks import share_out, take
 
-RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the `side` word of the counter
 _BLOCK = 128  # chains to a task: fewer read the tables more often, more leave cores without work
 
 
@@ -48,22 +48,27 @@ def chains_from(z, shape, sweeps=0):
 def sweep(key, chains, rbm, sweeps, backend="cpu"):
     """The chains after this many sweeps of block Gibbs sampling of the RBM, by the fused kernel on all
     cores, or on a GPU (`backend.resolve`)."""
-    rbm = _checked(chains, rbm, sweeps)
+    rbm, step = _checked(chains, rbm, sweeps)
     if backends.resolve(backend) == "cuda":
         from dvae_ref.sampling.cuda import gibbs as cuda
 
         states = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
         return Chains(*states, chains.shape, chains.sweeps + sweeps)
-    n_left = rbm.W.shape[0]
-    left, right = chains.left.copy(), chains.right.copy()
-    tables = fields.tables(rbm.W, rbm.a[n_left:]), fields.tables(rbm.W.T, rbm.a[:n_left])
-    _sweep_blocks(left, right, *tables, int(chains.sweeps), sweeps, np.uint64(key.k0), np.uint64(key.k1))
-    return Chains(left, right, chains.shape, chains.sweeps + sweeps)
+    states = chains.left.copy(), chains.right.copy()
+    numbers = int(chains.sweeps), sweeps, np.uint64(key.k0), np.uint64(key.k1)
+    if lanes.available():
+        tables = lanes.tables(rbm.W, rbm.a_right, step), lanes.tables(rbm.W.T, rbm.a_left, step)
+        width = lanes.width(len(chains.left), tables, numba.get_num_threads())
+        share_out(lanes.sweep_blocks, len(chains.left), width, *states, *tables, np.float32(step), *numbers)
+    else:
+        tables = fields.tables(rbm.W, rbm.a_right), fields.tables(rbm.W.T, rbm.a_left)
+        share_out(_sweep_blocks, len(chains.left), _BLOCK, *states, *tables, *numbers)
+    return Chains(*states, chains.shape, chains.sweeps + sweeps)
 
 
 def sweep_reference(key, chains, rbm, sweeps):
     """What `sweep` computes, as readable NumPy: its oracle."""
-    rbm = _checked(chains, rbm, sweeps)
+    rbm, _ = _checked(chains, rbm, sweeps)
     n_left = rbm.W.shape[0]
     z_left, z_right = np.split(chains.z, [n_left], -1)
     for t in range(int(chains.sweeps), int(chains.sweeps) + sweeps):
@@ -84,8 +89,8 @@ def draw(key, t, side, field, first=0):
 
 
 def _checked(chains, rbm, sweeps):
-    """The RBM with exact fields; ValueError if anything does not fit."""
-    rbm, _ = fields.exact_fields(rbm)
+    """(the RBM with exact fields, their step); ValueError if anything does not fit."""
+    rbm, step = fields.exact_fields(rbm)
     if tuple(chains.shape) != rbm.W.shape:
         raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the RBM's W is {rbm.W.shape}")
     if len(chains.left) < 1 or len(chains.left) != len(chains.right):
@@ -96,15 +101,16 @@ def _checked(chains, rbm, sweeps):
         raise ValueError(f"sweeps must be >= 0, 2**32 to a key; asked for {sweeps} after {chains.sweeps}")
     if len(chains.left) * max(chains.left.shape[1], chains.right.shape[1]) >= 2**32:
         raise ValueError(f"too many chains for one key: {len(chains.left)}")
-    return rbm
+    return rbm, step
 
 
-@numba.njit(parallel=True, cache=True)
-def _sweep_blocks(left, right, to_right, to_left, start, sweeps, k0, k1):
-    for block in numba.prange(-(-len(left) // _BLOCK)):
-        first = block * _BLOCK
-        block_left, block_right = left[first : first + _BLOCK], right[first : first + _BLOCK]
-        _sweep_block(block_left, block_right, to_right, to_left, first, start, sweeps, k0, k1)
+@numba.njit(cache=True, nogil=True)
+def _sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps, k0, k1):
+    first = width * take(counter)
+    while first < len(left):
+        part = slice(first, first + width)
+        _sweep_block(left[part], right[part], to_right, to_left, first, start, sweeps, k0, k1)
+        first = width * take(counter)
 
 
 @numba.njit(cache=True)
@@ -126,9 +132,5 @@ def flip(nibbles, planes, first, t, side, k0, k1):
     counters."""
     field0, field1, field2, field3 = planes[0], planes[1], planes[2], planes[3]
     for i in range(nibbles.size):
-        w0, w1, w2, w3 = philox(first + np.uint64(i), t, side, DOMAIN_GIBBS, k0, k1)
-        up0 = scalars.is_up(scalars.uniform(w0), scalars.exp(-scalars.clamp(field0[i])))
-        up1 = scalars.is_up(scalars.uniform(w1), scalars.exp(-scalars.clamp(field1[i])))
-        up2 = scalars.is_up(scalars.uniform(w2), scalars.exp(-scalars.clamp(field2[i])))
-        up3 = scalars.is_up(scalars.uniform(w3), scalars.exp(-scalars.clamp(field3[i])))
-        nibbles[i] = np.uint8(up0) | np.uint8(up1) << 1 | np.uint8(up2) << 2 | np.uint8(up3) << 3
+        words = philox(first + np.uint64(i), t, side, DOMAIN_GIBBS, k0, k1)
+        nibbles[i] = scalars.nibble(words, field0[i], field1[i], field2[i], field3[i])

@@ -16,6 +16,7 @@ from numba.extending import register_jitable
 from dvae_ref.sampling import scalars
 
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
+RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the `side` word of the counter
 
 _WORD = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)

@@ -8,7 +8,7 @@ Each is plain Python that numba compiles too. The arithmetic is chosen so that e
   compilers for GPUs contract a * b + c into one rounding, so products go through `mul`, which a GPU backend
   maps to its uncontracted multiply.
 
-All but `clamp` work elementwise on arrays as well, so the NumPy oracles call the very same functions.
+All but `clamp` and `nibble` work elementwise on arrays as well, so the NumPy oracles call the very same functions.
 """
 
 import numpy as np
@@ -85,6 +85,16 @@ def is_up(u, exp_minus_field):
     never 1.
     """
     return mul(u, ONE + exp_minus_field) < ONE
+
+
+@register_jitable(forceinline=True)
+def nibble(words, field0, field1, field2, field3):
+    """Four units drawn from the four words of a counter, bit k with the probability sigmoid(field_k)."""
+    up0 = is_up(uniform(words[0]), exp(-clamp(field0)))
+    up1 = is_up(uniform(words[1]), exp(-clamp(field1)))
+    up2 = is_up(uniform(words[2]), exp(-clamp(field2)))
+    up3 = is_up(uniform(words[3]), exp(-clamp(field3)))
+    return np.uint8(up0) | np.uint8(up1) << 1 | np.uint8(up2) << 2 | np.uint8(up3) << 3
 
 
 @register_jitable(forceinline=True)

@@ -3,12 +3,20 @@ import pytest
 from enumeration import moments, skewed_rbm
 
 from dvae_ref.boltzmann import RBM
-from dvae_ref.sampling import fields, gibbs, pcd, philox
+from dvae_ref.sampling import fields, gibbs, lanes, pcd, philox
 
 KEY = philox.key(20)
 SHAPES = [(12, 9, 100), (1, 1, 3), (5, 30, 65), (33, 17, 129), (23, 4, 64), (100, 101, 7)]
+needs_avx512 = pytest.mark.skipif(not lanes.available(), reason="this CPU has no AVX-512, which sampling.lanes needs")
 
 
+@pytest.fixture(params=[pytest.param(True, marks=needs_avx512, id="lanes"), pytest.param(False, id="rows")])
+def kernel(request, monkeypatch):
+    """Each of the two kernels, whatever this CPU would choose."""
+    monkeypatch.setattr(lanes, "available", lambda: request.param)
+
+
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize(("n_left", "n_right", "chains"), SHAPES)
 def test_kernel_is_the_numpy_oracle_bit_for_bit(n_left, n_right, chains):
     rbm = skewed_rbm(n_left, n_right, seed=chains)
@@ -29,6 +37,7 @@ def test_sweeps_compose_and_the_input_is_left_alone():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.usefixtures("kernel")
 def test_the_number_of_threads_and_of_chains_does_not_matter(threads):
     rbm = skewed_rbm(30, 21)
     state = pcd.init(KEY, rbm, 333)
@@ -136,6 +145,45 @@ def test_kernel_fields_are_the_matrix_product():
     ours = planes[:, : 13 * 11].reshape(4, 13, 11).transpose(1, 0, 2).reshape(13, 44)
     np.testing.assert_array_equal(ours[:, :41], rbm.a_right + z.astype(np.float32) @ rbm.W)
     assert np.all(ours[:, 41:] == fields.NEVER)
+
+
+@pytest.mark.parametrize(("n_in", "n_out", "scale"), [(23, 41, 1), (4, 3, 1e-30), (1, 1, 300)])
+def test_lanes_look_up_whole_multiples_of_the_step(n_in, n_out, scale):
+    """One entry a nibble adds up to the field of each unit; nothing is present beyond the last unit."""
+    given = skewed_rbm(n_in, n_out)
+    rbm, step = fields.exact_fields(RBM(scale * given.a, scale * given.W))
+    z = np.random.default_rng(2).integers(0, 2, (13, n_in))
+    entries, present = lanes.tables(rbm.W, rbm.a_right, step)
+    nibbles, q_in = fields.pack(z), entries.shape[1]
+    looked_up = entries[:, np.arange(q_in), :, nibbles]  # (13, q_in, q_out, 4)
+    found = looked_up.sum(1).transpose(0, 2, 1).reshape(13, -1)[:, :n_out] * step
+    np.testing.assert_array_equal(found, rbm.a_right.astype(np.float64) + z @ rbm.W.astype(np.float64))
+    np.testing.assert_array_equal(
+        fields.unpack(present[None], 4 * len(present))[0], np.arange(4 * len(present)) < n_out
+    )
+
+
+@needs_avx512
+def test_the_width_of_a_task_does_not_matter():
+    rbm, step = fields.exact_fields(skewed_rbm(30, 21))
+    tables = lanes.tables(rbm.W, rbm.a_right, step), lanes.tables(rbm.W.T, rbm.a_left, step)
+    found = []
+    for width in (64, 192, 512):
+        states = [side.copy() for side in pcd.init(KEY, rbm, 333)[:2]]
+        numbers = np.float32(step), 0, 3, np.uint64(7), np.uint64(8)
+        lanes.sweep_blocks(np.zeros(1, np.int64), width, *states, *tables, *numbers)
+        found.append(states)
+    for states in found[1:]:
+        np.testing.assert_array_equal(states[0], found[0][0])
+        np.testing.assert_array_equal(states[1], found[0][1])
+
+
+def test_large_tables_are_shared_by_many_chains_if_every_thread_has_work():
+    small, large = (lanes.tables(np.zeros((n, n), np.float32), np.zeros(n), 1.0) for n in (100, 1024))
+    assert lanes.width(1000, (small, small), 2) == 64
+    assert lanes.width(1000, (large, large), 2) == 512
+    assert lanes.width(1000, (large, large), 8) == 128
+    assert lanes.width(5, (large, large), 2) == 64
 
 
 def test_packing_is_invertible():

@@ -57,10 +57,7 @@ def draw(target, chain, column, counter, field):
     """Nibble column + x of a chain from the fields of its four units: as `gibbs.flip`, from the same counter."""
     t, side, k0, k1 = counter
     g = column + device.thread()[0]
-    w0, w1, w2, w3 = philox(np.uint64(chain * target.shape[1] + g), t, side, DOMAIN_GIBBS, k0, k1)
-    up0 = scalars.is_up(scalars.uniform(w0), scalars.exp(-scalars.clamp(field[0])))
-    up1 = scalars.is_up(scalars.uniform(w1), scalars.exp(-scalars.clamp(field[1])))
-    up2 = scalars.is_up(scalars.uniform(w2), scalars.exp(-scalars.clamp(field[2])))
-    up3 = scalars.is_up(scalars.uniform(w3), scalars.exp(-scalars.clamp(field[3])))
+    words = philox(np.uint64(chain * target.shape[1] + g), t, side, DOMAIN_GIBBS, k0, k1)
+    nibble = scalars.nibble(words, field[0], field[1], field[2], field[3])
     if g < target.shape[1] and chain < target.shape[0]:
-        target[chain, g] = np.uint8(up0) | np.uint8(up1) << 1 | np.uint8(up2) << 2 | np.uint8(up3) << 3
+        target[chain, g] = nibble

@@ -1,0 +1,173 @@
+"""Block Gibbs with a chain in each lane of a vector: fields looked up in registers, for CPUs with AVX-512.
+
+A nibble of the other side has 16 values, and a 512-bit register 16 words: one permutation (vpermd) looks up what a
+nibble adds to the field of a unit, in 16 chains at once. That and an addition is all for every four units of the other
+side; tables are read in the order in which they lie, once for all chains of a group.
+
+Exact fields are whole multiples of a step (`fields.exact_fields`), so that sums are of int32. The kernel of `gibbs`,
+for any CPU, and this one yield the same spins.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, registry
+from numba.extending import intrinsic
+
+from dvae_ref.sampling import fields, scalars
+from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
+from dvae_ref.sampling.tasks import take
+
+GROUP = 64  # chains whose fields are in registers together: 4 vectors, of 4 units each
+_UNITS, _LANES = 4, 16
+_WORDS = ir.VectorType(ir.IntType(32), _LANES)
+_NEAR = 2**20  # bytes: tables up to this size stay in a core's own caches
+_WIDEST = 8  # groups to a task at most; more would not fit there themselves
+
+
+class Tables(NamedTuple):
+    """A side's fields by the nibbles of the other side, in steps.
+
+    entries: (q_out, q_in, 4, 16), int32: what value v of nibble h adds to the four units of nibble g. A row of them for
+    each h adds up to (a + W z) / step. present: (q_out,), uint8: the bits of a nibble that are units.
+    """
+
+    entries: np.ndarray
+    present: np.ndarray
+
+
+def available():
+    """Whether compiled code may use the permutation: it is part of AVX-512."""
+    return "+avx512f" in registry.cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+
+
+def tables(W, a, step):
+    """The Tables of a side with biases a (units out,) and W (units in, units out), both multiples of step."""
+    q_in, q_out = (-(-n // _UNITS) for n in W.shape)
+    entries = fields.aligned(q_out, q_in, _UNITS, _LANES).view(np.int32)
+    _fill(np.ascontiguousarray(W), a, np.float32(1 / step), entries)
+    return Tables(entries, fields.pack(np.ones((1, W.shape[1])))[0])
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(W, a, scale, entries):
+    q_out, q_in = entries.shape[:2]
+    for g in range(q_out):
+        for h in range(q_in):
+            for k in range(_UNITS):
+                unit, entry = k * q_out + g, entries[g, h, k]
+                entry[0] = np.int32(a[unit] * scale) if h == 0 and unit < len(a) else 0
+                for bit in range(4):
+                    row, known = bit * q_in + h, 1 << bit
+                    weight = np.int32(W[row, unit] * scale) if row < len(W) and unit < len(a) else 0
+                    for v in range(known):
+                        entry[known + v] = entry[v] + weight
+
+
+def width(chains, tables, threads):
+    """Chains to a task: where tables are large, many share what is read of them, as long as every thread has work."""
+    near = sum(side.entries.nbytes for side in tables) // _NEAR
+    return GROUP * max(1, min(near, _WIDEST, -(-chains // (GROUP * threads))))
+
+
+@numba.njit(cache=True, nogil=True)
+def sweep_blocks(counter, width, left, right, to_right, to_left, step, start, sweeps, k0, k1):
+    """Sweeps number start, start + 1, ... of all chains: packed states, written."""
+    first = width * take(counter)
+    while first < len(left):
+        part = slice(first, first + width)
+        _sweep_block(left[part], right[part], to_right, to_left, step, first, start, sweeps, k0, k1)
+        first = width * take(counter)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep_block(left, right, to_right, to_left, step, first, start, sweeps, k0, k1):
+    lanes_left, lanes_right = to_lanes(left), to_lanes(right)
+    for t in range(start, start + sweeps):
+        _draw_side(lanes_left, to_right, step, lanes_right, first, np.uint64(t), RIGHT, k0, k1)
+        _draw_side(lanes_right, to_left, step, lanes_left, first, np.uint64(t), LEFT, k0, k1)
+    from_lanes(lanes_left, left)
+    from_lanes(lanes_right, right)
+
+
+@numba.njit(cache=True, nogil=True)
+def to_lanes(nibbles):
+    """(chains, q), uint8 -> (q, chains), int32, chains filled up to whole groups."""
+    lanes = np.zeros((nibbles.shape[1], -(-len(nibbles) // GROUP) * GROUP), np.int32)
+    for c in range(len(nibbles)):
+        for g in range(len(lanes)):
+            lanes[g, c] = nibbles[c, g]
+    return lanes
+
+
+@numba.njit(cache=True, nogil=True)
+def from_lanes(lanes, nibbles):
+    for c in range(len(nibbles)):
+        for g in range(len(lanes)):
+            nibbles[c, g] = lanes[g, c]
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw_side(source, to_target, step, target, first, t, side, k0, k1):
+    """Draw a side (q_out, chains) given the other one, source (q_in, chains): nibble by nibble, group by group."""
+    sums, q_out = np.empty((_UNITS, GROUP), np.int32), len(target)
+    for g in range(q_out):
+        for start in range(0, target.shape[1], GROUP):
+            add_up(to_target.entries[g], source[:, start:], sums)
+            counter = np.uint64((first + start) * q_out + g)
+            nibbles, present = target[g, start : start + GROUP], to_target.present[g]
+            flip(nibbles, sums, step, present, counter, np.uint64(q_out), t, side, k0, k1)
+
+
+@numba.njit(cache=True, nogil=True)
+def flip(nibbles, sums, step, present, counter, stride, t, side, k0, k1):
+    """A nibble of each chain of a group, from the fields of its units; vectorised over chains, a counter each."""
+    sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]
+    for c in range(GROUP):
+        words = philox(counter + np.uint64(c) * stride, t, side, DOMAIN_GIBBS, k0, k1)
+        field0, field1 = np.float32(sums0[c]) * step, np.float32(sums1[c]) * step
+        field2, field3 = np.float32(sums2[c]) * step, np.float32(sums3[c]) * step
+        nibbles[c] = scalars.nibble(words, field0, field1, field2, field3) & present
+
+
+@intrinsic
+def add_up(typing_context, entries, nibbles, sums):
+    """sums[k, c] = sum_h entries[h, k, nibbles[h, c]], the 4 x 64 of them in sixteen registers.
+
+    entries: (q_in, 4, 16), contiguous; nibbles: (q_in, >= 64), rows contiguous; sums: (4, 64); all int32.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        arrays = [context.make_array(t)(context, builder, a) for t, a in zip(signature.args, arguments, strict=True)]
+        count, row = cgutils.unpack_tuple(builder, arrays[0].shape)[0], arrays[1].strides
+        table, lanes, out = (builder.bitcast(array.data, _WORDS.as_pointer()) for array in arrays)
+        row = builder.sdiv(cgutils.unpack_tuple(builder, row)[0], ir.Constant(ir.IntType(64), 4 * _LANES))
+        permute = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_WORDS, [_WORDS, _WORDS]), "llvm.x86.avx512.permvar.si.512"
+        )
+        vectors = range(GROUP // _LANES)
+        total = [
+            [cgutils.alloca_once_value(builder, ir.Constant(_WORDS, None)) for _ in vectors] for _ in range(_UNITS)
+        ]
+        with cgutils.for_range(builder, count) as loop:
+            index = [_load(builder, lanes, builder.mul(loop.index, row), c) for c in vectors]
+            for k in range(_UNITS):
+                entry = _load(builder, table, builder.mul(loop.index, ir.Constant(ir.IntType(64), _UNITS)), k)
+                for c in vectors:
+                    term = builder.call(permute, [entry, index[c]])
+                    builder.store(builder.add(builder.load(total[k][c]), term), total[k][c])
+        for k in range(_UNITS):
+            for c in vectors:
+                at = ir.Constant(ir.IntType(64), k * len(vectors) + c)
+                builder.store(builder.load(total[k][c]), builder.gep(out, [at]), align=4)
+        return context.get_dummy_value()
+
+    return types.void(entries, nibbles, sums), codegen
+
+
+def _load(builder, pointer, first, offset):
+    at = builder.add(first, ir.Constant(ir.IntType(64), offset))
+    return builder.load(builder.gep(pointer, [at]), align=4)

@@ -1,0 +1,49 @@
+"""Tasks shared out among threads: each thread takes the next one when it is free.
+
+Unlike numba's parallel loops, which deal out equal parts beforehand, this loses nothing where a core has other work as
+well, such as the network of a training step; and it may be called in several threads at a time, whichever of numba's
+threading layers there is.
+"""
+
+import concurrent.futures
+import functools
+import os
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+def share_out(kernel, size, width, *arguments):
+    """kernel(counter, width, *arguments) in as many threads as numba may use here and as there are tasks.
+
+    A task is `width` of `size` elements. kernel: compiled, without the interpreter's lock; as long as
+    first = width * take(counter) is below the size, it works on the elements from `first` on.
+    """
+    counter, threads = np.zeros(1, np.int64), min(numba.get_num_threads(), -(-size // width))
+    others = [_pool().submit(kernel, counter, width, *arguments) for _ in range(threads - 1)]
+    kernel(counter, width, *arguments)
+    for other in others:
+        other.result()
+
+
+@functools.cache
+def _pool():
+    return concurrent.futures.ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sampling")
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of the threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+@intrinsic
+def take(typing_context, counter):
+    """counter[0], which becomes one more: no two threads are given the same number."""
+
+    def codegen(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "seq_cst")
+
+    return types.int64(counter), codegen

@@ -1,0 +1,67 @@
+"""Every task is done once, by however many threads; calls in several threads and after a fork."""
+
+import concurrent.futures
+import os
+
+import numba
+import numpy as np
+import pytest
+
+from dvae_ref.sampling import tasks
+
+
+@numba.njit(nogil=True)
+def count(counter, width, visits):
+    first = width * tasks.take(counter)
+    while first < len(visits):
+        visits[first : first + width] += 1
+        first = width * tasks.take(counter)
+
+
+@numba.njit(nogil=True)
+def count_without_taking(counter, width, visits):
+    """A mistake: every thread goes through all tasks."""
+    for first in range(0, len(visits), width):
+        visits[first : first + width] += 1
+
+
+def visited(threads, kernel=count, size=100_003, width=7):
+    """How often each element was visited, by a call with one thread and one with two."""
+    visits = np.zeros(size, np.int64)
+    threads(lambda: tasks.share_out(kernel, size, width, visits))
+    return visits
+
+
+def test_every_element_is_visited_once_a_call(threads):
+    assert np.all(visited(threads) == 2)
+
+
+def test_a_kernel_that_does_not_take_tasks_is_noticed(threads):
+    assert not np.all(visited(threads, count_without_taking) == 2)
+
+
+def test_calls_from_several_threads_do_not_mix(threads):
+    def call():
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            arrays = [np.zeros(50_000, np.int64) for _ in range(8)]
+            for future in [pool.submit(tasks.share_out, count, len(a), 3, a) for a in arrays]:
+                future.result()
+        return arrays
+
+    for arrays in threads(call):
+        assert all(np.all(a == 1) for a in arrays)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_forked_child_makes_threads_of_its_own(threads):
+    def in_child():
+        visits = np.zeros(1000, np.int64)
+        tasks.share_out(count, len(visits), 10, visits)
+        if pid := os.fork():
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        visits[:] = 0
+        tasks.share_out(count, len(visits), 10, visits)
+        os._exit(0 if np.all(visits == 1) else 3)
+
+    assert threads(in_child) == [0, 0]
