@@ -84,7 +84,7 @@ class Cache(NamedTuple):
     encoder: networks.EncoderCache
     prior: tuple
     decoder: networks.NetworkCache
-    residual: np.ndarray  # of the likelihood
+    likelihood: tuple
     weights: np.ndarray
     kappa: float
 
@@ -103,11 +103,11 @@ def objective(params, statistics, x, noise, *, config, kappa=1.0, team=team.ALON
     sample, encoder_cache = networks.encode(params.encoder, centred, noise, **options)
     prior_term = team.beside(prior.term, params.rbm, sample, params.posterior)
     logits, decoder_cache = networks.network(_biased(params.decoder, statistics), sample.zeta, team=team)
-    log_px, residual = layers.bernoulli(x, logits)
+    log_px, likelihood_cache = layers.bernoulli(x, logits)
     log_ratio, prior_cache = prior_term()
     log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
     bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
-    return bound, Cache(encoder_cache, prior_cache, decoder_cache, residual, weights, kappa)
+    return bound, Cache(encoder_cache, prior_cache, decoder_cache, likelihood_cache, weights, kappa)
 
 
 def _check(statistics, x, noise, config):
@@ -130,7 +130,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
     d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
     prior_gradient = cache.decoder.team.beside(prior.term_backward, d_log_ratio, cache.prior, cache.encoder.extra)
-    d_logits = layers.bernoulli_backward(d_log_px, cache.residual)
+    d_logits = layers.bernoulli_backward(d_log_px, cache.likelihood)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
     positive, d_sample, d_extra = prior_gradient()
     d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
