@@ -5,6 +5,7 @@ Stations of the objective, each a forward/backward pair of its own module:
     x -> encoder -> zeta ~ q(zeta|x) -> log p(zeta) - log q(zeta|x), log p(x|zeta) -> log w -> bound
 """
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -161,15 +162,14 @@ def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, c
         return bound, cache, objective_backward(d_bound, cache, negative, config=config)
 
     bound, caches, gradients = zip(*team.run(work, size, threads), strict=True)
-    gradient = tree.map(_add_up, *gradients)
+    gradient = functools.reduce(lambda total, other: tree.map(_add, total, other), gradients)
     return np.concatenate(bound), gradient, update_statistics(statistics, caches[0])
 
 
-def _add_up(first, *others):
-    """The sum of arrays, in the memory of the first."""
-    for other in others:
-        first += other
-    return first
+def _add(total, other):
+    """Their sum, in the memory of the first."""
+    total += other
+    return total
 
 
 def update_statistics(statistics, cache):
