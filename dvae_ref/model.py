@@ -130,10 +130,9 @@ def objective_backward(d_bound, cache, negative, *, config):
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
     d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
-    prior_gradient = cache.decoder.team.beside(prior.term_backward, d_log_ratio, cache.prior, cache.encoder.extra)
     d_logits = layers.bernoulli_backward(d_log_px, cache.likelihood)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
-    positive, d_sample, d_extra = prior_gradient()
+    positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
     d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total = d_log_ratio.sum()
