@@ -93,13 +93,14 @@ def encode(params, x, noise, *, posterior, extra=(), team=ALONE):
     Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
     """
     n, d = noise.rho.shape
-    parts, caches = [], []
+    sample, caches = posterior.Sample(*(np.empty((n, d), x.dtype) for _ in posterior.Sample._fields)), []
     for g, own in enumerate(group_slices(len(params), d)):
-        out, cache = network(params[g], x, _side_by_side([part.zeta for part in parts]) if g else None, team=team)
+        out, cache = network(params[g], x, sample.zeta[:, : own.start] if g else None, team=team)
         out = out if g else np.repeat(out, n // len(x), axis=0)
-        parts.append(posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra)))
+        part = posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra))
+        for whole, columns in zip(sample, part, strict=True):
+            whole[:, own] = columns
         caches.append(cache)
-    sample = posterior.Sample(*map(_side_by_side, zip(*parts, strict=True)))
     return sample, EncoderCache(sample, noise, tuple(caches), extra, n // len(x))
 
 
@@ -127,10 +128,6 @@ def group_slices(groups, latents):
     """The columns of each group."""
     width = latents // groups
     return [slice(g * width, (g + 1) * width) for g in range(groups)]
-
-
-def _side_by_side(parts):
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
 
 
 def _columns(noise, own):
