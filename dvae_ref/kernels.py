@@ -12,11 +12,8 @@ _FACTORS = 112  # of at most 2 each: their product stays below 2**112
 
 
 @njit(**OPTIONS)
-def _bernoulli(x, logits, out, residual):
-    """sum_v x_v l_v - max(l_v, 0) - log(1 + e^-|l_v|), and x - sigmoid(l) if there is room for it.
-
-    One log serves a product of 112 factors.
-    """
+def _bernoulli(x, logits, out):
+    """sum_v x_v l_v - max(l_v, 0) - log(1 + e^-|l_v|).  One log serves a product of 112 factors."""
     n, n_pixels = logits.shape
     k = n // len(x)
     e = np.empty(n_pixels, np.float32)
@@ -28,10 +25,6 @@ def _bernoulli(x, logits, out, residual):
         for first in range(0, n_pixels, _FACTORS):
             total -= math.log(_product(e[first : first + _FACTORS]))
         out[row] = total
-        if len(residual):
-            rest = residual[row]
-            for v in range(n_pixels):
-                rest[v] = image[v] - (e[v] if logit[v] < _ZERO else _ONE) / (_ONE + e[v])
 
 
 @njit(**REDUCE)
@@ -50,16 +43,33 @@ def _product(e):
     return total
 
 
-def bernoulli(x, logits, residual=None):
-    """log p(x|logits) of layers.bernoulli: (B, V), (B K, V) -> (B K,), in float32 only.  residual: written, (B K, V).
+def bernoulli(x, logits):
+    """log p(x|logits) of layers.bernoulli: (B, V), (B K, V) -> (B K,), in float32 only.
 
     Releases the interpreter lock, so chunks can run in threads. Agrees with the readable form in float64 to 2e-7
     relative to sum (|l| + log 2) (tests/test_kernels.py).
     """
     x, logits = np.ascontiguousarray(x, np.float32), np.ascontiguousarray(logits, np.float32)
     out = np.empty(len(logits), np.float32)
-    _bernoulli(x, logits, out, logits[:0] if residual is None else residual)
+    _bernoulli(x, logits, out)
     return out
+
+
+@njit(**OPTIONS)
+def _bernoulli_backward(d_value, x, logits, d_logits):
+    k = len(logits) // len(x)
+    for row in range(len(logits)):
+        image, logit, d = x[row // k], logits[row], d_logits[row]
+        for v in range(len(logit)):
+            e = decay(abs(logit[v]))
+            d[v] = d_value[row] * (image[v] - (e if logit[v] < _ZERO else _ONE) / (_ONE + e))
+
+
+def bernoulli_backward(d_value, x, logits):
+    """layers.bernoulli_backward: (B K, V)."""
+    d_logits = np.empty_like(logits)
+    _bernoulli_backward(d_value, np.ascontiguousarray(x), logits, d_logits)
+    return d_logits
 
 
 @njit(**OPTIONS)

@@ -160,16 +160,19 @@ def tanh_backward(d_y, y):
 def bernoulli(x, logits):
     """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,).
 
-    The cache is its derivative in logits, x - sigmoid(logits). float32 goes to a fused kernel.
+    float32 goes to fused kernels, forward and backward.
     """
     if logits.dtype == np.float32:
-        residual = np.empty_like(logits)
-        return kernels.bernoulli(x, logits, residual), residual
-    logits = logits.reshape(len(x), -1, x.shape[1])
-    value = (logits @ x[:, :, None])[..., 0] - softplus(logits).sum(-1)
-    return value.reshape(-1), (x[:, None] - sigmoid(logits)).reshape(-1, x.shape[1])
+        return kernels.bernoulli(x, logits), (x, logits)
+    l = logits.reshape(len(x), -1, x.shape[1])
+    value = (l @ x[:, :, None])[..., 0] - softplus(l).sum(-1)
+    return value.reshape(-1), (x, logits)
 
 
-def bernoulli_backward(d_value, residual):
-    """Gradient in logits."""
-    return d_value[:, None] * residual
+def bernoulli_backward(d_value, cache):
+    """Gradient in logits: d_value times the residual x - sigmoid(logits), pixel minus its prediction."""
+    x, logits = cache
+    if logits.dtype == np.float32:
+        return kernels.bernoulli_backward(d_value, x, logits)
+    residual = x[:, None] - sigmoid(logits).reshape(len(x), -1, x.shape[1])
+    return d_value[:, None] * residual.reshape(logits.shape)

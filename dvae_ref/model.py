@@ -5,6 +5,7 @@ Stations of the objective, each a forward/backward pair of its own module:
     x -> encoder -> zeta ~ q(zeta|x) -> log p(zeta) - log q(zeta|x), log p(x|zeta) -> log w -> bound
 """
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ class Cache(NamedTuple):
     encoder: networks.EncoderCache
     prior: tuple
     decoder: networks.NetworkCache
-    residual: np.ndarray  # of the likelihood
+    likelihood: tuple
     weights: np.ndarray
     kappa: float
 
@@ -103,11 +104,11 @@ def objective(params, statistics, x, noise, *, config, kappa=1.0, team=team.ALON
     sample, encoder_cache = networks.encode(params.encoder, centred, noise, **options)
     prior_term = team.beside(prior.term, params.rbm, sample, params.posterior)
     logits, decoder_cache = networks.network(_biased(params.decoder, statistics), sample.zeta, team=team)
-    log_px, residual = layers.bernoulli(x, logits)
+    log_px, likelihood_cache = layers.bernoulli(x, logits)
     log_ratio, prior_cache = prior_term()
     log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
     bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
-    return bound, Cache(encoder_cache, prior_cache, decoder_cache, residual, weights, kappa)
+    return bound, Cache(encoder_cache, prior_cache, decoder_cache, likelihood_cache, weights, kappa)
 
 
 def _check(statistics, x, noise, config):
@@ -129,10 +130,9 @@ def objective_backward(d_bound, cache, negative, *, config):
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
     d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
-    prior_gradient = cache.decoder.team.beside(prior.term_backward, d_log_ratio, cache.prior, cache.encoder.extra)
-    d_logits = layers.bernoulli_backward(d_log_px, cache.residual)
+    d_logits = layers.bernoulli_backward(d_log_px, cache.likelihood)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
-    positive, d_sample, d_extra = prior_gradient()
+    positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
     d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total, negative = d_log_ratio.sum(), negative() if callable(negative) else negative
@@ -161,15 +161,14 @@ def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, c
         return bound, cache, objective_backward(d_bound, cache, negative, config=config)
 
     bound, caches, gradients = zip(*team.run(work, size, threads), strict=True)
-    gradient = tree.map(_add_up, *gradients)
+    gradient = functools.reduce(lambda total, other: tree.map(_add, total, other), gradients)
     return np.concatenate(bound), gradient, update_statistics(statistics, caches[0])
 
 
-def _add_up(first, *others):
-    """The sum of arrays, in the memory of the first."""
-    for other in others:
-        first += other
-    return first
+def _add(total, other):
+    """Their sum, in the memory of the first."""
+    total += other
+    return total
 
 
 def update_statistics(statistics, cache):

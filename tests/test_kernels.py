@@ -38,6 +38,24 @@ def test_bernoulli_agrees_with_the_readable_form(n_pixels, scale):
     assert error(value, x, logits) < TOLERANCE
 
 
+@pytest.mark.parametrize("n_pixels", [1, 17, 784])
+@pytest.mark.parametrize("scale", [0, 0.3, 5, 200])
+def test_bernoulli_backward_agrees_with_the_readable_form(n_pixels, scale):
+    """To three roundings of a number below 1, times |d|. The control: samples of the wrong image."""
+    x, logits = case(n_pixels, scale)
+    d = np.float32(np.random.default_rng(7).standard_normal(len(logits)))
+    found = layers.bernoulli_backward(d, layers.bernoulli(x, logits)[1])
+    exact = layers.bernoulli_backward(*double(d), double(x, logits))
+    allowed = 3 * np.finfo(np.float32).eps * np.abs(d)[:, None]
+    assert found.dtype == np.float32
+    assert np.all(np.abs(found - exact) < allowed)
+    assert not np.all(np.abs(layers.bernoulli_backward(d, (np.roll(x, 1, 0), logits)) - exact) < allowed)
+
+
+def double(*arrays):
+    return tuple(np.float64(a) for a in arrays)
+
+
 def test_the_tolerance_sees_a_wrong_formula():
     """A pixel left out, samples of the wrong image, and a log1p without its sign are all far outside."""
     x, logits = case(784, 1)

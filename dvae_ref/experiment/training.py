@@ -109,6 +109,8 @@ def _negative_phase(state, settings, role, threads, backend):
 
 
 def _require_finite(what, arrays, iteration):
+    if math.isfinite(sum(float(leaf.sum()) for leaf in tree.leaves(arrays))):
+        return
     for name, leaf in tree.items(arrays):
         if not math.isfinite(leaf.sum()):
             where = f", in {name}" if name else ""
