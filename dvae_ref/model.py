@@ -125,7 +125,8 @@ def _check(statistics, x, noise, config):
 def objective_backward(d_bound, cache, negative, *, config):
     """Gradient in Params of sum(d_bound * bound), the bound's -kappa log Z included.
 
-    negative: the Moments of the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW.
+    negative: the Moments of the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW; or a function
+    that waits for them, called when all else is done.
     """
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
@@ -135,8 +136,8 @@ def objective_backward(d_bound, cache, negative, *, config):
     positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
     d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
-    total, negative = d_log_ratio.sum(), negative() if callable(negative) else negative
-    d_rbm = RBM(positive.a - total * negative.z, positive.W - total * negative.zz)
+    total, moments = d_log_ratio.sum(), negative() if callable(negative) else negative
+    d_rbm = RBM(positive.a - total * moments.z, positive.W - total * moments.zz)
     return Params(d_encoder, d_decoder(), d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 
