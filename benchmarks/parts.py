@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import machines
 from dvae_ref.sampling import fields, gibbs, lanes, pcd, philox, vector
 
-_CHAINS = 64
+_CHAINS, _MANY, _SWEEPS = 64, 1000, 40
 _K0, _K1 = np.uint64(1), np.uint64(2)
 
 
@@ -27,15 +27,16 @@ def measure(quick):
 
 
 def _sizes(n, repeats):
-    rbm, step = fields.exact_fields(machines.rbm(n))
+    rbm, _ = fields.exact_fields(machines.rbm(n))
     chains = pcd.init(philox.key(0), rbm, _CHAINS)
     spins, q = _CHAINS * n, chains.right.shape[1]
     total = np.zeros(_CHAINS * q, np.uint64)
-    parts = _lanes(chains, rbm, step) if lanes.available() else _rows(chains, rbm)
+    parts = _lanes(chains, rbm) if lanes.available() else _rows(chains, rbm)
     parts["random words (Philox)"] = lambda: _words(total, _K0, _K1)
-    parts["whole sweep"] = lambda: gibbs.sweep(philox.key(0), chains, rbm, 20)
-    work = {name: spins for name in parts} | {"whole sweep": 20 * _CHAINS * 2 * n}
-    found = {name: _least(run, repeats) / work[name] for name, run in parts.items()}
+    found = {name: _least(run, repeats) / spins for name, run in parts.items()}
+    many = pcd.init(philox.key(0), rbm, _MANY)
+    sweeps = _least(lambda: gibbs.sweep(philox.key(0), many, rbm, _SWEEPS), repeats // 10)
+    found["whole sweep"] = sweeps / (_SWEEPS * _MANY * 2 * n)
     found["the same fields by sgemm"] = _sgemm(_CHAINS * 16, n, repeats)
     traffic = {"look-ups and sums": -(-n // 4), "random bits": 32}
     return {
@@ -57,13 +58,13 @@ def _rows(chains, rbm):
     }
 
 
-def _lanes(chains, rbm, step):
+def _lanes(chains, rbm):
     """The same by the kernel for AVX-512."""
-    table = lanes.tables(rbm.W, rbm.a_right, step)
+    table = lanes.tables(rbm.W, rbm.a_right)
     source, target = lanes.to_lanes(chains.left), lanes.to_lanes(chains.right)
     return {
         "fields (look-up and sum)": lambda: _all_fields(table.entries, source, target),
-        "words, sigmoid, compare, pack": lambda: _all_draws(target, np.float32(step), _K0, _K1),
+        "words, sigmoid, compare, pack": lambda: _all_draws(target, table.step, _K0, _K1),
     }
 
 
@@ -100,7 +101,7 @@ def _peaks(repeats):
 
 @numba.njit
 def _all_fields(entries, source, target):
-    sums = np.empty((4, lanes.GROUP), np.int32)
+    sums = lanes.empty_sums()
     for g in range(len(target)):
         lanes.add_up(entries[g], source, sums)
 

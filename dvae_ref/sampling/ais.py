@@ -28,7 +28,7 @@ import numpy as np
 
 from dvae_ref.boltzmann import RBM
 from dvae_ref.elementary import softplus
-from dvae_ref.sampling import ais_kernel, fields, gibbs
+from dvae_ref.sampling import ais_kernel, ais_lanes, fields, gibbs, lanes
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling.ais_kernel import Path
 
@@ -92,10 +92,11 @@ def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
     ]
     left, start = np.stack(left), np.sum(softplus(base.astype(np.float64)), -1)
     log_w = np.tile(start[:, None], (1, chains))
-    tables = ais_kernel.tables_batch(rounded, base)
+    kernel = _kernel("cpu")
+    tables = kernel.tables_batch(rounded, base)
     for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
         part = inv_temps[first : first + stride + 1]
-        ais_kernel.anneal_batch(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
+        kernel.anneal_batch(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
         if progress is not None:
             progress(first + len(part), len(inv_temps))
     for n, row in enumerate(base):
@@ -118,7 +119,7 @@ def _check_batch(W, a, chains):
 def _kernel(backend):
     """The module whose `tables` and `anneal` do the work."""
     if backends.resolve(backend) == "cpu":
-        return ais_kernel
+        return ais_lanes if lanes.available() else ais_kernel
     from dvae_ref.sampling.cuda import ais as cuda
 
     return cuda

@@ -1,4 +1,4 @@
-"""The compiled part of `ais`: chains through a schedule of inverse temperatures, log-weights on the way.
+"""The compiled part of `ais`, for any CPU: chains through a schedule of inverse temperatures, log-weights on the way.
 
 In step k, from t to t_next, a block of chains has the exact fields h of the right side looked up once; they serve the
 increment of log w and, scaled to base + t_next h, the draw of the right side. The left side follows.
@@ -137,8 +137,7 @@ def _weigh(h, base, t, t_next, parts):
 
 @register_jitable(forceinline=True)
 def increment(h, base, t_next, delta_t):
-    field = scalars.clamp(base + scalars.mul(t_next, h))
-    return scalars.softplus_increment(scalars.exp(-field), scalars.mul(delta_t, h))
+    return scalars.softplus_increment(scalars.exp_minus(base + scalars.mul(t_next, h)), scalars.mul(delta_t, h))
 
 
 @numba.njit(cache=True)
@@ -146,9 +145,18 @@ def _weigh_coarsely(h, base, t, t_next, parts):
     """The same for steps of any size, in float64; slow, but then the steps are few."""
     for k in range(4):
         for i in range(parts.size):
-            for sign, inv_temp in ((1.0, t_next), (-1.0, t)):
-                field = np.float64(base[k, i]) + np.float64(inv_temp) * np.float64(h[k, i])
-                parts[i] += sign * (max(field, 0.0) + math.log1p(math.exp(-abs(field))))
+            parts[i] += difference(np.float64(h[k, i]), np.float64(base[k, i]), np.float64(t), np.float64(t_next))
+
+
+@register_jitable
+def difference(h, base, t, t_next):
+    """softplus(base + t_next h) - softplus(base + t h), float64."""
+    return _softplus(base + t_next * h) - _softplus(base + t * h)
+
+
+@register_jitable
+def _softplus(field):
+    return max(field, 0.0) + math.log1p(math.exp(-abs(field)))
 
 
 @numba.njit(cache=True)

@@ -48,7 +48,7 @@ def chains_from(z, shape, sweeps=0):
 def sweep(key, chains, rbm, sweeps, backend="cpu"):
     """The chains after this many sweeps of block Gibbs sampling of the RBM, by the fused kernel on all
     cores, or on a GPU (`backend.resolve`)."""
-    rbm, step = _checked(chains, rbm, sweeps)
+    rbm = _checked(chains, rbm, sweeps)
     if backends.resolve(backend) == "cuda":
         from dvae_ref.sampling.cuda import gibbs as cuda
 
@@ -57,9 +57,9 @@ def sweep(key, chains, rbm, sweeps, backend="cpu"):
     states = chains.left.copy(), chains.right.copy()
     numbers = int(chains.sweeps), sweeps, np.uint64(key.k0), np.uint64(key.k1)
     if lanes.available():
-        tables = lanes.tables(rbm.W, rbm.a_right, step), lanes.tables(rbm.W.T, rbm.a_left, step)
+        tables = lanes.tables(rbm.W, rbm.a_right), lanes.tables(rbm.W.T, rbm.a_left)
         width = lanes.width(len(chains.left), tables, numba.get_num_threads())
-        share_out(lanes.sweep_blocks, len(chains.left), width, *states, *tables, np.float32(step), *numbers)
+        share_out(lanes.sweep_blocks, len(chains.left), width, *states, *tables, *numbers)
     else:
         tables = fields.tables(rbm.W, rbm.a_right), fields.tables(rbm.W.T, rbm.a_left)
         share_out(_sweep_blocks, len(chains.left), _BLOCK, *states, *tables, *numbers)
@@ -68,7 +68,7 @@ def sweep(key, chains, rbm, sweeps, backend="cpu"):
 
 def sweep_reference(key, chains, rbm, sweeps):
     """What `sweep` computes, as readable NumPy: its oracle."""
-    rbm, _ = _checked(chains, rbm, sweeps)
+    rbm = _checked(chains, rbm, sweeps)
     n_left = rbm.W.shape[0]
     z_left, z_right = np.split(chains.z, [n_left], -1)
     for t in range(int(chains.sweeps), int(chains.sweeps) + sweeps):
@@ -89,8 +89,8 @@ def draw(key, t, side, field, first=0):
 
 
 def _checked(chains, rbm, sweeps):
-    """(the RBM with exact fields, their step); ValueError if anything does not fit."""
-    rbm, step = fields.exact_fields(rbm)
+    """The RBM with exact fields; ValueError if anything does not fit."""
+    rbm, _ = fields.exact_fields(rbm)
     if tuple(chains.shape) != rbm.W.shape:
         raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the RBM's W is {rbm.W.shape}")
     if len(chains.left) < 1 or len(chains.left) != len(chains.right):
@@ -101,7 +101,7 @@ def _checked(chains, rbm, sweeps):
         raise ValueError(f"sweeps must be >= 0, 2**32 to a key; asked for {sweeps} after {chains.sweeps}")
     if len(chains.left) * max(chains.left.shape[1], chains.right.shape[1]) >= 2**32:
         raise ValueError(f"too many chains for one key: {len(chains.left)}")
-    return rbm, step
+    return rbm
 
 
 @numba.njit(cache=True, nogil=True)
@@ -133,4 +133,6 @@ def flip(nibbles, planes, first, t, side, k0, k1):
     field0, field1, field2, field3 = planes[0], planes[1], planes[2], planes[3]
     for i in range(nibbles.size):
         words = philox(first + np.uint64(i), t, side, DOMAIN_GIBBS, k0, k1)
-        nibbles[i] = scalars.nibble(words, field0[i], field1[i], field2[i], field3[i])
+        e0, e1 = scalars.exp_minus(field0[i]), scalars.exp_minus(field1[i])
+        e2, e3 = scalars.exp_minus(field2[i]), scalars.exp_minus(field3[i])
+        nibbles[i] = scalars.nibble(words, e0, e1, e2, e3)

@@ -31,12 +31,13 @@ _WIDEST = 8  # groups to a task at most; more would not fit there themselves
 class Tables(NamedTuple):
     """A side's fields by the nibbles of the other side, in steps.
 
-    entries: (q_out, q_in, 4, 16), int32: what value v of nibble h adds to the four units of nibble g. A row of them for
+    entries: (q_out, q_in, 4, 16), int32: what value v of nibble h adds to the four units of nibble g. One of them for
     each h adds up to (a + W z) / step. present: (q_out,), uint8: the bits of a nibble that are units.
     """
 
     entries: np.ndarray
     present: np.ndarray
+    step: np.float32
 
 
 def available():
@@ -44,12 +45,18 @@ def available():
     return "+avx512f" in registry.cpu_target.target_context.codegen().magic_tuple()[2].split(",")
 
 
-def tables(W, a, step):
-    """The Tables of a side with biases a (units out,) and W (units in, units out), both multiples of step."""
+def tables(W, a):
+    """The Tables of a side with biases a (units out,) and W (units in, units out), whose fields are exact.
+
+    The step is the smallest power of two of which the fields are less than 2**24: that of `fields.exact_fields`, or a
+    smaller one, of which its multiples are multiples, too.
+    """
     q_in, q_out = (-(-n // _UNITS) for n in W.shape)
+    reach = np.max(np.abs(a).astype(np.float64) + np.abs(W).sum(0, dtype=np.float64))
+    step = np.float32(2.0 ** int(np.frexp(max(reach, 2.0**-100) / 2**24)[1]))
     entries = fields.aligned(q_out, q_in, _UNITS, _LANES).view(np.int32)
-    _fill(np.ascontiguousarray(W), a, np.float32(1 / step), entries)
-    return Tables(entries, fields.pack(np.ones((1, W.shape[1])))[0])
+    _fill(np.ascontiguousarray(W), a, 1 / step, entries)
+    return Tables(entries, fields.pack(np.ones((1, W.shape[1])))[0], step)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -74,21 +81,21 @@ def width(chains, tables, threads):
 
 
 @numba.njit(cache=True, nogil=True)
-def sweep_blocks(counter, width, left, right, to_right, to_left, step, start, sweeps, k0, k1):
+def sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps, k0, k1):
     """Sweeps number start, start + 1, ... of all chains: packed states, written."""
     first = width * take(counter)
     while first < len(left):
         part = slice(first, first + width)
-        _sweep_block(left[part], right[part], to_right, to_left, step, first, start, sweeps, k0, k1)
+        _sweep_block(left[part], right[part], to_right, to_left, first, start, sweeps, k0, k1)
         first = width * take(counter)
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep_block(left, right, to_right, to_left, step, first, start, sweeps, k0, k1):
+def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
     lanes_left, lanes_right = to_lanes(left), to_lanes(right)
     for t in range(start, start + sweeps):
-        _draw_side(lanes_left, to_right, step, lanes_right, first, np.uint64(t), RIGHT, k0, k1)
-        _draw_side(lanes_right, to_left, step, lanes_left, first, np.uint64(t), LEFT, k0, k1)
+        _draw_side(lanes_left, to_right, lanes_right, first, np.uint64(t), RIGHT, k0, k1)
+        _draw_side(lanes_right, to_left, lanes_left, first, np.uint64(t), LEFT, k0, k1)
     from_lanes(lanes_left, left)
     from_lanes(lanes_right, right)
 
@@ -111,15 +118,20 @@ def from_lanes(lanes, nibbles):
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_side(source, to_target, step, target, first, t, side, k0, k1):
+def _draw_side(source, to_target, target, first, t, side, k0, k1):
     """Draw a side (q_out, chains) given the other one, source (q_in, chains): nibble by nibble, group by group."""
-    sums, q_out = np.empty((_UNITS, GROUP), np.int32), len(target)
+    sums, q_out = empty_sums(), len(target)
     for g in range(q_out):
         for start in range(0, target.shape[1], GROUP):
             add_up(to_target.entries[g], source[:, start:], sums)
-            counter = np.uint64((first + start) * q_out + g)
-            nibbles, present = target[g, start : start + GROUP], to_target.present[g]
-            flip(nibbles, sums, step, present, counter, np.uint64(q_out), t, side, k0, k1)
+            counter, nibbles = np.uint64((first + start) * q_out + g), target[g, start : start + GROUP]
+            flip(nibbles, sums, to_target.step, to_target.present[g], counter, np.uint64(q_out), t, side, k0, k1)
+
+
+@numba.njit(cache=True, nogil=True)
+def empty_sums():
+    """Room for the fields of the four units of a nibble, in steps, of the chains of a group."""
+    return np.empty((_UNITS, GROUP), np.int32)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -128,9 +140,11 @@ def flip(nibbles, sums, step, present, counter, stride, t, side, k0, k1):
     sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]
     for c in range(GROUP):
         words = philox(counter + np.uint64(c) * stride, t, side, DOMAIN_GIBBS, k0, k1)
-        field0, field1 = np.float32(sums0[c]) * step, np.float32(sums1[c]) * step
-        field2, field3 = np.float32(sums2[c]) * step, np.float32(sums3[c]) * step
-        nibbles[c] = scalars.nibble(words, field0, field1, field2, field3) & present
+        e0 = scalars.exp_minus(scalars.mul(np.float32(sums0[c]), step))
+        e1 = scalars.exp_minus(scalars.mul(np.float32(sums1[c]), step))
+        e2 = scalars.exp_minus(scalars.mul(np.float32(sums2[c]), step))
+        e3 = scalars.exp_minus(scalars.mul(np.float32(sums3[c]), step))
+        nibbles[c] = scalars.nibble(words, e0, e1, e2, e3) & present
 
 
 @intrinsic

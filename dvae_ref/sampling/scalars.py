@@ -8,7 +8,8 @@ Each is plain Python that numba compiles too. The arithmetic is chosen so that e
   compilers for GPUs contract a * b + c into one rounding, so products go through `mul`, which a GPU backend
   maps to its uncontracted multiply.
 
-All but `clamp` and `nibble` work elementwise on arrays as well, so the NumPy oracles call the very same functions.
+All but `clamp`, `exp_minus` and `nibble` work elementwise on arrays as well, so the NumPy oracles call the very same
+functions.
 """
 
 import numpy as np
@@ -88,12 +89,17 @@ def is_up(u, exp_minus_field):
 
 
 @register_jitable(forceinline=True)
-def nibble(words, field0, field1, field2, field3):
-    """Four units drawn from the four words of a counter, bit k with the probability sigmoid(field_k)."""
-    up0 = is_up(uniform(words[0]), exp(-clamp(field0)))
-    up1 = is_up(uniform(words[1]), exp(-clamp(field1)))
-    up2 = is_up(uniform(words[2]), exp(-clamp(field2)))
-    up3 = is_up(uniform(words[3]), exp(-clamp(field3)))
+def exp_minus(field):
+    """exp(-field) of any finite field, clamped."""
+    return exp(-clamp(field))
+
+
+@register_jitable(forceinline=True)
+def nibble(words, e0, e1, e2, e3):
+    """Four units drawn from the four words of a counter: bit k is 1 with probability sigmoid(field_k), given e_k =
+    exp_minus(field_k)."""
+    up0, up1 = is_up(uniform(words[0]), e0), is_up(uniform(words[1]), e1)
+    up2, up3 = is_up(uniform(words[2]), e2), is_up(uniform(words[3]), e3)
     return np.uint8(up0) | np.uint8(up1) << 1 | np.uint8(up2) << 2 | np.uint8(up3) << 3
 
 

@@ -1,6 +1,8 @@
 import numba
 import pytest
 
+from dvae_ref.sampling import lanes
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -27,3 +29,12 @@ def threads():
 
     yield run
     numba.set_num_threads(before)
+
+
+_NEEDS_AVX512 = pytest.mark.skipif(not lanes.available(), reason="this CPU has no AVX-512, which sampling.lanes needs")
+
+
+@pytest.fixture(params=[pytest.param(True, marks=_NEEDS_AVX512, id="lanes"), pytest.param(False, id="rows")])
+def kernel(request, monkeypatch):
+    """Each of the two kernels of the CPU, whatever this one would choose."""
+    monkeypatch.setattr(lanes, "available", lambda: request.param)

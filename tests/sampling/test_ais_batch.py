@@ -32,6 +32,7 @@ def reference(key, W, a, temperatures, chains):
     return log_w.reshape(-1, chains)
 
 
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("temperatures", [150, [0, 0.2, 0.21, 0.9, 1]])
 @pytest.mark.parametrize(("machines", "n_left", "n_right", "chains"), [(3, 12, 30, 70), (2, 17, 9, 64), (5, 5, 3, 10)])
 @pytest.mark.filterwarnings("ignore:annealing ended")

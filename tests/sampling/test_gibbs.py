@@ -7,13 +7,6 @@ from dvae_ref.sampling import fields, gibbs, lanes, pcd, philox
 
 KEY = philox.key(20)
 SHAPES = [(12, 9, 100), (1, 1, 3), (5, 30, 65), (33, 17, 129), (23, 4, 64), (100, 101, 7)]
-needs_avx512 = pytest.mark.skipif(not lanes.available(), reason="this CPU has no AVX-512, which sampling.lanes needs")
-
-
-@pytest.fixture(params=[pytest.param(True, marks=needs_avx512, id="lanes"), pytest.param(False, id="rows")])
-def kernel(request, monkeypatch):
-    """Each of the two kernels, whatever this CPU would choose."""
-    monkeypatch.setattr(lanes, "available", lambda: request.param)
 
 
 @pytest.mark.usefixtures("kernel")
@@ -151,9 +144,10 @@ def test_kernel_fields_are_the_matrix_product():
 def test_lanes_look_up_whole_multiples_of_the_step(n_in, n_out, scale):
     """One entry a nibble adds up to the field of each unit; nothing is present beyond the last unit."""
     given = skewed_rbm(n_in, n_out)
-    rbm, step = fields.exact_fields(RBM(scale * given.a, scale * given.W))
+    rbm, coarsest = fields.exact_fields(RBM(scale * given.a, scale * given.W))
     z = np.random.default_rng(2).integers(0, 2, (13, n_in))
-    entries, present = lanes.tables(rbm.W, rbm.a_right, step)
+    entries, present, step = lanes.tables(rbm.W, rbm.a_right)
+    assert step <= coarsest
     nibbles, q_in = fields.pack(z), entries.shape[1]
     looked_up = entries[:, np.arange(q_in), :, nibbles]  # (13, q_in, q_out, 4)
     found = looked_up.sum(1).transpose(0, 2, 1).reshape(13, -1)[:, :n_out] * step
@@ -163,14 +157,14 @@ def test_lanes_look_up_whole_multiples_of_the_step(n_in, n_out, scale):
     )
 
 
-@needs_avx512
+@pytest.mark.skipif(not lanes.available(), reason="this CPU has no AVX-512")
 def test_the_width_of_a_task_does_not_matter():
-    rbm, step = fields.exact_fields(skewed_rbm(30, 21))
-    tables = lanes.tables(rbm.W, rbm.a_right, step), lanes.tables(rbm.W.T, rbm.a_left, step)
+    rbm, _ = fields.exact_fields(skewed_rbm(30, 21))
+    tables = lanes.tables(rbm.W, rbm.a_right), lanes.tables(rbm.W.T, rbm.a_left)
     found = []
     for width in (64, 192, 512):
         states = [side.copy() for side in pcd.init(KEY, rbm, 333)[:2]]
-        numbers = np.float32(step), 0, 3, np.uint64(7), np.uint64(8)
+        numbers = 0, 3, np.uint64(7), np.uint64(8)
         lanes.sweep_blocks(np.zeros(1, np.int64), width, *states, *tables, *numbers)
         found.append(states)
     for states in found[1:]:
@@ -179,7 +173,7 @@ def test_the_width_of_a_task_does_not_matter():
 
 
 def test_large_tables_are_shared_by_many_chains_if_every_thread_has_work():
-    small, large = (lanes.tables(np.zeros((n, n), np.float32), np.zeros(n), 1.0) for n in (100, 1024))
+    small, large = (lanes.tables(np.zeros((n, n), np.float32), np.zeros(n)) for n in (100, 1024))
     assert lanes.width(1000, (small, small), 2) == 64
     assert lanes.width(1000, (large, large), 2) == 512
     assert lanes.width(1000, (large, large), 8) == 128

@@ -58,6 +58,8 @@ def draw(target, chain, column, counter, field):
     t, side, k0, k1 = counter
     g = column + device.thread()[0]
     words = philox(np.uint64(chain * target.shape[1] + g), t, side, DOMAIN_GIBBS, k0, k1)
-    nibble = scalars.nibble(words, field[0], field[1], field[2], field[3])
+    e0, e1 = scalars.exp_minus(field[0]), scalars.exp_minus(field[1])
+    e2, e3 = scalars.exp_minus(field[2]), scalars.exp_minus(field[3])
+    nibble = scalars.nibble(words, e0, e1, e2, e3)
     if g < target.shape[1] and chain < target.shape[0]:
         target[chain, g] = nibble
