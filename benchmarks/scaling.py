@@ -12,6 +12,7 @@ from dvae_ref.sampling import gibbs, pcd, philox
 
 CHAINS = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
+SWEEPS = 40
 SECONDS, SECONDS_QUICK = 0.5, 0.02  # for a point
 
 
@@ -25,19 +26,14 @@ def measure(quick):
 
 
 def _seconds_a_sweep(rbm, chains, seconds):
-    """The median of calls of as many sweeps as take a tenth of the time; tables and checks are part of a call."""
-    key, state, sweeps, spent = philox.key(0), pcd.init(philox.key(0), rbm, chains), 1, []
-    while (once := _timed(key, state, rbm, sweeps)) < seconds / 10:
-        sweeps = max(2 * sweeps, int(sweeps * min(10, seconds / 8 / once)))
+    """The median of calls of as many sweeps as an update has in training; tables and checks are part of a call."""
+    key, state, spent = philox.key(0), pcd.init(philox.key(0), rbm, chains), []
+    gibbs.sweep(key, state, rbm, 1)  # compiled
     while len(spent) < 5 or sum(spent) < seconds:
-        spent.append(_timed(key, state, rbm, sweeps))
-    return sorted(spent)[len(spent) // 2] / sweeps
-
-
-def _timed(key, state, rbm, sweeps):
-    before = time.perf_counter()
-    gibbs.sweep(key, state, rbm, sweeps)
-    return time.perf_counter() - before
+        before = time.perf_counter()
+        gibbs.sweep(key, state, rbm, SWEEPS)
+        spent.append(time.perf_counter() - before)
+    return sorted(spent)[len(spent) // 2] / SWEEPS
 
 
 def draw(found, folder, machine):
