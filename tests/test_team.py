@@ -1,5 +1,6 @@
 """Teams: means over all members, one result for any number of cores, errors that do not hang."""
 
+import os
 import threading
 import time
 
@@ -114,3 +115,26 @@ def test_an_error_stops_all_and_is_raised():
     with pytest.raises(KeyError, match="here"):
         team.run(work, 3, 3)
     assert len(team.run(lambda member: member.mean(np.ones(1)), 3, 1)) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: team.Alone(helped=True).beside(threading.current_thread)(),
+        lambda: team.run(lambda member: member.mean(np.ones(1)), 2, 2),
+    ],
+    ids=["helper", "team"],
+)
+def test_a_forked_child_has_threads_of_its_own(work):
+    """It would wait for ever for those of its parent, or put calls into a queue that nobody reads."""
+    work()
+    pid = os.fork()
+    if not pid:
+        threading.Timer(60, os._exit, [3]).start()
+        work()
+        begun = threading.Event()
+        team.Alone(helped=True).beside(begun.set)
+        os._exit(0 if begun.wait(timeout=30) else 4)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

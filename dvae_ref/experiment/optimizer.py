@@ -50,7 +50,7 @@ def update(
         return [step(p, *rest, rate, beta1, beta2, epsilon, decay * _decays(path)) for (path, p), *rest in leaves]
 
     sizes = np.cumsum([p.size for (_, p), *_ in leaves])
-    half = np.searchsorted(sizes, sizes[-1] / 2)
+    half = np.argmin(np.abs(sizes - sizes[-1] / 2)) + 1
     others = beside(steps, leaves[half:])
     new = steps(leaves[:half]) + others()
     params, m, v = (tree.unflatten(params, part) for part in zip(*new, strict=True))

@@ -14,9 +14,9 @@ def prepare():
     """To be called once, before anything is compiled or run in parallel.
 
     One thread for BLAS: its results must not depend on the number of cores, and teams and samplers use the others.
-    OpenMP's threads, on which the samplers' loops run, sleep when they have nothing to do: by default they go round and
-    round for milliseconds, on the core that the other half of a team needs. And a thread of a team that waits for the
-    interpreter is let in after 0.1 ms, not 5. On two cores, K = 25: 31 ms a step become 24.
+    OpenMP's threads, which draw random numbers, sleep when they have nothing to do: by default they go round and round
+    for milliseconds, on the core that the other half of a team needs. And a thread of a team that waits for the
+    interpreter is let in after 0.1 ms, not 5.
     """
     for library in ("OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")

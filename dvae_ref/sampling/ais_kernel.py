@@ -12,6 +12,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from dvae_ref.sampling import fields, gibbs, scalars
+from dvae_ref.sampling.tasks import share_out, take
 
 _BLOCK = 64  # chains to a task
 
@@ -29,7 +30,7 @@ class Tables(NamedTuple):
 
     to_right: np.ndarray  # fields.tables of h_right by the nibbles of the left side
     to_left: np.ndarray
-    base_right: np.ndarray  # base_right as the planes of a block, fields.side_planes
+    base_right: np.ndarray  # (machines, 4, ...): base_right as the planes of a block, fields.side_planes
     base_left: np.ndarray
     linear: np.ndarray  # (16 q_left,), float64: sum of slope_i z_i over the units of a nibble
     reach: float  # bound on |h_right|
@@ -44,8 +45,8 @@ def tables(path):
     return Tables(
         to_right=fields.tables(path.W, slope_right, padding=0),
         to_left=fields.tables(path.W.T, slope_left, padding=0),
-        base_right=fields.side_planes(base_right, _BLOCK),
-        base_left=fields.side_planes(base_left, _BLOCK),
+        base_right=fields.side_planes(base_right, _BLOCK)[None],
+        base_left=fields.side_planes(base_left, _BLOCK)[None],
         linear=fields.partial_sums(slope_left[:, None].astype(np.float64)).reshape(-1),
         reach=float(np.max(np.abs(slope_right) + np.abs(path.W).sum(0))),
     )
@@ -61,37 +62,35 @@ def tables_batch(W, base):
     return shared._replace(base_right=right, base_left=left)
 
 
-@numba.njit(parallel=True, cache=True)
 def anneal(left, log_w, inv_temps, done, tables, k0, k1):
     """Take all chains along the inverse temperatures, of which the first is number `done` of the whole schedule."""
-    for block in numba.prange(-(-len(left) // _BLOCK)):
-        first = block * _BLOCK
-        part = slice(first, first + _BLOCK)
-        _anneal_block(left[part], log_w[part], first, inv_temps, done, tables, k0, k1)
+    anneal_batch(left[None], log_w[None], inv_temps, done, tables, k0, k1)
 
 
-@numba.njit(parallel=True, cache=True)
 def anneal_batch(left, log_w, inv_temps, done, tables, k0, k1):
-    """`anneal` for N machines: left (N, R, q), log_w (N, R), and in the Tables base_right and base_left (N, 4, ...)."""
+    """`anneal` for N machines: left (N, R, q), log_w (N, R)."""
+    machines, chains, _ = left.shape
+    share_out(_anneal_blocks, machines * -(-chains // _BLOCK), 1, left, log_w, inv_temps, done, tables, k0, k1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _anneal_blocks(counter, width, left, log_w, inv_temps, done, tables, k0, k1):
+    """A task is a block of chains of one machine: width is 1."""
     machines, chains, _ = left.shape
     blocks = -(-chains // _BLOCK)
-    for task in numba.prange(machines * blocks):
+    task = width * take(counter)
+    while task < machines * blocks:
         machine, start = task // blocks, task % blocks * _BLOCK
         part, first = slice(start, start + _BLOCK), machine * chains + start
-        own = Tables(
-            tables.to_right,
-            tables.to_left,
-            tables.base_right[machine],
-            tables.base_left[machine],
-            tables.linear,
-            tables.reach,
-        )
-        _anneal_block(left[machine, part], log_w[machine, part], first, inv_temps, done, own, k0, k1)
+        bases = tables.base_right[machine], tables.base_left[machine]
+        _anneal_block(left[machine, part], log_w[machine, part], first, inv_temps, done, tables, bases, k0, k1)
+        task = width * take(counter)
 
 
 @numba.njit(cache=True)
-def _anneal_block(left, log_w, first, inv_temps, done, tables, k0, k1):
-    q_left, q_right = left.shape[1], tables.base_right.shape[1] // _BLOCK
+def _anneal_block(left, log_w, first, inv_temps, done, tables, bases, k0, k1):
+    (base_right, base_left), q_left = bases, left.shape[1]
+    q_right = base_right.shape[1] // _BLOCK
     right = np.empty((len(left), q_right), np.uint8)
     rows_right, planes_right = fields.empty_rows(len(left), tables.to_right), fields.empty_planes(len(left), q_right)
     rows_left, planes_left = fields.empty_rows(len(left), tables.to_left), fields.empty_planes(len(left), q_left)
@@ -101,13 +100,13 @@ def _anneal_block(left, log_w, first, inv_temps, done, tables, k0, k1):
         fields.add_up(left, tables.to_right, rows_right, planes_right)
         _weigh_left(left, tables.linear, np.float64(t_next) - np.float64(t), log_w)
         if (t_next - t) * tables.reach <= scalars.MAX_INCREMENT:
-            _weigh(planes_right, tables.base_right, t, t_next, parts)
+            _weigh(planes_right, base_right, t, t_next, parts)
         else:
-            _weigh_coarsely(planes_right, tables.base_right, t, t_next, parts)
-        _scale(planes_right, tables.base_right, t_next, right.size)
+            _weigh_coarsely(planes_right, base_right, t, t_next, parts)
+        _scale(planes_right, base_right, t_next, right.size)
         gibbs.flip(right.reshape(-1), planes_right, np.uint64(first * q_right), step, gibbs.RIGHT, k0, k1)
         fields.add_up(right, tables.to_left, rows_left, planes_left)
-        _scale(planes_left, tables.base_left, t_next, left.size)
+        _scale(planes_left, base_left, t_next, left.size)
         gibbs.flip(left.reshape(-1), planes_left, np.uint64(first * q_left), step, gibbs.LEFT, k0, k1)
     for c in range(len(left)):
         log_w[c] += parts[c * q_right : (c + 1) * q_right].sum()

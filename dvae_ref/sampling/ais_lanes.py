@@ -45,7 +45,7 @@ def _tables(path, base):
         to_left=lanes.tables(path.W.T, slope_left),
         base_right=_by_nibbles(base_right.T),
         base_left=_by_nibbles(base_left.T),
-        linear=fields.partial_sums(slope_left[:, None].astype(np.float64))[..., 0],
+        linear=np.ascontiguousarray(fields.partial_sums(slope_left[:, None].astype(np.float64))[..., 0]),
         reach=float(np.max(np.abs(slope_right) + np.abs(path.W).sum(0))),
     )
 
@@ -71,6 +71,7 @@ def anneal_batch(left, log_w, inv_temps, done, tables, k0, k1):
 
 @numba.njit(cache=True, nogil=True)
 def _anneal_groups(counter, width, left, log_w, inv_temps, done, tables, k0, k1):
+    """A task is a group of chains of one machine: width is 1."""
     machines, chains, _ = left.shape
     groups = -(-chains // GROUP)
     task = width * take(counter)

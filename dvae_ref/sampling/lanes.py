@@ -25,7 +25,7 @@ GROUP = 64  # chains whose fields are in registers together: 4 vectors, of 4 uni
 _UNITS, _LANES = 4, 16
 _WORDS = ir.VectorType(ir.IntType(32), _LANES)
 _NEAR = 2**20  # bytes: tables up to this size stay in a core's own caches
-_WIDEST = 8  # groups to a task at most; more would not fit there themselves
+_WIDEST = 8  # groups to a task at most: the states of more would not fit these caches either
 
 
 class Tables(NamedTuple):
@@ -153,6 +153,8 @@ def add_up(typing_context, entries, nibbles, sums):
 
     entries: (q_in, 4, 16), contiguous; nibbles: (q_in, >= 64), rows contiguous; sums: (4, 64); all int32.
     """
+    if {entries.layout, sums.layout} != {"C"} or {entries.dtype, nibbles.dtype, sums.dtype} != {types.int32}:
+        return None  # to numba: there is no such function
 
     def codegen(context, builder, signature, arguments):
         arrays = [context.make_array(t)(context, builder, a) for t, a in zip(signature.args, arguments, strict=True)]

@@ -12,8 +12,9 @@ import numpy as np
 
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import fields, scalars
+from dvae_ref.sampling.tasks import share_out, take
 
-_BLOCK = 64  # replicas to a task
+_BLOCK = 64  # replicas whose fields are in the nearest caches
 _MANY = 10_000  # below, waking the other cores costs more than it gains
 LARGEST = np.float32(2.0**31)  # the largest weight as a whole number; the sum of 2**22 of them is exact in float64
 _BISECTIONS = 40
@@ -40,24 +41,20 @@ def minus_energy(chains, tables):
 
     Exact for the RBM with exact fields: fields are so in float32, their sums over units in float64.
     """
-    out = np.empty(len(chains.left))
-    fill = _fill_on_all_cores if len(out) >= _MANY else _fill
-    fill(chains.left, chains.right, tables.to_right, tables.linear, out)
+    size = len(chains.left)
+    out, width = np.empty(size), _BLOCK if size >= _MANY else size
+    share_out(_fill, size, width, chains.left, chains.right, tables.to_right, tables.linear, out)
     return out
 
 
-@numba.njit(parallel=True, cache=True)
-def _fill_on_all_cores(left, right, to_right, linear, out):
-    for block in numba.prange(-(-len(left) // _BLOCK)):
-        part = slice(block * _BLOCK, (block + 1) * _BLOCK)
-        _fill_block(left[part], right[part], to_right, linear, out[part])
-
-
-@numba.njit(cache=True)
-def _fill(left, right, to_right, linear, out):
-    for block in range(-(-len(left) // _BLOCK)):
-        part = slice(block * _BLOCK, (block + 1) * _BLOCK)
-        _fill_block(left[part], right[part], to_right, linear, out[part])
+@numba.njit(cache=True, nogil=True)
+def _fill(counter, width, left, right, to_right, linear, out):
+    start = width * take(counter)
+    while start < len(left):
+        for first in range(start, min(start + width, len(left)), _BLOCK):
+            part = slice(first, first + _BLOCK)
+            _fill_block(left[part], right[part], to_right, linear, out[part])
+        start = width * take(counter)
 
 
 @numba.njit(cache=True)

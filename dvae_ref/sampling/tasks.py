@@ -26,7 +26,8 @@ def share_out(kernel, size, width, *arguments):
     others = [_pool().submit(kernel, counter, width, *arguments) for _ in range(threads - 1)]
     kernel(counter, width, *arguments)
     for other in others:
-        other.result()
+        if not other.cancel():  # not begun: nothing is left for it
+            other.result()
 
 
 @functools.cache

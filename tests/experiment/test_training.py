@@ -285,15 +285,69 @@ def test_nan_stops_the_run_and_spares_the_checkpoint(tmp_path, monkeypatch, caps
     assert __main__.main(["train", "--resume", "--threads", "1", "--run-dir", str(tmp_path)]) == 0
 
 
-def test_an_rbm_too_large_to_sample_from_says_at_which_iteration(dataset):
-    """Finite, so that no check for NaN sees it."""
-    state, role = training.start(SMALL, dataset.mean_x), training.keys(SMALL.seed)
+TEAM_OF_ONE, TEAM_OF_TWO = 1, 25  # K
+
+
+@pytest.fixture(params=[1, 2])
+def some_threads(request):
+    if request.param > numba.config.NUMBA_NUM_THREADS:
+        pytest.skip("numba was started with one thread")
+    numba.set_num_threads(request.param)
+
+
+@pytest.mark.usefixtures("some_threads")
+@pytest.mark.parametrize("k", [TEAM_OF_ONE, TEAM_OF_TWO])
+def test_an_rbm_too_large_to_sample_from_says_at_which_iteration(dataset, k):
+    """Finite, so that no check for NaN sees it; the sampler runs in line, or beside the network."""
+    settings = dataclasses.replace(SMALL, k=k)
+    state, role = training.start(settings, dataset.mean_x), training.keys(SMALL.seed)
     x = datasets.batch(dataset, SMALL.seed, 0, SMALL.batch_size)
     at_7 = state._replace(iteration=7)
-    assert training.iterate(at_7, x, SMALL, role)[0].iteration == 8
+    assert training.iterate(at_7, x, settings, role)[0].iteration == 8
     state.params.rbm.W[0, 1] = 1e5
     with pytest.raises(training.DivergedError, match=r"^iteration 8: the RBM's weights are too large"):
-        training.iterate(at_7, x, SMALL, role)
+        training.iterate(at_7, x, settings, role)
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba was started with one thread")
+@pytest.mark.parametrize("k", [TEAM_OF_ONE, TEAM_OF_TWO])
+def test_the_sampler_beside_the_network_changes_no_byte(dataset, k):
+    """Three iterations on one thread and on two; of another seed, nothing is the same."""
+
+    def after_three(threads, seed=SMALL.seed):
+        numba.set_num_threads(threads)
+        settings = dataclasses.replace(SMALL, k=k, seed=seed)
+        state, role = training.start(settings, dataset.mean_x), training.keys(seed)
+        for i in range(3):
+            x = datasets.batch(dataset, SMALL.seed, i, SMALL.batch_size)
+            state, _ = training.iterate(state, x, settings, role)
+        return [leaf.tobytes() for leaf in tree.leaves((state.params, state.adam, state.sampler))]
+
+    assert after_three(1) == after_three(2)
+    assert after_three(2) != after_three(2, seed=SMALL.seed + 1)
+
+
+IN_LOOPS_OF_NUMBA = """
+import numba
+from dvae_ref.experiment import datasets, training
+from dvae_ref.experiment.presets import Settings
+from dvae_ref.sampling import philox
+
+settings = Settings(chains=12_000, sweeps=1, batch_size=20, num_train_iter=10)
+dataset, role = datasets.load("mnist5k"), training.keys(0)
+state = training.start(settings, dataset.mean_x)
+for i in range(5):
+    state, _ = training.iterate(state, datasets.batch(dataset, 0, i, 20), settings, role)
+assert numba.threading_layer() == "workqueue"
+print("alive")
+"""
+
+
+def test_no_two_loops_of_numba_run_at_a_time():
+    """Its layer "workqueue", all that some systems have, aborts the process if they do."""
+    environment = os.environ | {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2"}
+    done = command(code=IN_LOOPS_OF_NUMBA, env=environment)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
 
 def test_a_state_comes_back_from_its_checkpoint(tmp_path, dataset, begun):

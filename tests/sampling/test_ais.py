@@ -40,12 +40,16 @@ def test_kernel_is_the_numpy_oracle(n_left, n_right, chains, temperatures, base)
 @pytest.mark.parametrize("scale", [1, 40])
 def test_both_kernels_give_the_same_log_weights(base, scale, monkeypatch):
     """To the bit: the same increments, in the same order. With large biases, too, whose sum over units is beyond what
-    whole steps of a field could count: a rounded a·z would show."""
+    whole steps of a field can count: a·z so rounded would show."""
     rbm = skewed_rbm(33, 18)
     rbm = RBM(scale * rbm.a, rbm.W)
     ours = ais.log_z(KEY, rbm, 200, 70, base).log_weights
     monkeypatch.setattr(lanes, "available", lambda: False)
     np.testing.assert_array_equal(ours, ais.log_z(KEY, rbm, 200, 70, base).log_weights)
+    path = ais.annealing_path(rbm, "uniform")
+    a_left, _ = fields.sides(path.slope, path.W)
+    step = lanes.tables(a_left[:, None], np.zeros(1)).step  # the finest that counts a·z below 2**24
+    assert np.any(np.rint(a_left / step) * step != a_left) == (scale == 40)
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -140,6 +144,7 @@ def test_the_rounding_of_the_weights_is_corrected():
     assert abs(log_z(rounded) - log_z(rbm)) > 1e-5
 
 
+@pytest.mark.usefixtures("kernel")
 def test_the_number_of_threads_does_not_matter(threads):
     rbm = skewed_rbm(30, 21)
     one, two = threads(lambda: ais.log_z(KEY, rbm, 50, 333))

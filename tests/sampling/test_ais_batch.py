@@ -69,6 +69,7 @@ def test_a_machine_does_not_depend_on_the_others():
     assert abs(moved.log_z[1] - one.log_z[0]) > 1e-4  # in second place it has other random numbers
 
 
+@pytest.mark.usefixtures("kernel")
 def test_the_number_of_threads_does_not_matter(threads):
     W, a = batch(5, 30, 21)
     one, two = threads(lambda: ais.log_z_batch(KEY, W, a, 50, 33))
