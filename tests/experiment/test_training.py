@@ -285,7 +285,7 @@ def test_nan_stops_the_run_and_spares_the_checkpoint(tmp_path, monkeypatch, caps
     assert __main__.main(["train", "--resume", "--threads", "1", "--run-dir", str(tmp_path)]) == 0
 
 
-TEAM_OF_ONE, TEAM_OF_TWO = 1, 25  # K
+TEAM_OF_ONE, TEAM_OF_TWO = 1, 50  # K, of 10 images each
 
 
 @pytest.fixture(params=[1, 2])
