@@ -146,11 +146,17 @@ def _adam(p, g, m, v, decay, rate, beta1, rest1, beta2, rest2, epsilon, new_p, n
         new_p[i] = p[i] - rate * new_m[i] / (np.sqrt(new_v[i]) + epsilon)
 
 
+@njit(**OPTIONS)
+def _adam_raveled(p, g, m, v, decay, rate, beta1, rest1, beta2, rest2, epsilon, new_p, new_m, new_v):
+    flat = new_p.reshape(-1), new_m.reshape(-1), new_v.reshape(-1)
+    _adam(p.ravel(), g.ravel(), m.ravel(), v.ravel(), decay, rate, beta1, rest1, beta2, rest2, epsilon, *flat)
+
+
 def adam(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
     """(p, m, v) of experiment.optimizer.step in one pass over float32 arrays of one shape."""
     # 1 - beta2 before it is rounded: it would lose 5e-5
-    constants = decay, rate, beta1, 1 - beta1, beta2, 1 - beta2, epsilon
-    flat = [np.ascontiguousarray(a).reshape(-1) for a in (p, g, m, v)]
-    new = [np.empty(p.shape, np.float32) for _ in range(3)]
-    _adam(*flat, *map(np.float32, constants), *(a.reshape(-1) for a in new))
-    return tuple(new)
+    f = np.float32
+    constants = f(decay), f(rate), f(beta1), f(1 - beta1), f(beta2), f(1 - beta2), f(epsilon)
+    new = np.empty(p.shape, f), np.empty(p.shape, f), np.empty(p.shape, f)
+    _adam_raveled(p, g, m, v, *constants, *new)
+    return new

@@ -24,20 +24,24 @@ class DenseCache(NamedTuple):
     zeta: np.ndarray | None
 
 
-def dense(params, x, zeta=None):
+def dense(params, x, zeta=None, of_x=None):
     """[x, zeta] kernel + bias, each of the B rows of x serving K consecutive rows of zeta.
 
     x: (B, V), zeta: (B K, P) or None -> (B K, outputs), or (B, outputs) without zeta. What depends on x alone is
-    computed once, not K times.
+    computed once, not K times; of_x: dense_of_x, if the caller has it already.
     """
-    kernel, bias = params
-    n_x = x.shape[1]
-    y = x @ kernel[:n_x]
-    y += bias
+    y = dense_of_x(params, x) if of_x is None else of_x
     if zeta is not None:
-        shared, y = y, zeta @ kernel[n_x:]
-        y.reshape(len(x), -1, len(bias))[:] += shared[:, None]
-    return y, DenseCache(kernel, x, zeta)
+        shared, y = y, zeta @ params.kernel[x.shape[1] :]
+        y.reshape(len(x), -1, y.shape[1])[:] += shared[:, None]
+    return y, DenseCache(params.kernel, x, zeta)
+
+
+def dense_of_x(params, x):
+    """The share of x and bias, (B, outputs)."""
+    y = x @ params.kernel[: x.shape[1]]
+    y += params.bias
+    return y
 
 
 def dense_backward(d_y, cache, *, need_x=True):

@@ -37,15 +37,15 @@ class NetworkCache(NamedTuple):
     team: Alone | Member
 
 
-def network(params, x, zeta=None, *, team=ALONE):
-    """Outputs for the inputs [x, zeta], batch norm by the statistics of the batch.  Shapes as layers.dense."""
+def network(params, x, zeta=None, *, of_x=None, team=ALONE):
+    """Outputs for the inputs [x, zeta], batch norm by the statistics of the batch.  Shapes and of_x as layers.dense."""
     caches = []
     for layer in params.hidden:
-        y, dense_cache = layers.dense(layer.dense, x, zeta)
+        y, dense_cache = layers.dense(layer.dense, x, zeta, of_x)
         y, norm_and_tanh = layers.batch_norm_tanh(layer.norm, y, team)
         caches.append(HiddenCache(dense_cache, *norm_and_tanh))
-        x, zeta = y, None
-    y, out_cache = layers.dense(params.out, x, zeta)
+        x, zeta, of_x = y, None, None
+    y, out_cache = layers.dense(params.out, x, zeta, of_x)
     return y, NetworkCache(tuple(caches), out_cache, team)
 
 
@@ -64,6 +64,11 @@ def network_backward(d_y, cache, *, need_x=False):
         d_x, d_zeta = layers.dense_backward(d_y, layer.dense, need_x=need_x or i > 0)
         d_hidden.insert(0, (d_dense, d_norm))
     return lambda: Network(tuple(Hidden(d_dense(), d_norm) for d_dense, d_norm in d_hidden), d_out()), d_x, d_zeta
+
+
+def first_layer(params):
+    """Dense, of the network's own inputs."""
+    return params.hidden[0].dense if params.hidden else params.out
 
 
 def network_evaluate(params, moving, x, zeta=None):
@@ -94,8 +99,10 @@ def encode(params, x, noise, *, posterior, extra=(), team=ALONE):
     """
     n, d = noise.rho.shape
     sample, caches = posterior.Sample(*(np.empty((n, d), x.dtype) for _ in posterior.Sample._fields)), []
+    of_x = [team.beside(layers.dense_of_x, first_layer(conditional), x) for conditional in params[1:]]
     for g, own in enumerate(group_slices(len(params), d)):
-        out, cache = network(params[g], x, sample.zeta[:, : own.start] if g else None, team=team)
+        given = {"zeta": sample.zeta[:, : own.start], "of_x": of_x[g - 1]()} if g else {}
+        out, cache = network(params[g], x, **given, team=team)
         out = out if g else np.repeat(out, n // len(x), axis=0)
         part = posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra))
         for whole, columns in zip(sample, part, strict=True):

@@ -13,14 +13,11 @@ _SWITCH = 1e-4  # seconds
 def prepare():
     """To be called once, before anything is compiled or run in parallel.
 
-    One thread for BLAS: its results must not depend on the number of cores, and teams and samplers use the others.
-    OpenMP's threads, which draw random numbers, sleep when they have nothing to do: by default they go round and round
-    for milliseconds, on the core that the other half of a team needs. And a thread of a team that waits for the
-    interpreter is let in after 0.1 ms, not 5.
+    One thread for BLAS: its results must not depend on the number of cores, and teams and samplers use the others. A
+    thread of a team that waits for the interpreter is let in after 0.1 ms, not 5.
     """
     for library in ("OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.setswitchinterval(_SWITCH)
     keep_freed()
 

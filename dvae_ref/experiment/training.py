@@ -71,7 +71,7 @@ def iterate(state, x, settings, role, backend="cpu"):
     i, kappa = state.iteration, kappa_at(state.iteration, settings)
     _require_finite("the RBM", state.params.rbm, i)  # before the sampler refuses it
     threads = numba.get_num_threads()
-    noise = noise_of(i, len(x), settings, role)  # in a loop of numba's: one of its threading layers bears one at a time
+    noise = noise_of(i, len(x), settings, role)
     negative_phase = team.Alone(helped=threads > 1).beside(_negative_phase, state, settings, role, threads, backend)
     bound, gradient, statistics = model.objective_and_gradient(
         state.params,

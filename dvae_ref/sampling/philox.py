@@ -14,6 +14,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from dvae_ref.sampling import scalars
+from dvae_ref.sampling.tasks import share_out, take
 
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
 RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the `side` word of the counter
@@ -23,7 +24,7 @@ _SHIFT = np.uint64(32)
 _ZERO = np.uint64(0)
 _MULTIPLIER_0, _MULTIPLIER_2 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
-_CHUNK = 4096  # counters per task: a few microseconds of work
+_CHUNK = 16384  # counters to a task: 30 microseconds of work, as much as another thread takes to begin
 
 
 class Key(NamedTuple):
@@ -85,32 +86,34 @@ def uniform(key, shape, dtype=np.float32):
     shape = (shape,) if np.isscalar(shape) else tuple(shape)
     size = math.prod(shape)
     out = np.empty((per_counter, -(-size // per_counter)), dtype)  # word k of counter i stands at [k, i]
-    fill(out, np.uint64(key.k0), np.uint64(key.k1))
+    share_out(fill, out.shape[1], _CHUNK, out, np.uint64(key.k0), np.uint64(key.k1))
     return out.reshape(-1)[:size].reshape(shape)
 
 
-@numba.njit(parallel=True, cache=True)
-def _fill_float32(out, k0, k1):
-    for chunk in numba.prange(-(-out.shape[1] // _CHUNK)):
-        start = chunk * _CHUNK
-        part0, part1 = out[0, start : start + _CHUNK], out[1, start : start + _CHUNK]
-        part2, part3 = out[2, start : start + _CHUNK], out[3, start : start + _CHUNK]
+@numba.njit(cache=True, nogil=True)
+def _fill_float32(counter, width, out, k0, k1):
+    first = width * take(counter)
+    while first < out.shape[1]:
+        part0, part1 = out[0, first : first + width], out[1, first : first + width]
+        part2, part3 = out[2, first : first + width], out[3, first : first + width]
         for i in range(part0.size):
-            index = np.uint64(start) + np.uint64(i)
+            index = np.uint64(first) + np.uint64(i)
             w0, w1, w2, w3 = philox(index, index >> _SHIFT, _ZERO, DOMAIN_UNIFORM, k0, k1)
             part0[i] = scalars.uniform(w0)
             part1[i] = scalars.uniform(w1)
             part2[i] = scalars.uniform(w2)
             part3[i] = scalars.uniform(w3)
+        first = width * take(counter)
 
 
-@numba.njit(parallel=True, cache=True)
-def _fill_float64(out, k0, k1):
-    for chunk in numba.prange(-(-out.shape[1] // _CHUNK)):
-        start = chunk * _CHUNK
-        part0, part1 = out[0, start : start + _CHUNK], out[1, start : start + _CHUNK]
+@numba.njit(cache=True, nogil=True)
+def _fill_float64(counter, width, out, k0, k1):
+    first = width * take(counter)
+    while first < out.shape[1]:
+        part0, part1 = out[0, first : first + width], out[1, first : first + width]
         for i in range(part0.size):
-            index = np.uint64(start) + np.uint64(i)
+            index = np.uint64(first) + np.uint64(i)
             w0, w1, w2, w3 = philox(index, index >> _SHIFT, _ZERO, DOMAIN_UNIFORM, k0, k1)
             part0[i] = scalars.uniform_double(w0, w1)
             part1[i] = scalars.uniform_double(w2, w3)
+        first = width * take(counter)
