@@ -52,7 +52,10 @@ SABOTAGE = {
         [("(z[:, :n] * p[:, None]).T @ z[:, n:]", "(z[:, :n] * p[:, None]).T @ (z[:, n:] - p @ z[:, n:])")],
         ["log_z"],
     ),
-    "the left side is updated before the right": (LEFT_FIRST, ["mean_field", "log_p_overlapping_power"]),
+    "the left side is updated before the right": (
+        LEFT_FIRST,
+        ["mean_field", "log_p_overlapping_power", "objective_dvaes_gauss"],
+    ),
     "one sweep too many": ([("range(sweeps)", "range(sweeps + 1)")], ["mean_field", "log_p_overlapping_exp"]),
     "one sweep too few": ([("range(sweeps)", "range(sweeps - 1)")], ["mean_field", "log_p_overlapping_gauss"]),
     "H(m) has the opposite sign": (
@@ -112,7 +115,10 @@ SABOTAGE = {
         ],
         ["log_p_overlapping_power", GAUSSIAN],
     ),
-    "c = log r(zeta|0) is left out": ([("np.sum(b * m + c, -1)", "np.sum(b * m, -1)")], ["log_p_overlapping_exp"]),
+    "c = log r(zeta|0) is left out": (
+        [("np.sum(b * m + c, -1)", "np.sum(b * m, -1)")],
+        ["log_p_overlapping_exp", "log_p_overlapping_power", "objective_dvaes_power", "objective_dvaes_unexp"],
+    ),
     "the factor 1/2 of zeta·(J + lam I) zeta / 2 is missing": (
         [("0.5 * np.sum(field * zeta, -1)", "np.sum(field * zeta, -1)")],
         [GAUSSIAN],
@@ -144,6 +150,17 @@ SABOTAGE = {
     "kappa is left out": (
         [('i["kappa"] * log_ratio', "log_ratio"), ('i["kappa"] * term', "term")],
         ["bound_importance_weighted", "objective_dvaepp_power"],
+    ),
+    "kappa multiplies log p(x|zeta), too": (
+        [
+            ('i["kappa"] * log_ratio + v["log_px"]', 'i["kappa"] * (log_ratio + v["log_px"])'),
+            ('i["kappa"] * term + log_px', 'i["kappa"] * (term + log_px)'),
+        ],
+        ["bound_importance_weighted", "bound_variational", "objective_dvaes_power", "objective_dvae_spike_exp"],
+    ),
+    "dzeta/dq for dzeta/dlogit(q): Eq. 9 without its q (1 - q)": (
+        [("here = zeta[:, own] - slide", "here = zeta[:, own] - slide / fixed(q * (1 - q))")],
+        ["objective_dvaes_power", "objective_dvaepp_exp", "objective_dvae_spike_exp"],
     ),
     "-kappa log Z, the negative phase, is left out": (
         [(LOG_Z, "")],

@@ -1,6 +1,7 @@
 """Mistakes in the bounds of Eqs. 2 and 3."""
 
 import math
+from unittest.mock import patch
 
 import numpy as np
 
@@ -49,6 +50,17 @@ def gradients(outputs):
 @mistake("kappa is left out", WEIGHTED, VARIATIONAL)
 def without_kappa(case):
     return case.again({"kappa": np.ones_like(case.inputs["kappa"])})
+
+
+@mistake("kappa multiplies log p(x|zeta), too", WEIGHTED, VARIATIONAL, "objective_*")
+def kappa_on_all(case):
+    whole = patch.multiple(
+        bounds,
+        log_weights=lambda log_ratio, log_px, kappa: kappa * (log_ratio + log_px),
+        log_weights_backward=lambda d_log_w, kappa: (kappa * d_log_w, kappa * d_log_w),
+    )
+    with whole:
+        return case.again()
 
 
 @mistake("log p(zeta) - log q(zeta|x) has the opposite sign", WEIGHTED, VARIATIONAL)

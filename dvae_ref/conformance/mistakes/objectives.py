@@ -6,16 +6,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dvae_ref import exact, joint, layers, model, tree
+from dvae_ref import exact, joint, layers, model, overlapping, tree
 from dvae_ref.boltzmann import RBM, couple, split
 from dvae_ref.conformance.mistakes.bounds import gradients
-from dvae_ref.conformance.mistakes.machines import untransposed
+from dvae_ref.conformance.mistakes.machines import swap, untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
 from dvae_ref.conformance.objectives import GivenMixture
 from dvae_ref.elementary import sigmoid
 from dvae_ref.experiment.optimizer import DECAYED
+from dvae_ref.mean_field import mean_field
 from dvae_ref.overlapping import log_p_backward
 from dvae_ref.priors import OverlappingJoint, Relaxed, SpikeJoint
 
@@ -143,6 +144,46 @@ def detached_zeta(case):
         return method._replace(posterior=with_fields(Detached, method.posterior))
 
     return case.again(change=change)
+
+
+@mistake("dzeta/dq for dzeta/dlogit(q): Eq. 9 without its q (1 - q)", EVERY)
+def by_q(case):
+    def change(method):
+        class ByQ(type(method.posterior)):
+            def draw_backward(self, d, sample, noise, extra=()):
+                d_out, d_extra = super().draw_backward(d, sample, noise, extra)
+                q, units = sigmoid(sample.logit_q), sample.logit_q.shape[1]
+                moved = d_out[:, :units] - d.logit_q
+                return np.concatenate([d.logit_q + moved / (q * (1 - q)), d_out[:, units:]], 1), d_extra
+
+        return method._replace(posterior=with_fields(ByQ, method.posterior))
+
+    return case.again(change=change)
+
+
+@mistake("the left side is updated before the right", *RELAXED)
+def left_first(case):
+    def mean_field_left_first(rbm, b, sweeps):
+        swapped = RBM(swap(rbm.a, len(rbm.W)), rbm.W.T)
+        return swap(mean_field(swapped, swap(b, len(rbm.W)), sweeps), -len(rbm.W))
+
+    with patch.object(overlapping, "mean_field", mean_field_left_first):
+        return case.again()
+
+
+@mistake("c = log r(zeta|0) is left out", *RELAXED)
+def without_c(case):
+    class WithoutC(Relaxed):
+        def term(self, rbm, sample, extra=()):
+            value, cache = super().term(rbm, sample, extra)
+            return value - self.posterior.smoothing.log_r0(sample.t).sum(-1), cache
+
+        def term_backward(self, d_term, cache, extra=()):
+            d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
+            d_c = d_term[:, None] * self.posterior.smoothing.d_log_r0(cache.sample.t)
+            return d_rbm, d_sample._replace(t=d_sample.t - d_c), d_extra
+
+    return case.again(change=lambda method: method._replace(prior=with_fields(WithoutC, method.prior)))
 
 
 @mistake("the decoder lacks logit(mean_x)", EVERY)

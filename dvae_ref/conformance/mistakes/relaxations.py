@@ -59,10 +59,11 @@ def law(case):
 
 @mistake("c = log r(zeta|0) is left out", OVERLAPPING)
 def without_c(case):
+    """d_zeta = m db/dzeta; to take dc/dzeta away again would leave its rounding."""
     smoothing, t = law(case), law(case).t(case.inputs["zeta"])
-    d_zeta = case.inputs["cotangent"][:, None] * smoothing.d_log_r0(t) / smoothing.d_zeta(t)
-    log_p = case.outputs["log_p"] - smoothing.log_r0(t).sum(-1)
-    return case.outputs | {"log_p": log_p, "d_zeta": case.outputs["d_zeta"] - d_zeta}
+    logit = mean_field(machine(case.inputs), smoothing.log_ratio(t), int(case.inputs["sweeps"]))
+    d_zeta = case.inputs["cotangent"][:, None] * sigmoid(logit) * smoothing.d_log_ratio(t) / smoothing.d_zeta(t)
+    return case.outputs | {"log_p": case.outputs["log_p"] - smoothing.log_r0(t).sum(-1), "d_zeta": d_zeta}
 
 
 @mistake("r(zeta|z) is not normalised", "log_p_overlapping_exp", "log_p_overlapping_power", "log_p_overlapping_gauss")
