@@ -19,6 +19,7 @@ a cell of Table 1, once MNIST is there (python -m dvae_ref data fetch binarized_
   python -m dvae_ref train --dataset binarized_mnist --struct 2-layer-nonlin --baseline dvaes_power --k 25
 
 another implementation, equation by equation:
+  python -m dvae_ref conformance show log_q_power                         what an equation's inputs and outputs are
   python -m dvae_ref conformance export kit                               inputs and outputs of every equation
   python -m dvae_ref conformance check kit theirs                         what differs, and which mistake it looks like
 
@@ -110,7 +111,13 @@ def add_conformance(commands):
         help="test vectors for other implementations",
         description="Every equation's inputs and outputs as npz files, and a check of somebody's outputs against them.",
     )
-    actions = conformance.add_subparsers(dest="action", required=True, metavar="export | check")
+    actions = conformance.add_subparsers(dest="action", required=True, metavar="show | export | check")
+    show = actions.add_parser(
+        "show",
+        help="what a quantity is, and its arrays",
+        description="Without names, a list. With names, what has to be computed: the arrays with shapes and meanings.",
+    )
+    show.add_argument("names", nargs="*", metavar="NAME", help="quantities; * stands for anything")
     export = actions.add_parser("export", help="write the kit", description="Write the kit: npz files and a manifest.")
     export.add_argument("folder", metavar="DIR", help="folder to write it to")
     export.add_argument("--seed", type=int, default=0, help="of the inputs: any (default: 0)")

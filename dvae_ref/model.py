@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import bounds, kernels, layers, networks, team, tree
+from dvae_ref import bounds, layers, networks, team, tree
 from dvae_ref.boltzmann import RBM, energy
 from dvae_ref.elementary import sigmoid
 from dvae_ref.methods import Method
@@ -186,10 +186,11 @@ def update_statistics(statistics, cache):
 def discrete_log_weights(params, statistics, x, u, *, log_z):
     """log w = -E(z) - log Z - log q(z|x) + log p(x|z) on the discrete model, z ~ q(z|x): the limit beta -> infinity.
 
-    x: (B, V); u: (B K, D) uniform on (0, 1) -> (B, K), nats. The mean of w is an unbiased estimate of p(x), if Z is.
+    x: (B, V); u: (B K, D) uniform on (0, 1) -> (B, K), nats. The mean of w is an unbiased estimate of p(x) if log_z is
+    exact. By AIS, log Z is low by half its variance in the mean, and log p(x) too high by as much.
     """
     z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
-    log_px = kernels.bernoulli(x, decode_discrete(params, statistics, z))
+    log_px, _ = layers.bernoulli(x, decode_discrete(params, statistics, z))
     return (log_px - energy(params.rbm, z) - log_q - log_z).reshape(len(x), -1)
 
 

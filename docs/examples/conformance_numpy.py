@@ -247,11 +247,12 @@ def answer_bound(bound, i):
 # -- whole models --------------------------------------------------------------------------------------------------
 
 
-def network(v, name, x):
-    """Dense, batch norm, tanh, dense."""
+def network(v, name, x, averages=False):
+    """Dense, batch norm, tanh, dense; batch norm by the statistics of the batch, or by the moving averages."""
     x = x @ v[f"{name}.hidden.0.dense.kernel"] + v[f"{name}.hidden.0.dense.bias"]
-    centred = x - np.mean(x, 0)
-    x = centred / np.sqrt(np.mean(centred**2, 0) + 0.01)
+    mean = v[f"{name}.hidden.0.norm.mean"] if averages else np.mean(x, 0)
+    variance = v[f"{name}.hidden.0.norm.variance"] if averages else np.mean((x - mean) ** 2, 0)
+    x = (x - mean) / np.sqrt(variance + 0.01)
     x = np.tanh(x * v[f"{name}.hidden.0.norm.scale"] + v[f"{name}.hidden.0.norm.offset"])
     return x @ v[f"{name}.out.kernel"] + v[f"{name}.out.bias"]
 
@@ -295,6 +296,12 @@ def prior_term(family, kind, v, zeta, q, slope, law):
     return entropy(q) + q @ a + np.sum((left @ W) * right, -1)
 
 
+def log_likelihood(x, out, mean_x):
+    """log p(x|zeta) of the decoder's outputs."""
+    logits = out + np.log(mean_x / (1 - mean_x))
+    return np.sum(x * logits - np.log(1 + np.exp(logits)), 1)
+
+
 def model(baseline, i, v):
     """The bound of each image, q, and CDF(zeta)."""
     family, kind = baseline.split("_", 1)
@@ -302,8 +309,7 @@ def model(baseline, i, v):
     x = np.repeat(i["x"], k, axis=0)
     zeta, q, cdf, slope = encode(kind, v, x - i["mean_x"], i["zeta"], law)
     term = prior_term(family, kind, v, zeta, q, slope, law) - log_z(v["rbm.a"], v["rbm.W"])
-    logits = network(v, "decoder", zeta) + np.log(i["mean_x"] / (1 - i["mean_x"]))
-    log_px = np.sum(x * logits - np.log(1 + np.exp(logits)), 1)
+    log_px = log_likelihood(x, network(v, "decoder", zeta), i["mean_x"])
     log_w = (i["kappa"] * term + log_px).reshape(-1, k)
     return importance_weighted(log_w) if family == "dvaes" else variational(log_w), q, cdf
 
@@ -312,6 +318,20 @@ def answer_objective(baseline, i):
     parameters = {name: array for name, array in i.items() if "." in name}
     bound, q, rho = (fixed(part) for part in model(baseline, i, parameters))
     return {"bound": bound, "q": q, "rho": rho, **gradients(lambda v: np.mean(model(baseline, i, v)[0]), parameters)}
+
+
+def answer_log_w_discrete(i):
+    """The model of binary z that Table 1 measures: drawn group by group."""
+    k = int(i["k"])
+    x, z, log_q = np.repeat(i["x"], k, axis=0), np.zeros((len(i["u"]), 0)), 0.0
+    for g, own in enumerate((slice(0, 3), slice(3, 6))):
+        q = sigmoid(network(i, f"encoder.{g}", np.concatenate([x - i["mean_x"], z], 1), averages=True))
+        drawn = 1.0 * (i["u"][:, own] < q)
+        log_q = log_q + np.sum(drawn * np.log(q) + (1 - drawn) * np.log(1 - q), 1)
+        z = np.concatenate([z, drawn], 1)
+    log_px = log_likelihood(x, network(i, "decoder", z, averages=True), i["mean_x"])
+    log_w = (-energy(i["rbm.a"], i["rbm.W"], z) - i["log_z"] - log_q + log_px).reshape(-1, k)
+    return {"z_drawn": z, "log_q_z": log_q, "log_w": log_w, "log_p_x": importance_weighted(log_w)}
 
 
 def answer_adam(i):
@@ -337,6 +357,7 @@ ANSWERS = {
     "bound_importance_weighted": partial(answer_bound, importance_weighted),
     "bound_variational": partial(answer_bound, variational),
     **{f"objective_{baseline}": partial(answer_objective, baseline) for baseline in BASELINES},
+    "log_w_discrete": answer_log_w_discrete,
     "adam": answer_adam,
 }
 

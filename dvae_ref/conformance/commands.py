@@ -1,6 +1,7 @@
-"""The commands of python -m dvae_ref conformance: export and check."""
+"""The commands of python -m dvae_ref conformance: show, export and check."""
 
 import sys
+import textwrap
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -8,14 +9,41 @@ from tqdm import tqdm
 
 from dvae_ref.conformance import check as checking
 from dvae_ref.conformance import export as exporting
-from dvae_ref.conformance import vectors
+from dvae_ref.conformance import glossary, vectors
+from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.experiment.console import UsageError, at_least, bar_style, conclude
 
 
 def run(args):
-    """Export a kit, or check somebody's outputs."""
-    return {"export": export, "check": check}[args.action](args)
+    """Say what there is, export a kit, or check somebody's outputs."""
+    return {"show": show, "export": export, "check": check}[args.action](args)
+
+
+def show(args):
+    """Without names a line a quantity; with names all that an implementer has to know."""
+    unknown = [name for name in args.names if not any(fnmatch(known, name) for known in QUANTITIES)]
+    if unknown:
+        raise UsageError(f"no quantity {', '.join(unknown)}; there are {', '.join(QUANTITIES)}")
+    for item in QUANTITIES.values():
+        if not args.names:
+            print(f"{item.name:28s} {item.equation}")
+        elif any(fnmatch(item.name, name) for name in args.names):
+            print(description(item))
+    return 0
+
+
+def description(item):
+    """A Quantity in words, and its arrays."""
+    given = quantities.inputs(item, 0)
+    arrays = {"inputs": given, "outputs": quantities.outputs(item, given)}
+    text = " ".join(item.meaning.split()) + (f" Gradients: of {item.gradient_of}." if item.gradient_of else "")
+    lines = [f"{item.name}  ({item.equation})", *textwrap.wrap(text, 100, initial_indent="  ", subsequent_indent="  ")]
+    for role, named in arrays.items():
+        lines.append(f"  {role}:")
+        for name, value in named.items():
+            lines.append(f"    {name:32s} {value.shape!s:10s} {glossary.meaning(name, role == 'outputs')}")
+    return "\n".join(lines) + "\n"
 
 
 def export(args):

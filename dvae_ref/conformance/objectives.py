@@ -71,7 +71,7 @@ def draw(rng, baseline):
     x = (rng.random((IMAGES, PIXELS)) < mean_x).astype(float)
     config = model.Config(STRUCTURE, method_of(hyper, baseline), K)
     params, statistics = model.init(rng, config, mean_x, np.float64)
-    params = {name: _skewed(rng, name, leaf) for name, leaf in tree.items(params)}
+    params = {name: skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     params["rbm.W"] *= 0.8 if kind == "gi" else 2.0  # ||W|| <= 3 with gi: then its lam is beta
     noise = Noise(*rng.uniform(0.02, 0.98, (2, IMAGES * K, STRUCTURE.latents)))
     _, cache = model.objective(_params(params, statistics, config), statistics, x, noise, config=config)
@@ -81,7 +81,7 @@ def draw(rng, baseline):
     return {"x": x, "mean_x": mean_x, "zeta": zeta, **hyper, **params}
 
 
-def _skewed(rng, name, leaf):
+def skewed(rng, name, leaf):
     if name == "rbm.W":
         return np.tanh(0.3 + rng.standard_normal(leaf.shape))
     if name == "posterior.s":
@@ -124,12 +124,16 @@ def compute(inputs, baseline, change=lambda method: method):
     }
 
 
-NETWORKS = (
-    "encoder.g is the network of group g: [x - mean_x, zeta of earlier groups] -> dense, batch norm with the batch's "
-    "mean and biased variance and 0.01 added to it, tanh, dense -> logit q; decoder: zeta -> logits of p(x|zeta), to "
-    "which logit(mean_x) is added. Row n = i K + k is sample k of image i. Left side of the machine: the first half of "
-    "the units. "
-)
+def about_networks(latent, statistics):
+    return (
+        f"encoder.g is the network of group g: [x - mean_x, {latent} of earlier groups] -> dense, batch norm with "
+        f"{statistics} and 0.01 added to the variance, tanh, dense -> logit q; decoder: {latent} -> logits of "
+        f"p(x|{latent}), to which logit(mean_x) is added. Row n = i K + k is sample k of image i. Left side of the "
+        "machine: the first half of the units. "
+    )
+
+
+NETWORKS = about_networks("zeta", "the batch's mean and biased variance")
 SPIKE = (
     "H(q) + a·q + z_left W z_right - log Z stands for minus the KL, with z = [zeta > 0] in the first group and z = q "
     "in the last. d_rbm and what passes through q take these values as they are; for the first group, whose z jumps, "

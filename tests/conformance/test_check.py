@@ -9,6 +9,7 @@ from judging import judge
 
 from dvae_ref import __main__
 from dvae_ref.conformance import vectors
+from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.experiment import files
 
 
@@ -49,14 +50,31 @@ def change(folder, quantity, **arrays):
     np.savez(path, **{name: value for name, value in found.items() if value is not None})
 
 
+def test_show_says_what_an_implementer_has_to_know(cli):
+    """Every quantity in the list; of one, its formula, and all its arrays with shapes and meanings."""
+    code, out, _ = cli("show")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(QUANTITIES)
+    code, out, _ = cli("show", "log_q_p*")
+    assert code == 0
+    assert "log q(zeta|x) = sum_i log((1 - q_i) r(zeta_i|0) + q_i r(zeta_i|1))" in out
+    assert "sum(cotangent * log_q)" in out
+    for words in ("cotangent (5,) the weight of each row", "d_zeta (5, 7) gradient in zeta"):
+        assert words in " ".join(out.split())
+    assert "smoothing_power" not in out
+    code, _, err = cli("show", "energy", "entropy")
+    assert code == 2
+    assert "no quantity entropy; there are energy, log_z" in err
+
+
 def test_export_then_check(cli, tmp_path, kits):
     code, out, _ = cli("export", tmp_path / "new" / "kit", "--seed", 1, "--dtype", "float32", "--json")
     assert code == 0
-    assert json.loads(out.splitlines()[-1])["quantities"] == 29
+    assert json.loads(out.splitlines()[-1])["quantities"] == 30
     for path in kits(1, "float32").iterdir():
         assert (tmp_path / "new" / "kit" / path.name).read_bytes() == path.read_bytes()
     code, out, _ = cli("check", tmp_path / "new" / "kit", kits(1, "float32"))
-    assert (code, out.splitlines()[-1]) == (0, "all 29 quantities agree")
+    assert (code, out.splitlines()[-1]) == (0, "all 30 quantities agree")
 
 
 def test_outputs_alone_are_enough(cli, kits, theirs):
@@ -74,7 +92,7 @@ def test_a_mismatch_says_where_and_what_it_looks_like(cli, kits, theirs):
     lines = [f"bound[{i}]: theirs {y + np.log(3):.10g}, ours {y:.10g}, off by 1.1, allowed" for i, y in enumerate(ours)]
     assert any(line in out for line in lines)
     assert "looks like: log-sum-exp without -log K  (all that differ)" in out
-    assert "1 of 29 quantities disagree" in out
+    assert "1 of 30 quantities disagree" in out
     record = json.loads(out.splitlines()[-1])
     (failed,) = (quantity for quantity in record["quantities"] if not quantity["passed"])
     assert failed["diagnoses"] == [{"mistakes": ["log-sum-exp without -log K"], "arrays": ["bound"]}]
@@ -94,7 +112,7 @@ def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
     assert "1 of 1 are NaN or infinite, e.g. log_z: theirs nan" in out
     assert "are NaN or infinite, e.g. z_after[" in out
     assert "p_after is missing" in out
-    assert "4 of 29 quantities disagree" in out
+    assert "4 of 30 quantities disagree" in out
 
 
 def test_what_no_mistake_explains_is_said(cli, kits, theirs):

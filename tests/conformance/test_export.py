@@ -12,7 +12,7 @@ from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.export import DTYPES, export_quantity
 
 REQUIRED = {
-    *("energy", "log_z", "mean_field", "gibbs", "adam", "log_p_gaussian_integral"),
+    *("energy", "log_z", "mean_field", "gibbs", "adam", "log_p_gaussian_integral", "log_w_discrete"),
     *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in ("exp", "unexp", "power")),
     *("smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss", "smoothing_spike"),
     *("bound_importance_weighted", "bound_variational", "objective_dvae_spike_exp"),
@@ -106,6 +106,21 @@ def test_uniform_numbers_keep_away_from_their_thresholds(seed):
         gap = u - 1 / (1 + np.exp(-field))
         assert np.min(np.abs(gap)) > 0.019
         assert np.array_equal(z, gap < 0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_units_of_the_discrete_model_keep_away_from_their_thresholds(seed):
+    """By a tenth of q or 1 - q: moved by nearly as much, no z and no log-weight changes."""
+    item = QUANTITIES["log_w_discrete"]
+    given = quantity.inputs(item, seed)
+    found, u = quantity.outputs(item, given), given["u"]
+    up = found["z_drawn"] > 0
+    assert 0.2 < up.mean() < 0.8
+    for moved, same in (
+        (np.where(up, u / 0.91, 1 - (1 - u) / 0.91), True),
+        (np.where(up, 9 * u, 1 - 9 * (1 - u)), False),
+    ):
+        assert np.array_equal(quantity.outputs(item, given | {"u": moved})["log_w"], found["log_w"]) == same
 
 
 def test_the_glossary_explains_nothing_that_is_not_there():

@@ -25,7 +25,7 @@ LEFT_FIRST = [(f"right = {TO_RIGHT}\n        left = {TO_LEFT}", f"left = {TO_LEF
 LOG_Z = ' - log_z(v["rbm.a"], v["rbm.W"])'
 LOSS = "np.mean(model(baseline, i, v)[0])"
 SQUARES = 'sum(np.sum(v[n] ** 2) for n in v if n.rsplit(".", 1)[1] in ("kernel", "scale", "W"))'
-GAUSSIAN = "log_p_gaussian_integral"
+GAUSSIAN, DISCRETE = "log_p_gaussian_integral", "log_w_discrete"
 
 
 def in_place_of_beta(text):
@@ -119,6 +119,12 @@ SABOTAGE = {
         [("np.sum(b * m + c, -1)", "np.sum(b * m, -1)")],
         ["log_p_overlapping_exp", "log_p_overlapping_power", "objective_dvaes_power", "objective_dvaes_unexp"],
     ),
+    "log Z is left out": ([(' - i["log_z"] - log_q', " - log_q")], [DISCRETE]),
+    "log q(z|x) is left out": ([(' - i["log_z"] - log_q', ' - i["log_z"]')], [DISCRETE]),
+    "batch norm takes the batch's statistics in place of the moving averages": (
+        [("averages=True", "averages=False")],
+        [DISCRETE],
+    ),
     "the factor 1/2 of zeta·(J + lam I) zeta / 2 is missing": (
         [("0.5 * np.sum(field * zeta, -1)", "np.sum(field * zeta, -1)")],
         [GAUSSIAN],
@@ -133,11 +139,11 @@ SABOTAGE = {
     "a - lam in place of a - lam / 2": ([("a - 0.5 * lam", "a - lam")], [GAUSSIAN]),
     "log-sum-exp without -log K": (
         [("logsumexp(log_w) - np.log(log_w.shape[-1])", "logsumexp(log_w)")],
-        ["bound_importance_weighted", "objective_dvaes_exp", "objective_dvaes_gi"],
+        ["bound_importance_weighted", "objective_dvaes_exp", "objective_dvaes_gi", DISCRETE],
     ),
     "the mean of the log-weights in place of the log of their mean": (
         [("logsumexp(log_w) - np.log(log_w.shape[-1])", "np.mean(log_w, -1)")],
-        ["bound_importance_weighted", "objective_dvaes_unexp"],
+        ["bound_importance_weighted", "objective_dvaes_unexp", DISCRETE],
     ),
     "the sum over the samples in place of the mean": (
         [("np.mean(log_w, -1)", "np.sum(log_w, -1)")],
@@ -170,15 +176,18 @@ SABOTAGE = {
         [('- log_z(v["rbm.a"], v["rbm.W"])', '+ log_z(v["rbm.a"], v["rbm.W"])')],
         ["objective_dvaepp_exp"],
     ),
-    "batch norm adds 1e-5 to the variance, not 0.01": ([("+ 0.01)", "+ 1e-5)")], ["objective_dvaes_gauss"]),
-    "the samples of an image are taken to be B rows apart: tiled, not repeated": (TILED, ["objective_dvaes_exp"]),
+    "batch norm adds 1e-5 to the variance, not 0.01": ([("+ 0.01)", "+ 1e-5)")], ["objective_dvaes_gauss", DISCRETE]),
+    "the samples of an image are taken to be B rows apart: tiled, not repeated": (
+        TILED,
+        ["objective_dvaes_exp", DISCRETE],
+    ),
     "zeta does not move with q (Eq. 9 is left out)": (
         [EQ_9],
         ["objective_dvaes_power", "objective_dvaepp_exp", "objective_dvaes_gi", "objective_dvae_spike_exp"],
     ),
     "the decoder lacks logit(mean_x)": (
-        [(' + np.log(i["mean_x"] / (1 - i["mean_x"]))', "")],
-        ["objective_dvaes_power"],
+        [(" + np.log(mean_x / (1 - mean_x))", "")],
+        ["objective_dvaes_power", DISCRETE],
     ),
     "q(z=1|x) for q(z=1|x, zeta) on the left": (
         [("left = (q * density(kind, zeta, 1, *law) / slope)[:, :3]", "left = q[:, :3]")],

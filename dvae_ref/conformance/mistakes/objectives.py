@@ -21,22 +21,23 @@ from dvae_ref.overlapping import log_p_backward
 from dvae_ref.priors import OverlappingJoint, Relaxed, SpikeJoint
 
 EVERY, WEIGHTED, VARIATIONAL = "objective_*", "objective_dvaes_*", ("objective_dvae_*", "objective_dvaepp_*")
+DISCRETE = "log_w_discrete"
 RELAXED = tuple(f"objective_dvaes_{kind}" for kind in ("exp", "unexp", "power", "gauss"))
 
 
-@mistake("E(z) has the opposite sign", EVERY)
+@mistake("E(z) has the opposite sign", EVERY, DISCRETE)
 def opposite_energy(case):
     found = case.again({name: -case.inputs[name] for name in ("rbm.a", "rbm.W")})
     return negated(found, "d_rbm.a", "d_rbm.W")
 
 
-@mistake("the couplings count twice: z·J·z without its 1/2", EVERY)
+@mistake("the couplings count twice: z·J·z without its 1/2", EVERY, DISCRETE)
 def coupled_twice(case):
     found = case.again({"rbm.W": 2 * case.inputs["rbm.W"]})
     return found | scaled(found, 2, "d_rbm.W")
 
 
-@mistake("left and right are swapped: W is used as (right, left)", EVERY)
+@mistake("left and right are swapped: W is used as (right, left)", EVERY, DISCRETE)
 def swapped_sides(case):
     return untransposed(case.again({"rbm.W": case.inputs["rbm.W"].T}))
 
@@ -186,12 +187,12 @@ def without_c(case):
     return case.again(change=lambda method: method._replace(prior=with_fields(WithoutC, method.prior)))
 
 
-@mistake("the decoder lacks logit(mean_x)", EVERY)
+@mistake("the decoder lacks logit(mean_x)", EVERY, DISCRETE)
 def without_output_bias(case):
     return case.again({"decoder.out.bias": case.inputs["decoder.out.bias"] - model.output_bias(case.inputs["mean_x"])})
 
 
-@mistake("batch norm adds 1e-5 to the variance, not 0.01", EVERY)
+@mistake("batch norm adds 1e-5 to the variance, not 0.01", EVERY, DISCRETE)
 def other_batch_norm(case):
     # a constant of the module, which nothing hands down
     with patch.object(layers, "BATCH_NORM_EPSILON", 1e-5):

@@ -1,0 +1,52 @@
+"""Mistakes in the log-weights of the discrete model."""
+
+from unittest.mock import patch
+
+import numpy as np
+
+from dvae_ref import networks
+from dvae_ref.conformance.mistakes.objectives import DISCRETE, regrouped
+from dvae_ref.conformance.mistakes.registry import mistake
+
+
+def with_log_w(case, log_w):
+    """The outputs with other log-weights."""
+    log_p_x = np.logaddexp.reduce(log_w, 1) - np.log(float(case.inputs["k"]))
+    return case.outputs | {"log_w": log_w, "log_p_x": log_p_x}
+
+
+@mistake("log Z is left out", DISCRETE)
+def without_log_z(case):
+    return with_log_w(case, case.outputs["log_w"] + case.inputs["log_z"])
+
+
+@mistake("log q(z|x) is left out", DISCRETE)
+def without_log_q(case):
+    return with_log_w(case, case.outputs["log_w"] + case.outputs["log_q_z"].reshape(case.outputs["log_w"].shape))
+
+
+@mistake("log-sum-exp without -log K", DISCRETE)
+def without_log_k(case):
+    return {"log_p_x": case.outputs["log_p_x"] + np.log(float(case.inputs["k"]))}
+
+
+@mistake("the mean of the log-weights in place of the log of their mean", DISCRETE)
+def mean_of_logs(case):
+    return {"log_p_x": case.outputs["log_w"].mean(1)}
+
+
+@mistake("batch norm takes the batch's statistics in place of the moving averages", DISCRETE)
+def of_the_batch(case):
+    def evaluate(params, moving, x, zeta=None):
+        return networks.network(params, x, zeta)[0]
+
+    with patch.object(networks, "network_evaluate", evaluate):
+        return case.again()
+
+
+@mistake("the samples of an image are taken to be B rows apart: tiled, not repeated", DISCRETE)
+def tiled_samples(case):
+    images, k = case.outputs["log_w"].shape
+    found = case.again({"u": regrouped(case.inputs["u"], k, images)})
+    back = {"z_drawn": regrouped(found["z_drawn"], images, k)}
+    return found | back | {"log_q_z": found["log_q_z"].reshape(images, k).T.reshape(-1)}
