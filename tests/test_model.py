@@ -340,7 +340,7 @@ def test_discrete_log_weights_for_every_z():
         log_q = log_q + np.sum(np.log(np.where(own == 1, q, 1 - q)), 1)
     log_px = np.sum(x * np.log(witness.sigmoid(logits)) + (1 - x) * np.log(witness.sigmoid(-logits)), 1)
     expected = -witness.energy(*case.params.rbm, z) - log_z - log_q + log_px
-    np.testing.assert_allclose(log_w[0], expected, atol=2e-5)  # the likelihood's kernel is float32
+    np.testing.assert_allclose(log_w[0], expected, rtol=1e-12)
     assert np.sum(np.exp(log_q)) == pytest.approx(1, rel=1e-12)
 
 

@@ -1,9 +1,10 @@
 """The state of population annealing and what a step does to it: resampling, sweeps, and the accounts of log Z.
 
 **Standard error.** Replicas of one family share an ancestor since the families were numbered; different families are
-independent but for the normalisation. To first order, log Z deviates by the sum of C_f over families f, with C_f =
-(1/R) sum over steps and members of (tau - 1), tau = w / mean w; the variance is estimated by sum C_f^2. Where sweeps
-mix perfectly that is the sum over steps of Var(tau)/R; without sweeps it is the variance of plain importance sampling.
+independent but for the normalisation. To first order, log Z deviates by the sum over families of (1/R) sum over steps
+and members of (w / E[w] - 1). With mean w for E[w] that is C_f, whose sum is 0 and whose squares' sum estimates the
+variance. Where sweeps mix perfectly it is the sum over steps of Var(w / mean w) / R; without sweeps it is the variance
+of plain importance sampling.
 """
 
 import warnings
