@@ -192,12 +192,21 @@ def load(folder, checkpoint="best"):
     return settings, state
 
 
+def last_validation(folder):
+    """Iteration of the last validation that last.npz knows of, num_train_iter at the end of the run; None without it."""
+    try:
+        return files.load_checkpoint(Path(folder) / "last.npz")[0]["validated"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
 def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
             ais_chains=1000, seed=0, threads=1, backend="cpu", on_ais=None, on_images=None):  # fmt: skip
     """log Z by AIS, then the likelihood of a split by importance sampling: the record that goes to evaluation.json.
 
     backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress.
     """
+    validated = last_validation(folder)
     settings, state = load(folder, checkpoint)
     images_there = getattr(dataset, split)
     key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
@@ -218,6 +227,7 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     how = {
         "checkpoint": checkpoint,
         "iteration": state.iteration,
+        "validated": validated,
         "best_validation_nll": state.best_nll,
         "data": dataset.origin,
         "split": split,

@@ -18,10 +18,10 @@ def run(args):
     todo = [cell for cell in cells if not table1.is_finished(cell, measurement)]
     report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
     failed, missing = run_cells(args, todo, measurement) if todo else ({}, 0)
-    rows, unfinished = table1_report.collect(args.out)
-    paths = table1_report.write(args.out, rows, unfinished) if rows else []
+    found = table1_report.collect(args.out)
+    paths = table1_report.write(args.out, *found) if found[0] else []
     record = {"cells": len(cells), "finished": len(cells) - len(failed) - missing, "failed": failed}
-    text = table1_report.markdown(rows, unfinished) + "".join(f"\nwrote {path}" for path in paths)
+    text = table1_report.markdown(*found) + "".join(f"\nwrote {path}" for path in paths)
     conclude(args, record | {"files": [str(path) for path in paths]}, text)
     for folder, error in failed.items():
         report(f"failed: {folder}: {error}")
@@ -36,10 +36,15 @@ def asked_for(args):
     common = [f.name for f in fields(Settings) if f.name not in table1.AXES and hasattr(args, f.name)]
     try:
         cells = table1.cells(args.out, axes, args.search_beta, **{name: getattr(args, name) for name in common})
-        for cell in cells:
-            table1.check_folder(cell)
     except ValueError as error:
         raise UsageError(error) from error
+    for cell in cells:
+        try:
+            table1.check_folder(cell)
+        except table1.ForeignError as error:
+            raise UsageError(error) from error
+        except (OSError, ValueError):
+            continue  # damaged: this cell will fail, and say so
     return cells
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment import files, table1
+from dvae_ref.experiment import files, runs, table1
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
@@ -24,6 +24,13 @@ class Unfinished(NamedTuple):
     iterations: int
     total: int
     error: str  # that it failed with, or nothing
+
+
+class Excluded(NamedTuple):
+    """A folder with a config.json that has no part in the table."""
+
+    folder: Path  # relative to the table's
+    reason: str
 
 
 class Row(NamedTuple):
@@ -68,30 +75,27 @@ def paper():
 
 
 def collect(root):
-    """(Rows in the order of the table, list of Unfinished) of the run folders below a folder."""
-    records, unfinished = [], []
+    """(Rows in the order of the table, list of Unfinished, list of Excluded) of the run folders below a folder."""
+    records, unfinished, excluded = [], [], []
     for config in sorted(Path(root).rglob("config.json")):
-        record = _read(config.parent / "evaluation.json")
-        if record and record["split"] == "test":
-            records.append(record)
-        else:
-            unfinished.append(_unfinished(root, config.parent, _read(config)["num_train_iter"]))
-    return rows(records), unfinished
+        folder, where = config.parent, config.parent.relative_to(root)
+        try:
+            cell = table1.cell(root, runs.read_settings(folder))
+            if cell.folder != folder:
+                excluded.append(Excluded(where, f"no cell: that of its settings is {cell.folder.relative_to(root)}"))
+            elif record := table1.result(cell):
+                records.append(record | {"settings": cell.settings.to_json()})
+            else:
+                unfinished.append(_unfinished(where, cell))
+        except (OSError, ValueError) as error:
+            excluded.append(Excluded(where, str(error)))
+    return rows(records), unfinished, excluded
 
 
-def _unfinished(root, folder, total):
-    error = folder / "error.txt"
+def _unfinished(where, cell):
+    error = cell.folder / "error.txt"
     said = error.read_text().strip().splitlines()[-1:] if error.exists() else []
-    return Unfinished(folder.relative_to(root), table1.iterations_done(folder), total, "".join(said))
-
-
-def _read(path):
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    return Unfinished(where, table1.iterations_done(cell.folder), cell.settings.num_train_iter, "".join(said))
 
 
 def rows(records):
@@ -134,8 +138,8 @@ def _row(group):
     )
 
 
-def markdown(made, unfinished=()):
-    """The rows as a Markdown table, the data they are on, and what is not finished."""
+def markdown(made, unfinished=(), excluded=()):
+    """The rows as a Markdown table, the data they are on, what is not finished, and what was left out."""
     lines = [
         "| data | structure | K | model | beta | iterations | runs | images | test NLL | ± images "
         "| log Z ± | paper | difference | in s.e. |",
@@ -156,16 +160,17 @@ def markdown(made, unfinished=()):
     for u in unfinished:
         failed = f"; it failed: {u.error}" if u.error else ""
         lines.append(f"- not finished: {u.folder}, {u.iterations:,} of {u.total:,} iterations{failed}")
+    lines += [""] * bool(excluded) + [f"- left out: {e.folder}: {e.reason}" for e in excluded]
     return "\n".join(lines) + "\n"
 
 
-def write(root, made, unfinished=()):
+def write(root, made, unfinished=(), excluded=()):
     """table1.md, table1.csv and table1.png below root: their paths."""
     from dvae_ref.experiment import plots
 
     root = Path(root)
     with files.atomic(root / "table1.md") as file:
-        file.write(markdown(made, unfinished).encode())
+        file.write(markdown(made, unfinished, excluded).encode())
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow([*Row._fields, "difference", "z_score"])

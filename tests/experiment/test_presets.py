@@ -108,6 +108,10 @@ def test_settings_survive_a_file_and_refuse_foreign_ones():
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
     with pytest.raises(ValueError, match="unknown settings: colour, taste"):
         Settings.from_json(settings.to_json() | {"taste": 1, "colour": 2})
+    with pytest.raises(ValueError, match=r"expected settings dataset, struct, .*; dataset, seed missing"):
+        Settings.from_json({name: v for name, v in settings.to_json().items() if name not in ("dataset", "seed")})
+    with pytest.raises(ValueError, match="expected an object of settings, got list"):
+        Settings.from_json([])
     with pytest.raises(ValueError, match="k must be a whole number, at least 1, got '5'"):
         Settings.from_json(settings.to_json() | {"k": "5"})
 

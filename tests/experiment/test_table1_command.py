@@ -47,6 +47,21 @@ def test_finished_cells_are_not_touched_and_a_failing_one_stops_nobody(straight_
     assert "holds a cell with other settings: chains differ" in refused.stderr
 
 
+def test_a_damaged_cell_stops_nobody(straight_table, tmp_path):
+    """Seed 0 has no readable config.json, seed 1 no readable measurement: the one fails, the other is measured again."""
+    out = shutil.copytree(straight_table[0], tmp_path / "table")
+    zero, one = (out / f"mnist5k/1-layer-lin/dvaes_power-k1-beta40-seed{seed}-40" for seed in (0, 1))
+    (zero / "config.json").write_text("[]")
+    (one / "evaluation.json").write_text("{}")
+    done = run(out, "--seed", "0", "1", "--json")
+    assert done.returncode == 1, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["finished"], list(last["failed"])) == (1, [str(zero)])
+    assert "config.json is damaged: expected an object of settings, got list" in last["failed"][str(zero)]
+    assert differing(straight_table[0] / one.relative_to(out), one) == []
+    assert f"- left out: {zero.relative_to(out)}: {zero}/config.json is damaged" in (out / "table1.md").read_text()
+
+
 @pytest.mark.slow
 def test_killed_again_and_again_the_command_ends_at_the_same_bytes(straight_table, tmp_path):
     """SIGKILL to the command in training, which its workers outlive by a checkpoint at most; to all its processes with

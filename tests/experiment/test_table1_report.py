@@ -3,10 +3,11 @@
 import csv
 import json
 import math
+import shutil
 
 import pytest
 
-from dvae_ref.experiment import plots, table1_report
+from dvae_ref.experiment import plots, table1, table1_report
 from dvae_ref.experiment.presets import BASELINES, BETA_CANDIDATES, Settings, default_beta
 from dvae_ref.structures import STRUCTURES
 
@@ -27,6 +28,8 @@ def record(nll, validation=85.0, error=0.01, images=10_000, data="as published",
         "ais_chains": 1000,
         "checkpoint": "best",
         "split": "test",
+        "seed": 0,
+        "validated": settings.get("num_train_iter", 50_000),
     }
 
 
@@ -129,37 +132,65 @@ MARKDOWN = """\
 
 - data binarized_mnist: as published
 
-- not finished: binarized_mnist/a, 25 of 50,000 iterations
-- not finished: omniglot/b, 0 of 50,000 iterations; it failed: ValueError: no ink
+- not finished: {under_way}, 25 of 50,000 iterations
+- not finished: {failing}, 0 of 50,000 iterations; it failed: ValueError: no ink
 """
 
 
+def put(root, entry, evaluation=True):
+    """The folder of a cell with this record."""
+    settings = Settings.from_json(entry["settings"])
+    folder = table1.cell(root, settings).folder
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(settings.to_json()))
+    if evaluation:
+        (folder / "evaluation.json").write_text(json.dumps(entry))
+    return folder
+
+
 def test_files_say_what_was_found(tmp_path):
-    """Two cells in three and one runs; one under way, one that failed, one that is measured on validation only."""
-    runs = {f"seed{seed}": record(85.0 + 0.2 * seed, seed=seed) for seed in range(3)} | {"k5": record(84.0, k=5)}
-    runs |= {"binarized_mnist/a": record(0, seed=5) | {"split": "validation"}, "omniglot/b": {}}
-    for name, entry in runs.items():
-        folder = tmp_path / name
-        folder.mkdir(parents=True)
-        settings = entry.get("settings", {"num_train_iter": 50_000})
-        (folder / "config.json").write_text(json.dumps(settings))
-        if entry:
-            (folder / "evaluation.json").write_text(json.dumps(entry))
-    (tmp_path / "binarized_mnist/a/metrics.jsonl").write_text('{"iteration": 25}\n')
-    (tmp_path / "omniglot/b/error.txt").write_text("Traceback (most recent call last):\nValueError: no ink\n")
-    made, unfinished = table1_report.collect(tmp_path)
-    paths = table1_report.write(tmp_path, made, unfinished)
+    """Two cells in three and one runs; one under way that was measured on validation, one that failed."""
+    for entry in [*(record(85.0 + 0.2 * seed, seed=seed) for seed in range(3)), record(84.0, k=5)]:
+        put(tmp_path, entry)
+    under_way = put(tmp_path, record(0, seed=5) | {"split": "validation"})
+    failing = put(tmp_path, record(0, dataset="omniglot"), evaluation=False)
+    (under_way / "metrics.jsonl").write_text('{"iteration": 25}\n')
+    (failing / "error.txt").write_text("Traceback (most recent call last):\nValueError: no ink\n")
+    found = table1_report.collect(tmp_path)
+    paths = table1_report.write(tmp_path, *found)
     assert [path.name for path in paths] == ["table1.md", "table1.csv", "table1.png"]
-    assert paths[0].read_text() == MARKDOWN
+    places = {"under_way": under_way.relative_to(tmp_path), "failing": failing.relative_to(tmp_path)}
+    assert paths[0].read_text() == MARKDOWN.format(**places)
     with open(paths[1], newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["runs"], first["k"], first["data"], second["std"]) == ("3", "1", "as published", "nan")
     assert float(first["z_score"]) == pytest.approx(2.3313, abs=5e-5)
     assert float(second["difference"]) == pytest.approx(84.00 - 84.21)
     assert paths[2].read_bytes().startswith(b"\x89PNG")
-    (tmp_path / "k5/evaluation.json").write_text('{"settings": {')
-    with pytest.raises(ValueError, match=r"k5/evaluation\.json is damaged"):
-        table1_report.collect(tmp_path)
+
+
+def test_what_is_no_cell_or_damaged_is_left_out_and_named(tmp_path):
+    """A copy of a cell, whose seed would count twice; another program's config.json; damaged files of cells."""
+    folder = put(tmp_path, record(85.0))
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/config.json").write_text('{"colour": 2}')
+    damaged = [put(tmp_path, record(85.0, seed=seed)) for seed in range(1, 6)]
+    for there, text in zip(damaged, ('{"settings": {', "{}", "[]", "null", "3"), strict=True):
+        (there / "evaluation.json").write_text(text)
+    last = put(tmp_path, record(85.0, seed=6))
+    (last / "config.json").write_text("[]")
+    made, unfinished, excluded = table1_report.collect(tmp_path)
+    assert (only(made).runs, unfinished) == (1, [])
+    reasons = {str(e.folder): e.reason for e in excluded}
+    assert reasons.pop("copy") == f"no cell: that of its settings is {folder.relative_to(tmp_path)}"
+    assert "config.json is damaged: expected settings dataset," in reasons.pop("theirs")
+    assert "config.json is damaged: expected an object of settings" in reasons.pop(str(last.relative_to(tmp_path)))
+    assert list(reasons) == [str(there.relative_to(tmp_path)) for there in damaged]
+    assert all("evaluation.json is damaged: " in reason for reason in reasons.values())
+    assert f"\n- left out: copy: no cell: that of its settings is {folder.relative_to(tmp_path)}\n" in (
+        table1_report.markdown(made, unfinished, excluded)
+    )
 
 
 def test_the_picture_shows_both_with_their_errors(tmp_path, monkeypatch):
