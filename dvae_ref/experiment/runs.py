@@ -193,7 +193,7 @@ def load(folder, checkpoint="best"):
 
 
 def last_validation(folder):
-    """Iteration of the last validation that last.npz knows of, num_train_iter at the end of the run; None without it."""
+    """Iteration of the last validation before last.npz, num_train_iter at a run's end; None if it is unreadable."""
     try:
         return files.load_checkpoint(Path(folder) / "last.npz")[0]["validated"]
     except (FileNotFoundError, ValueError, KeyError):

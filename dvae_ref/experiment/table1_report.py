@@ -14,6 +14,10 @@ from dvae_ref.experiment import files, runs, table1
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
+PARTIAL = (
+    "no difference in s.e. where only a part of the test images was measured: the paper's are of all, and the error "
+    "over images counts"
+)
 MEASURED = ("data", "images", "samples", "temperatures", "ais_chains", "checkpoint", "split")
 
 
@@ -43,7 +47,8 @@ class Row(NamedTuple):
     beta: float
     num_train_iter: int
     runs: int
-    images: int  # of the test set
+    images: int  # of the test set, that were measured
+    images_there: int  # in the test set
     data: str  # where they are from
     nll: float  # mean over runs of the test NLL
     std: float  # over runs; nan for one
@@ -58,11 +63,14 @@ class Row(NamedTuple):
 
     @property
     def z_score(self):
-        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5).
+        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5); nan for part of the images.
 
         For a single run the paper's std stands in for its own, and the error of its log Z is added in quadrature. The
-        error over test images is no part of it: both means are over the same images, or nearly so.
+        error over test images is no part of it: both means are over the same images, or nearly so. Of a part of the
+        images that is not so, and how much they differ from the whole the paper does not say.
         """
+        if self.images < self.images_there:
+            return math.nan
         spread = self.std if self.runs > 1 else math.hypot(self.paper_std, self.log_z_standard_error)
         return self.difference / math.sqrt(spread**2 / self.runs + self.paper_std**2 / PAPER_RUNS)
 
@@ -129,6 +137,7 @@ def _row(group):
         settings["num_train_iter"],
         len(group),
         group[0]["images"],
+        max(record.get("images_there", record["images"]) for record in group),
         group[0].get("data", ""),
         statistics.fmean(nll),
         statistics.stdev(nll) if len(nll) > 1 else math.nan,
@@ -148,12 +157,14 @@ def markdown(made, unfinished=(), excluded=()):
     for r in made:
         nll = f"{r.nll:.2f}" + (f" ± {r.std:.2f}" if r.runs > 1 else "")
         published = "–" if math.isnan(r.paper_nll) else f"{r.paper_nll:.2f} ± {r.paper_std:.2f}"
-        compared = "– | –" if math.isnan(r.paper_nll) else f"{r.difference:+.2f} | {r.z_score:+.1f}"
+        compared = f"{_shown(r.difference, '+.2f')} | {_shown(r.z_score, '+.1f')}"
         lines.append(
             f"| {r.dataset} | {r.struct} | {r.k} | {r.baseline} | {r.beta:g} | {r.num_train_iter:,} | {r.runs} "
             f"| {r.images:,} | {nll} | {r.image_standard_error:.2f} | {r.log_z_standard_error:.3f} "
             f"| {published} | {compared} |"
         )
+    partial = [r for r in made if r.images < r.images_there]
+    lines += ["", f"- {PARTIAL}"] * bool(partial)
     origins = sorted({(r.dataset, r.data) for r in made if r.data})
     lines += [""] * bool(origins) + [f"- data {name}: {origin}" for name, origin in origins]
     lines += [""] * bool(unfinished)
@@ -162,6 +173,10 @@ def markdown(made, unfinished=(), excluded=()):
         lines.append(f"- not finished: {u.folder}, {u.iterations:,} of {u.total:,} iterations{failed}")
     lines += [""] * bool(excluded) + [f"- left out: {e.folder}: {e.reason}" for e in excluded]
     return "\n".join(lines) + "\n"
+
+
+def _shown(value, how):
+    return "–" if math.isnan(value) else format(value, how)
 
 
 def write(root, made, unfinished=(), excluded=()):

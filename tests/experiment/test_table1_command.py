@@ -48,7 +48,7 @@ def test_finished_cells_are_not_touched_and_a_failing_one_stops_nobody(straight_
 
 
 def test_a_damaged_cell_stops_nobody(straight_table, tmp_path):
-    """Seed 0 has no readable config.json, seed 1 no readable measurement: the one fails, the other is measured again."""
+    """Seed 0 has no readable config.json, seed 1 no readable measurement: one fails, the other is measured again."""
     out = shutil.copytree(straight_table[0], tmp_path / "table")
     zero, one = (out / f"mnist5k/1-layer-lin/dvaes_power-k1-beta40-seed{seed}-40" for seed in (0, 1))
     (zero / "config.json").write_text("[]")

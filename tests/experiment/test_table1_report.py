@@ -79,6 +79,23 @@ def test_difference_in_standard_errors():
     assert below.z_score == pytest.approx(-2.6364, abs=5e-5)
 
 
+def test_a_part_of_the_images_is_not_compared_in_standard_errors(tmp_path):
+    """The paper's number is of all 10,000: the difference stands, its standard errors are a dash, and nan in CSV."""
+    part, whole = record(85.0, images=100), record(85.0, k=5)
+    made = table1_report.rows([part, whole])
+    assert math.isnan(made[0].z_score)
+    assert made[1].z_score > 0
+    text = table1_report.markdown(made)
+    assert "| 84.93 ± 0.02 | +0.07 | – |\n" in text
+    assert "\n- no difference in s.e. where only a part of the test images was measured" in text
+    assert "only a part" not in table1_report.markdown(made[1:])
+    path = table1_report.write(tmp_path, made)[1]
+    with open(path, newline="") as file:
+        assert next(csv.DictReader(file))["z_score"] == "nan"
+    old = {name: value for name, value in whole.items() if name != "images_there"}
+    assert only(table1_report.rows([old])).z_score == made[1].z_score
+
+
 def test_beta_is_chosen_by_validation_not_by_test():
     """Mean validation NLL over the seeds: 30 has 85.1, 20 has 85.3, 40 has 85.2, though 40 has the best run, and 20 the
     best test NLL. Only the runs of the chosen one are averaged."""
