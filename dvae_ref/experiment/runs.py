@@ -58,7 +58,9 @@ class Run:
     def resume(self):
         """Continue from last.npz."""
         self._lock()
-        header, self.state = load_state(self.folder / "last.npz", self.state, self.settings)
+        path = self.folder / "last.npz"
+        header, self.state = load_state(path, self.state, self.settings)
+        check_data(path, header, self.dataset)
         self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
 
     def begin_or_resume(self):
@@ -91,7 +93,7 @@ class Run:
             self.lock = None
 
     def checkpoint(self, name="last.npz"):
-        header = {"settings": self.settings.to_json(), "metrics_bytes": self.metrics.size}
+        header = {"settings": self.settings.to_json(), "data": self.dataset.origin, "metrics_bytes": self.metrics.size}
         save_state(self.folder / name, self.state, header)
 
     def advance(self, stop=lambda: False, on_iteration=None, on_validation=None):
@@ -166,6 +168,13 @@ def load_state(path, like, settings):
     return header, training.State(**trees, **{name: header[name] for name in SCALARS})
 
 
+def check_data(path, header, dataset):
+    """ValueError if a checkpoint was trained on other data than these; one of an earlier version does not say."""
+    begun = header.get("data", dataset.origin)
+    if begun != dataset.origin:
+        raise ValueError(f"{path} was trained on {begun}; the data that are there now are {dataset.origin}")
+
+
 def read_settings(folder):
     """The Settings in a run folder's config.json."""
     path = Path(folder) / "config.json"
@@ -177,14 +186,16 @@ def read_settings(folder):
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
-def load(folder, checkpoint="best"):
-    """(Settings, State) of a run folder's checkpoint, its parameters finite."""
+def load(folder, checkpoint="best", dataset=None):
+    """(Settings, State) of a run folder's checkpoint, its parameters finite; trained on the dataset, if it is given."""
     settings = read_settings(folder)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
     path = Path(folder) / f"{checkpoint}.npz"
     if checkpoint == "best" and not path.exists() and path.with_name("last.npz").exists():
         raise FileNotFoundError(f"no checkpoint {path}: it comes with the first validation; --checkpoint last is there")
-    _, state = load_state(path, like, settings)
+    header, state = load_state(path, like, settings)
+    if dataset:
+        check_data(path, header, dataset)
     check(state.params.rbm)
     for name, leaf in tree.items((state.params, state.statistics)):
         if not np.all(np.isfinite(leaf)):
@@ -207,7 +218,7 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress.
     """
     validated = last_validation(folder)
-    settings, state = load(folder, checkpoint)
+    settings, state = load(folder, checkpoint, dataset)
     images_there = getattr(dataset, split)
     key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
     options = {"progress": on_ais, "backend": backend}

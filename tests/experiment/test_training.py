@@ -251,6 +251,29 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, dataset, begun):
         run.resume()
 
 
+def test_a_run_does_not_go_on_with_other_data(tmp_path, dataset, begun, monkeypatch):
+    """Nor is it measured on them: from the header of the checkpoint, where it says so."""
+    begun(tmp_path, dataset).close()
+    other = dataset._replace(origin="another draw")
+    said = f"last[.]npz was trained on {dataset.origin}; the data that are there now are another draw"
+    with pytest.raises(ValueError, match=said), runs.Run(tmp_path, SMALL, other) as run:
+        run.resume()
+    with pytest.raises(ValueError, match=said):
+        runs.measure(tmp_path, other, checkpoint="last")
+    runs.load(tmp_path, "last")
+    save_checkpoint = files.save_checkpoint
+
+    def as_before(path, header, **trees):
+        save_checkpoint(path, {name: value for name, value in header.items() if name != "data"}, **trees)
+
+    with monkeypatch.context() as patched, runs.Run(tmp_path, SMALL, dataset) as run:
+        patched.setattr(files, "save_checkpoint", as_before)
+        run.resume()
+        run.checkpoint()
+    with runs.Run(tmp_path, SMALL, other) as run:
+        run.resume()
+
+
 POISONS = {
     "the couplings": lambda state: state.params.rbm.W,
     "the decoder": lambda state: state.params.decoder.out.kernel,
