@@ -136,7 +136,8 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
 
         def submit(cell):
             absolute = cell._replace(folder=cell.folder.absolute())
-            absolute.folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):  # the worker will say that it is not there
+                absolute.folder.mkdir(parents=True, exist_ok=True)
             return client.submit(_work_for_dask, absolute, name, options, pure=False)
 
         stop, running = Event(name, client), {submit(cell): cell for cell in todo}

@@ -5,6 +5,7 @@ evaluation.json holds the measurement that is asked for, and what is finished is
 leaves error.txt.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -150,8 +151,10 @@ def run_cell(cell, data_dir=None, threads=None, measurement=None, stop=lambda: F
 
 
 def write_error(cell, text):
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    (cell.folder / "error.txt").write_text(text)
+    """error.txt, where it can be written: on a full disk the error itself must do."""
+    with contextlib.suppress(OSError):
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        (cell.folder / "error.txt").write_text(text)
 
 
 def _run(cell, data_dir, threads, backend, measurement, stop):

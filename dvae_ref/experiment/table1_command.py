@@ -1,5 +1,6 @@
 """python -m dvae_ref table1: train and measure a grid of cells, then set them beside the paper's Table 1."""
 
+import os
 import sys
 from dataclasses import fields
 
@@ -19,15 +20,25 @@ def run(args):
     report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
     failed, missing = run_cells(args, todo, measurement) if todo else ({}, 0)
     found = table1_report.collect(args.out)
-    paths = table1_report.write(args.out, *found) if found[0] else []
+    paths, unwritten = write_table(args.out, found)
     record = {"cells": len(cells), "finished": len(cells) - len(failed) - missing, "failed": failed}
     text = table1_report.markdown(*found) + "".join(f"\nwrote {path}" for path in paths)
     conclude(args, record | {"files": [str(path) for path in paths]}, text)
     for folder, error in failed.items():
         report(f"failed: {folder}: {error}")
+    if unwritten:
+        report(f"the table is not written: {unwritten}")
     if missing:
         report(f"{missing} cells are not finished; the same command goes on with them")
-    return 1 if failed else 130 if missing else 0
+    return 1 if failed or unwritten else 130 if missing else 0
+
+
+def write_table(out, found):
+    """(paths of the table's files, OSError or None)."""
+    try:
+        return (table1_report.write(out, *found) if found[0] else []), None
+    except OSError as error:
+        return [], error
 
 
 def asked_for(args):
@@ -60,7 +71,7 @@ def run_cells(args, todo, measurement):
 
         def on_done(cell, error):
             ended[cell] = error
-            if error not in (None, table1.INTERRUPTED) and not (cell.folder / "error.txt").exists():
+            if error not in (None, table1.INTERRUPTED) and not os.path.exists(cell.folder / "error.txt"):
                 table1.write_error(cell, f"{error}\n")  # of a process that was killed
             on_progress([cell])
             bar.write(f"{cell.folder}: {error or 'finished'}", file=sys.stderr)

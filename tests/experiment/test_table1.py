@@ -1,9 +1,11 @@
 """The cells of a table and their folders; one cell begun, stopped, failing, finished, or another's."""
 
 import dataclasses
+import errno
 import json
 import threading
 import time
+from pathlib import Path
 
 import numba
 import pytest
@@ -256,6 +258,22 @@ def test_an_error_is_written_down_and_gone_after_a_success(tmp_path, monkeypatch
     assert not table1.is_finished(cell, MEASUREMENT)
     assert table1.run_cell(cell, threads=1, measurement=MEASUREMENT) is None
     assert not (cell.folder / "error.txt").exists()
+
+
+def test_an_error_that_cannot_be_written_down_is_told_all_the_same(tmp_path, monkeypatch):
+    """A full disk; and a folder that cannot be made, below a file."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs.files, "atomic", full)
+        patched.setattr(Path, "write_text", full)
+        said = table1.run_cell(tiny(tmp_path / "full"), threads=1, measurement=MEASUREMENT)
+    assert said == "OSError: [Errno 28] No space left on device"
+    (tmp_path / "file").touch()
+    said = table1.run_cell(tiny(tmp_path / "file"), threads=1, measurement=MEASUREMENT)
+    assert said.startswith("NotADirectoryError: ")
 
 
 def test_a_cell_with_other_settings_is_not_taken_for_this_one(tmp_path):

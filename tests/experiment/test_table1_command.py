@@ -47,6 +47,19 @@ def test_finished_cells_are_not_touched_and_a_failing_one_stops_nobody(straight_
     assert "holds a cell with other settings: chains differ" in refused.stderr
 
 
+def test_a_table_that_cannot_be_written_is_shown(straight_table, tmp_path):
+    """A folder is where table1.csv should be: exit code 1, the reason, and the table all the same."""
+    out = shutil.copytree(straight_table[0], tmp_path / "table")
+    (out / "table1.csv").unlink()
+    (out / "table1.csv").mkdir()
+    done = run(out, "--seed", "0", "1", "--json")
+    assert done.returncode == 1, done.stderr
+    assert "the table is not written: [Errno 21] Is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.startswith((out / "table1.md").read_text())
+    assert json.loads(done.stdout.splitlines()[-1]) == {"cells": 2, "finished": 2, "failed": {}, "files": []}
+
+
 def test_a_damaged_cell_stops_nobody(straight_table, tmp_path):
     """Seed 0 has no readable config.json, seed 1 no readable measurement: one fails, the other is measured again."""
     out = shutil.copytree(straight_table[0], tmp_path / "table")
