@@ -3,6 +3,8 @@
 import fcntl
 import json
 import math
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +23,27 @@ class Metrics:
 
     def __init__(self, path, size=0):
         self.path, self.size = path, size
-        with open(path, "ab") as file:
-            file.truncate(size)
+        with open(path, "a+b") as file:
+            if file.tell() < size:
+                self.size = self._end_of_lines(file)
+            file.truncate(self.size)
+
+    def _end_of_lines(self, file):
+        """Where the last whole line ends, of a file that lost its end in a power cut."""
+        file.seek(0)
+        end = file.read().rfind(b"\n") + 1
+        warnings.warn(f"{self.path} is shorter than its checkpoint knows it; records are missing in it", stacklevel=4)
+        return end
 
     def write(self, record):
         with open(self.path, "ab") as file:
             file.write(json.dumps(record).encode() + b"\n")
             self.size = file.tell()
+
+    def sync(self):
+        """Have on disk what was written."""
+        with open(self.path, "ab") as file:
+            os.fsync(file.fileno())
 
 
 class LockedError(FileExistsError):
@@ -93,6 +109,7 @@ class Run:
             self.lock = None
 
     def checkpoint(self, name="last.npz"):
+        self.metrics.sync()  # before a checkpoint that counts on it is there
         header = {"settings": self.settings.to_json(), "data": self.dataset.origin, "metrics_bytes": self.metrics.size}
         save_state(self.folder / name, self.state, header)
 
