@@ -262,6 +262,7 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
         "images_there": len(images_there),
     }
     how |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
-    record = how | {"log_z": z.log_z, "log_z_standard_error": z.standard_error} | result
+    how |= {"log_z": z.log_z, "log_z_standard_error": z.standard_error}
+    record = how | {"log_z_effective_samples": z.effective_sample_size} | result
     files.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json(), **record})
     return record

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dvae_ref.experiment import files, runs, table1
+from dvae_ref.sampling import ais
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
+VARYING = ("seed", "beta", "log_every", "checkpoint_every")  # settings in which the runs of a row may differ
 PARTIAL = (
     "no difference in s.e. where only a part of the test images was measured: the paper's are of all, and the error "
     "over images counts"
@@ -54,8 +56,11 @@ class Row(NamedTuple):
     std: float  # over runs; nan for one
     image_standard_error: float  # of one run's NLL, over test images
     log_z_standard_error: float  # the largest of the runs
+    log_z_effective_samples: float  # of its AIS chains, the fewest of the runs; nan if none says
     paper_nll: float
     paper_std: float
+    betas: dict  # beta: runs, of all that it was chosen among
+    alike: dict  # other settings, and how it was measured: the same for all runs
 
     @property
     def difference(self):
@@ -73,6 +78,16 @@ class Row(NamedTuple):
             return math.nan
         spread = self.std if self.runs > 1 else math.hypot(self.paper_std, self.log_z_standard_error)
         return self.difference / math.sqrt(spread**2 / self.runs + self.paper_std**2 / PAPER_RUNS)
+
+    @property
+    def log_z_is_doubtful(self):
+        """By the criterion of the warning of `ais`."""
+        return self.log_z_effective_samples < ais.least_effective(self.alike["ais_chains"])
+
+    @property
+    def cell(self):
+        """It in words."""
+        return f"{self.dataset} {self.struct} K = {self.k} {self.baseline}, {self.num_train_iter:,} iterations"
 
 
 def paper():
@@ -109,24 +124,33 @@ def _unfinished(where, cell):
 def rows(records):
     """Rows from evaluation.json records: seeds are averaged, and of several betas the best on validation is kept.
 
-    Runs that differ in any other setting, in the data or in their measurement are rows of their own.
+    Runs that differ in any other setting that a number depends on, in the data or in their measurement are rows of
+    their own.
     """
-    cells = defaultdict(lambda: defaultdict(list))
+    cells = defaultdict(lambda: defaultdict(dict))
     for record in records:
-        settings, measured = record["settings"], [record.get(name) for name in MEASURED]
-        alike = json.dumps([settings | {"seed": None, "beta": None}, measured], sort_keys=True)
-        cells[alike][settings["beta"]].append(record)
-    made = [_row(min(betas.values(), key=_validation_nll)) for betas in cells.values()]
+        settings = record["settings"]
+        alike = {name: value for name, value in settings.items() if name not in VARYING}
+        alike |= {name: record.get(name) for name in MEASURED}
+        cells[json.dumps(alike, sort_keys=True)][settings["beta"]][settings["seed"]] = record
+    made = [_row(betas, json.loads(alike)) for alike, betas in cells.items()]
     order = {cell: i for i, cell in enumerate(paper())}
     return sorted(made, key=lambda row: (order.get(row[:4], len(order)), row[:4], row.num_train_iter))
 
 
-def _validation_nll(group):
-    """Mean over the runs of one beta."""
-    return sum(record["best_validation_nll"] for record in group) / len(group)
+def _best(betas):
+    """The {seed: record} of the beta that is best on validation: of those with the most seeds, over those they share.
+
+    A beta with fewer seeds, under way perhaps, may have had the easier ones.
+    """
+    most = max(map(len, betas.values()))
+    compared = [betas[beta] for beta in sorted(betas) if len(betas[beta]) == most]
+    shared = set.intersection(*map(set, compared))
+    return min(compared, key=lambda group: statistics.fmean(group[s]["best_validation_nll"] for s in shared or group))
 
 
-def _row(group):
+def _row(betas, alike):
+    group = list(_best(betas).values())
     settings = group[0]["settings"]
     axes = [settings[axis] for axis in AXES]
     nll = [record["nll"] for record in group]
@@ -143,7 +167,10 @@ def _row(group):
         statistics.stdev(nll) if len(nll) > 1 else math.nan,
         max(record["nll_standard_error"] for record in group),
         max(record["log_z_standard_error"] for record in group),
+        min((e for r in group if (e := r.get("log_z_effective_samples")) is not None), default=math.nan),
         *published,
+        {beta: len(betas[beta]) for beta in sorted(betas)},
+        alike,
     )
 
 
@@ -163,9 +190,8 @@ def markdown(made, unfinished=(), excluded=()):
             f"| {r.images:,} | {nll} | {r.image_standard_error:.2f} | {r.log_z_standard_error:.3f} "
             f"| {published} | {compared} |"
         )
-    partial = [r for r in made if r.images < r.images_there]
-    lines += ["", f"- {PARTIAL}"] * bool(partial)
-    origins = sorted({(r.dataset, r.data) for r in made if r.data})
+    said, origins = notes(made), sorted({(r.dataset, r.data) for r in made if r.data})
+    lines += [""] * bool(said) + [f"- {note}" for note in said]
     lines += [""] * bool(origins) + [f"- data {name}: {origin}" for name, origin in origins]
     lines += [""] * bool(unfinished)
     for u in unfinished:
@@ -179,6 +205,26 @@ def _shown(value, how):
     return "–" if math.isnan(value) else format(value, how)
 
 
+def notes(made):
+    """What the columns do not show, a line each."""
+    said = [PARTIAL] * any(r.images < r.images_there for r in made)
+    for r in made:
+        if r.log_z_is_doubtful:
+            effective = f"an effective sample of {r.log_z_effective_samples:.1f} of {r.alike['ais_chains']:,} chains"
+            said.append(f"log Z of {r.cell} cannot be trusted: {effective}; take more --temperatures")
+        if len(r.betas) > 1:
+            among = ", ".join(f"{beta:g} ({n} run{'s' * (n > 1)})" for beta, n in r.betas.items())
+            said.append(f"beta of {r.cell}: chosen among {among}")
+    same = defaultdict(list)
+    for r in made:
+        same[r.cell, r.images].append(r.alike)
+    for (cell, _), group in same.items():
+        differing = [name for name in group[0] if any(alike[name] != group[0][name] for alike in group)]
+        values = [f"{name} {', '.join(str(alike[name]) for alike in group)}" for name in differing]
+        said += [f"{cell}: {len(group)} rows differ, from the top, in {'; '.join(values)}"] * bool(differing)
+    return said
+
+
 def write(root, made, unfinished=(), excluded=()):
     """table1.md, table1.csv and table1.png below root: their paths."""
     from dvae_ref.experiment import plots
@@ -188,8 +234,9 @@ def write(root, made, unfinished=(), excluded=()):
         file.write(markdown(made, unfinished, excluded).encode())
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow([*Row._fields, "difference", "z_score"])
-    table.writerows([*row, row.difference, row.z_score] for row in made)
+    columns = [*(name for name in Row._fields if name not in ("betas", "alike")), "difference", "z_score"]
+    table.writerow(columns)
+    table.writerows([getattr(row, name) for name in columns] for row in made)
     with files.atomic(root / "table1.csv") as file:
         file.write(text.getvalue().encode())
     plots.table(made, root / "table1.png")

@@ -166,6 +166,7 @@ def test_a_cell_is_run_once_and_measured_again_only_for_another_measurement(tmp_
     cell = tiny(tmp_path)
     assert table1.run_cell(cell, threads=1, measurement=MEASUREMENT) is None
     assert len(spy.iterations) == ITERATIONS == table1.iterations_done(cell.folder)
+    assert 1 < json.loads((cell.folder / "evaluation.json").read_text())["log_z_effective_samples"] < 30
     before = results(tmp_path)
     stamp = (cell.folder / "evaluation.json").stat().st_mtime_ns
     assert table1.run_cell(cell, threads=1, measurement=MEASUREMENT) is None

@@ -33,6 +33,9 @@ def record(nll, validation=85.0, error=0.01, images=10_000, data="as published",
     }
 
 
+WHERE = "binarized_mnist 1-layer-nonlin K = 1 dvaes_power, 50,000 iterations"
+
+
 def only(made):
     (row,) = made
     return row
@@ -108,6 +111,48 @@ def test_beta_is_chosen_by_validation_not_by_test():
     for order in (records, records[::-1]):
         row = only(table1_report.rows(order))
         assert (row.beta, row.runs, row.nll) == (30, 2, 86.0)
+
+
+def test_betas_are_compared_over_the_same_seeds():
+    """30 has the better mean, of a seed that is easier: 40 has more. With as many seeds, those in common decide."""
+    one = [record(85.0, validation=84.0, beta=30.0), *(record(86.0, validation=85.0, seed=s) for s in range(3))]
+    row = only(table1_report.rows(one))
+    assert (row.beta, row.runs) == (40, 3)
+    assert f"\n- beta of {WHERE}: chosen among 30 (1 run), 40 (3 runs)\n" in table1_report.markdown([row])
+    assert "chosen among" not in table1_report.markdown(table1_report.rows(one[1:]))
+    shifted = [
+        *(record(1.0, validation=v, beta=30.0, seed=s) for s, v in ((0, 80.0), (1, 85.2))),
+        *(record(2.0, validation=v, beta=40.0, seed=s) for s, v in ((1, 85.1), (2, 90.0))),
+    ]
+    assert only(table1_report.rows(shifted)).beta == 40
+    apart = [record(1.0, validation=85.0, beta=30.0), record(2.0, validation=84.9, beta=40.0, seed=1)]
+    assert only(table1_report.rows(apart)).beta == 40
+
+
+def test_how_often_something_is_written_does_not_split_seeds():
+    made = table1_report.rows([record(1.0), record(2.0, seed=1, log_every=7), record(3.0, seed=2, checkpoint_every=7)])
+    assert only(made).runs == 3
+
+
+def test_rows_that_look_alike_are_told_apart_below_the_table():
+    records = [record(1.0), record(2.0, seed=1, chains=20), record(3.0, seed=2, sampler="pcd", data="another")]
+    text = table1_report.markdown(table1_report.rows(records))
+    differing = "chains 1000, 20, 1000; data as published, as published, another; sampler pa, pa, pcd"
+    assert f"\n- {WHERE}: 3 rows differ, from the top, in {differing}\n" in text
+    apart = table1_report.rows([*records[:1], record(4.0, k=5), record(4.0, images=100)])
+    assert "rows differ" not in table1_report.markdown(apart)
+
+
+@pytest.mark.parametrize(("effective", "doubtful"), [(9.9, True), (10.0, False), (None, False)])
+def test_a_log_z_of_few_effective_chains_is_named(effective, doubtful):
+    """Of the worst of the runs, by the criterion of the warning of AIS; records of earlier versions do not say."""
+    records = [record(85.0, seed=seed) | {"log_z_effective_samples": 600.0} for seed in range(2)]
+    last = record(85.0, seed=2) | ({"log_z_effective_samples": effective} if effective else {})
+    row = only(table1_report.rows([*records, last]))
+    assert row.log_z_effective_samples == (effective or 600)
+    said = f"log Z of {WHERE} cannot be trusted: an effective sample of {effective} of 1,000 chains; take more "
+    assert (f"\n- {said}--temperatures\n" in table1_report.markdown([row])) is doubtful
+    assert math.isnan(only(table1_report.rows([record(85.0)])).log_z_effective_samples)
 
 
 def test_what_is_not_alike_is_not_averaged():
