@@ -124,7 +124,7 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
     A command that is given again waits for them. ImportError says how to install Dask.
     """
     try:
-        from dask.distributed import Client, Event, KilledWorker
+        from dask.distributed import CancelledError, Client, Event, KilledWorker
         from dask.distributed import wait as wait_for
     except ImportError:
         raise ImportError(f"--scheduler {address} needs Dask: pip install 'dvae_ref[cluster]'") from None
@@ -144,7 +144,7 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
         while running:
             if interrupted():
                 stop.set()
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, CancelledError):  # the second when the scheduler is lost
                 wait_for(list(running), timeout=POLL, return_when="FIRST_COMPLETED")
             for future in [future for future in running if future.done()]:
                 cell, error = running.pop(future), _outcome(future, KilledWorker)
