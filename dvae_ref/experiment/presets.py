@@ -111,7 +111,7 @@ class Settings:
         self._check()
 
     def _check(self):
-        for name, least in {"k": 1, **dict.fromkeys(COUNTS, 1), "eval_temperatures": 2}.items():
+        for name, least in {"k": 1, **dict.fromkeys(COUNTS, 1), "chains": 2, "eval_temperatures": 2}.items():
             value = getattr(self, name)
             if not (isinstance(value, int) and value >= least):
                 raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")

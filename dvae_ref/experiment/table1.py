@@ -26,6 +26,7 @@ NUMBERS = (  # in an evaluation.json
     *("nll", "best_validation_nll", "log_z_standard_error"),
     *("images", "samples", "temperatures", "ais_chains", "seed"),
 )
+POSSIBLY = ("nll_standard_error", "images_there", "validated", "log_z_effective_samples")  # there, or null
 TAIL = 4096  # bytes at the end of metrics.jsonl that hold at least one record
 
 
@@ -94,7 +95,7 @@ def is_finished(cell, measurement=Measurement()):  # noqa: B008 - immutable
         return False
     if record is None:
         return False
-    whole = record.get("images_there", record["images"])
+    whole = record.get("images_there") or record["images"]
     there = Measurement(record["samples"], record["temperatures"], record["ais_chains"], record["images"])
     return there == measurement._replace(images=min(measurement.images or whole, whole))
 
@@ -114,6 +115,9 @@ def result(cell):
         raise ValueError(f"{path} is damaged: {error}") from error
     if not isinstance(record, dict) or not all(isinstance(record.get(name), int | float) for name in NUMBERS):
         raise ValueError(f"{path} is damaged: expected an object with the numbers {', '.join(NUMBERS)}")
+    for name in POSSIBLY:
+        if not isinstance(record.get(name), int | float | None):
+            raise ValueError(f"{path} is damaged: expected {name} to be a number or null, got {record[name]!r}")
     validated = record.get("validated")
     if validated is None:  # written by an earlier version
         validated = iterations_done(cell.folder)

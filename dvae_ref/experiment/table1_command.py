@@ -1,6 +1,7 @@
 """python -m dvae_ref table1: train and measure a grid of cells, then set them beside the paper's Table 1."""
 
 import os
+import re
 import sys
 from dataclasses import fields
 
@@ -15,6 +16,8 @@ from dvae_ref.experiment.presets import Settings
 def run(args):
     """Train and evaluate a grid of cells, then set them beside the paper's Table 1."""
     at_least(args, workers=1, threads=1, samples=1, temperatures=2, images=1)
+    if args.scheduler != "local" and not re.fullmatch(r".+:\d+", args.scheduler):
+        raise UsageError(f"--scheduler must be local, or an address such as tcp://HOST:8786, got {args.scheduler}")
     cells, measurement = asked_for(args), table1.Measurement(args.samples, args.temperatures, images=args.images)
     todo = [cell for cell in cells if not table1.is_finished(cell, measurement)]
     report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
@@ -36,7 +39,7 @@ def run(args):
 def write_table(out, found):
     """(paths of the table's files, OSError or None)."""
     try:
-        return (table1_report.write(out, *found) if found[0] else []), None
+        return (table1_report.write(out, *found) if any(found) else []), None
     except OSError as error:
         return [], error
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import statistics
 from collections import defaultdict
 from importlib import resources
@@ -28,7 +29,7 @@ class Unfinished(NamedTuple):
 
     folder: Path  # relative to the table's
     iterations: int
-    total: int
+    total: int | None  # None if it failed before it began
     error: str  # that it failed with, or nothing
 
 
@@ -54,7 +55,7 @@ class Row(NamedTuple):
     data: str  # where they are from
     nll: float  # mean over runs of the test NLL
     std: float  # over runs; nan for one
-    image_standard_error: float  # of one run's NLL, over test images
+    image_standard_error: float  # of one run's NLL, over test images; nan for one image
     log_z_standard_error: float  # the largest of the runs
     log_z_effective_samples: float  # of its AIS chains, the fewest of the runs; nan if none says
     paper_nll: float
@@ -109,16 +110,21 @@ def collect(root):
             elif record := table1.result(cell):
                 records.append(record | {"settings": cell.settings.to_json()})
             else:
-                unfinished.append(_unfinished(where, cell))
+                unfinished.append(_unfinished(where, folder, cell.settings.num_train_iter))
         except (OSError, ValueError) as error:
             excluded.append(Excluded(where, str(error)))
+    for path in sorted(Path(root).rglob("error.txt")):
+        if not os.path.exists(path.with_name("config.json")):
+            unfinished.append(_unfinished(path.parent.relative_to(root), path.parent, None))
     return rows(records), unfinished, excluded
 
 
-def _unfinished(where, cell):
-    error = cell.folder / "error.txt"
-    said = error.read_text().strip().splitlines()[-1:] if error.exists() else []
-    return Unfinished(where, table1.iterations_done(cell.folder), cell.settings.num_train_iter, "".join(said))
+def _unfinished(where, folder, total):
+    try:
+        said = (folder / "error.txt").read_text(errors="replace").strip().rpartition("\n")[2]
+    except OSError:
+        said = ""
+    return Unfinished(where, table1.iterations_done(folder), total, said)
 
 
 def rows(records):
@@ -161,11 +167,11 @@ def _row(betas, alike):
         settings["num_train_iter"],
         len(group),
         group[0]["images"],
-        max(record.get("images_there", record["images"]) for record in group),
+        max(record.get("images_there") or record["images"] for record in group),
         group[0].get("data", ""),
         statistics.fmean(nll),
         statistics.stdev(nll) if len(nll) > 1 else math.nan,
-        max(record["nll_standard_error"] for record in group),
+        max(math.nan if (e := record.get("nll_standard_error")) is None else e for record in group),
         max(record["log_z_standard_error"] for record in group),
         min((e for r in group if (e := r.get("log_z_effective_samples")) is not None), default=math.nan),
         *published,
@@ -187,7 +193,7 @@ def markdown(made, unfinished=(), excluded=()):
         compared = f"{_shown(r.difference, '+.2f')} | {_shown(r.z_score, '+.1f')}"
         lines.append(
             f"| {r.dataset} | {r.struct} | {r.k} | {r.baseline} | {r.beta:g} | {r.num_train_iter:,} | {r.runs} "
-            f"| {r.images:,} | {nll} | {r.image_standard_error:.2f} | {r.log_z_standard_error:.3f} "
+            f"| {r.images:,} | {nll} | {_shown(r.image_standard_error, '.2f')} | {r.log_z_standard_error:.3f} "
             f"| {published} | {compared} |"
         )
     said, origins = notes(made), sorted({(r.dataset, r.data) for r in made if r.data})
@@ -196,7 +202,8 @@ def markdown(made, unfinished=(), excluded=()):
     lines += [""] * bool(unfinished)
     for u in unfinished:
         failed = f"; it failed: {u.error}" if u.error else ""
-        lines.append(f"- not finished: {u.folder}, {u.iterations:,} of {u.total:,} iterations{failed}")
+        reached = "not begun" if u.total is None else f"{u.iterations:,} of {u.total:,} iterations"
+        lines.append(f"- not finished: {u.folder}, {reached}{failed}")
     lines += [""] * bool(excluded) + [f"- left out: {e.folder}: {e.reason}" for e in excluded]
     return "\n".join(lines) + "\n"
 
@@ -226,7 +233,7 @@ def notes(made):
 
 
 def write(root, made, unfinished=(), excluded=()):
-    """table1.md, table1.csv and table1.png below root: their paths."""
+    """table1.md and table1.csv below root, and table1.png if there is a row: their paths."""
     from dvae_ref.experiment import plots
 
     root = Path(root)
@@ -239,5 +246,6 @@ def write(root, made, unfinished=(), excluded=()):
     table.writerows([getattr(row, name) for name in columns] for row in made)
     with files.atomic(root / "table1.csv") as file:
         file.write(text.getvalue().encode())
-    plots.table(made, root / "table1.png")
-    return [root / f"table1.{suffix}" for suffix in ("md", "csv", "png")]
+    if made:
+        plots.table(made, root / "table1.png")
+    return [root / f"table1.{suffix}" for suffix in ("md", "csv", "png")[: 3 if made else 2]]

@@ -115,6 +115,10 @@ def test_a_damaged_measurement_is_none(tmp_path, text):
     assert not table1.is_finished(cell)
     with pytest.raises(ValueError, match=r"evaluation\.json is damaged"):
         table1.result(cell)
+    write_evaluation(cell, images_there=[])
+    assert not table1.is_finished(cell)
+    with pytest.raises(ValueError, match=r"damaged: expected images_there to be a number or null, got \[\]"):
+        table1.result(cell)
 
 
 @pytest.mark.parametrize(("reached", "finished"), [(ITERATIONS - 5, False), (ITERATIONS, True)])

@@ -75,6 +75,15 @@ def test_a_damaged_cell_stops_nobody(straight_table, tmp_path):
     assert f"- left out: {zero.relative_to(out)}: {zero}/config.json is damaged" in (out / "table1.md").read_text()
 
 
+def test_a_table_of_failed_cells_alone_is_written(tmp_path):
+    """OMNIGLOT is not there."""
+    done = run(tmp_path / "table", "--dataset=omniglot", f"--data-dir={tmp_path}", "--json")
+    assert done.returncode == 1, done.stderr
+    files = json.loads(done.stdout.splitlines()[-1])["files"]
+    assert files == [f"{tmp_path}/table/table1.{suffix}" for suffix in ("md", "csv")]
+    assert "not begun; it failed: FileNotFoundError: omniglot: chardata.mat not found" in Path(files[0]).read_text()
+
+
 @pytest.mark.slow
 def test_killed_again_and_again_the_command_ends_at_the_same_bytes(straight_table, tmp_path):
     """SIGKILL to the command in training, which its workers outlive by a checkpoint at most; to all its processes with

@@ -99,6 +99,12 @@ def test_a_part_of_the_images_is_not_compared_in_standard_errors(tmp_path):
     assert only(table1_report.rows([old])).z_score == made[1].z_score
 
 
+def test_one_image_has_no_error_over_images(tmp_path):
+    made = table1_report.rows([record(85.0, images=1) | {"nll_standard_error": None}])
+    assert "| 1 | 85.00 | – | 0.010 |" in table1_report.markdown(made)
+    assert len(table1_report.write(tmp_path, made)) == 3
+
+
 def test_beta_is_chosen_by_validation_not_by_test():
     """Mean validation NLL over the seeds: 30 has 85.1, 20 has 85.3, 40 has 85.2, though 40 has the best run, and 20 the
     best test NLL. Only the runs of the chosen one are averaged."""
@@ -229,6 +235,18 @@ def test_files_say_what_was_found(tmp_path):
     assert float(first["z_score"]) == pytest.approx(2.3313, abs=5e-5)
     assert float(second["difference"]) == pytest.approx(84.00 - 84.21)
     assert paths[2].read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_cell_that_failed_before_it_began_is_listed(tmp_path):
+    """Without data it leaves error.txt alone; no row, so no picture, but the reason."""
+    folder = table1.cell(tmp_path, Settings(dataset="omniglot")).folder
+    folder.mkdir(parents=True)
+    (folder / "error.txt").write_text("Traceback (most recent call last):\nFileNotFoundError: chardata.mat\n")
+    found = table1_report.collect(tmp_path)
+    assert [path.name for path in table1_report.write(tmp_path, *found)] == ["table1.md", "table1.csv"]
+    line = f"- not finished: {folder.relative_to(tmp_path)}, not begun; it failed: FileNotFoundError: chardata.mat\n"
+    assert (tmp_path / "table1.md").read_text().endswith(f"\n\n{line}")
+    assert len((tmp_path / "table1.csv").read_text().splitlines()) == 1
 
 
 def test_what_is_no_cell_or_damaged_is_left_out_and_named(tmp_path):
