@@ -131,7 +131,7 @@ def iterations_done(folder):
         with open(Path(folder) / "metrics.jsonl", "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
             return int(json.loads(file.read().rpartition(b"\n")[0].rpartition(b"\n")[2])["iteration"])
-    except (OSError, ValueError, TypeError, KeyError):  # no file yet, or a damaged one
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):  # no file yet, or a damaged one
         return 0
 
 

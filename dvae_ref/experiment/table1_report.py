@@ -11,16 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment import files, runs, table1
+from dvae_ref.experiment import files, runs, table1, table1_notes
 from dvae_ref.sampling import ais
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
 VARYING = ("seed", "beta", "log_every", "checkpoint_every")  # settings in which the runs of a row may differ
-PARTIAL = (
-    "no difference in s.e. where only a part of the test images was measured: the paper's are of all, and the error "
-    "over images counts"
-)
 MEASURED = ("data", "images", "samples", "temperatures", "ais_chains", "checkpoint", "split")
 
 
@@ -196,7 +192,7 @@ def markdown(made, unfinished=(), excluded=()):
             f"| {r.images:,} | {nll} | {_shown(r.image_standard_error, '.2f')} | {r.log_z_standard_error:.3f} "
             f"| {published} | {compared} |"
         )
-    said, origins = notes(made), sorted({(r.dataset, r.data) for r in made if r.data})
+    said, origins = table1_notes.notes(made), sorted({(r.dataset, r.data) for r in made if r.data})
     lines += [""] * bool(said) + [f"- {note}" for note in said]
     lines += [""] * bool(origins) + [f"- data {name}: {origin}" for name, origin in origins]
     lines += [""] * bool(unfinished)
@@ -210,26 +206,6 @@ def markdown(made, unfinished=(), excluded=()):
 
 def _shown(value, how):
     return "–" if math.isnan(value) else format(value, how)
-
-
-def notes(made):
-    """What the columns do not show, a line each."""
-    said = [PARTIAL] * any(r.images < r.images_there for r in made)
-    for r in made:
-        if r.log_z_is_doubtful:
-            effective = f"an effective sample of {r.log_z_effective_samples:.1f} of {r.alike['ais_chains']:,} chains"
-            said.append(f"log Z of {r.cell} cannot be trusted: {effective}; take more --temperatures")
-        if len(r.betas) > 1:
-            among = ", ".join(f"{beta:g} ({n} run{'s' * (n > 1)})" for beta, n in r.betas.items())
-            said.append(f"beta of {r.cell}: chosen among {among}")
-    same = defaultdict(list)
-    for r in made:
-        same[r.cell, r.images].append(r.alike)
-    for (cell, _), group in same.items():
-        differing = [name for name in group[0] if any(alike[name] != group[0][name] for alike in group)]
-        values = [f"{name} {', '.join(str(alike[name]) for alike in group)}" for name in differing]
-        said += [f"{cell}: {len(group)} rows differ, from the top, in {'; '.join(values)}"] * bool(differing)
-    return said
 
 
 def write(root, made, unfinished=(), excluded=()):

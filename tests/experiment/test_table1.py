@@ -140,7 +140,7 @@ def test_iterations_are_read_from_the_end_of_a_growing_file(tmp_path):
     for text, expected in (("", 0), ('{"iter', 0), ("".join(lines), 499), ("".join(lines) + '{"iteration": 50', 499)):
         path.write_text(text)
         assert table1.iterations_done(tmp_path) == expected
-    for damaged in ("{}", "[]", "null", '{"iteration": "many"}', '{"iteration": null}'):
+    for damaged in ("{}", "[]", "null", '{"iteration": "many"}', '{"iteration": null}', '{"iteration": Infinity}'):
         path.write_text(f"{damaged}\n")
         assert table1.iterations_done(tmp_path) == 0
 
