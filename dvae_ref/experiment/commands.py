@@ -63,7 +63,8 @@ def evaluate(args):
     annealing = Stage(args.temperatures, desc="log Z (AIS)", unit="temp")
     images = Stage(total, desc=f"{args.split} images", unit="image")
     record = runs.measure(args.run_dir, dataset, on_ais=annealing.reach, on_images=images.advance, **options)
-    text = "{split} NLL {nll:.2f} ± {nll_standard_error:.2f} nats over {images:,} images, {samples:,} samples each\n"
+    error = " ± {nll_standard_error:.2f}" if record["images"] > 1 else ""
+    text = "{split} NLL {nll:.2f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
     text += "log Z {log_z:.3f} ± {log_z_standard_error:.3f}, ELBO {elbo:.2f}, "
     text += "effective sample size: median {ess_median:.1f}, least {ess_minimum:.1f}"
     conclude(args, record, text.format(**record))

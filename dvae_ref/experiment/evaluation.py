@@ -37,8 +37,8 @@ class Likelihood(NamedTuple):
 
 
 def standard_error(values):
-    """Standard error of the mean; nan for a single value."""
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    """Standard error of the mean; None for a single value, which JSON can say."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
 
 
 def log_likelihood(key, params, statistics, images, *, log_z, samples=4000, threads=1, progress=None):

@@ -111,7 +111,7 @@ class Settings:
         self._check()
 
     def _check(self):
-        for name, least in {"k": 1, **dict.fromkeys(COUNTS, 1), "eval_temperatures": 2}.items():
+        for name, least in {"k": 1, **dict.fromkeys(COUNTS, 1), "chains": 2, "eval_temperatures": 2}.items():
             value = getattr(self, name)
             if not (isinstance(value, int) and value >= least):
                 raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
@@ -139,7 +139,12 @@ class Settings:
 
     @classmethod
     def from_json(cls, record):
-        """Settings from config.json; ValueError names what does not belong."""
+        """Settings from config.json; ValueError names what does not belong, or is not there."""
+        if not isinstance(record, dict):
+            raise ValueError(f"expected an object of settings, got {type(record).__name__}")
+        missing = [name for name in IDENTITY if name not in record]
+        if missing:
+            raise ValueError(f"expected settings {', '.join(IDENTITY)}; {', '.join(missing)} missing")
         unknown = set(record) - {f.name for f in fields(cls)}
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
@@ -147,6 +152,7 @@ class Settings:
 
 
 CHOICES = {"dataset": DATASETS, "struct": STRUCTURES, "baseline": BASELINES, "sampler": SAMPLERS}
+IDENTITY = ("dataset", "struct", "k", "baseline", "beta", "num_train_iter", "seed")  # no default stands in for these
 COUNTS = (
     *("num_train_iter", "batch_size", "mean_field_sweeps", "chains", "sweeps"),
     *("eval_every", "eval_samples", "eval_temperatures", "checkpoint_every", "log_every"),

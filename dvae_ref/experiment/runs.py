@@ -10,24 +10,11 @@ import numpy as np
 from dvae_ref import tree
 from dvae_ref.boltzmann import check
 from dvae_ref.experiment import datasets, evaluation, files, image_files, training
+from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.training import SCALARS
 from dvae_ref.sampling import ais, philox
 from dvae_ref.sampling import backend as backends
-
-
-class Metrics:
-    """metrics.jsonl: a JSON object a line, appended; what a checkpoint does not know of is cut off on resuming."""
-
-    def __init__(self, path, size=0):
-        self.path, self.size = path, size
-        with open(path, "ab") as file:
-            file.truncate(size)
-
-    def write(self, record):
-        with open(self.path, "ab") as file:
-            file.write(json.dumps(record).encode() + b"\n")
-            self.size = file.tell()
 
 
 class LockedError(FileExistsError):
@@ -58,7 +45,9 @@ class Run:
     def resume(self):
         """Continue from last.npz."""
         self._lock()
-        header, self.state = load_state(self.folder / "last.npz", self.state, self.settings)
+        path = self.folder / "last.npz"
+        header, self.state = load_state(path, self.state, self.settings)
+        check_data(path, header, self.dataset)
         self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
 
     def begin_or_resume(self):
@@ -91,7 +80,8 @@ class Run:
             self.lock = None
 
     def checkpoint(self, name="last.npz"):
-        header = {"settings": self.settings.to_json(), "metrics_bytes": self.metrics.size}
+        self.metrics.sync()  # before a checkpoint that counts on it is there
+        header = {"settings": self.settings.to_json(), "data": self.dataset.origin, "metrics_bytes": self.metrics.size}
         save_state(self.folder / name, self.state, header)
 
     def advance(self, stop=lambda: False, on_iteration=None, on_validation=None):
@@ -166,6 +156,13 @@ def load_state(path, like, settings):
     return header, training.State(**trees, **{name: header[name] for name in SCALARS})
 
 
+def check_data(path, header, dataset):
+    """ValueError if a checkpoint was trained on other data than these; one of an earlier version does not say."""
+    begun = header.get("data", dataset.origin)
+    if begun != dataset.origin:
+        raise ValueError(f"{path} was trained on {begun}; the data that are there now are {dataset.origin}")
+
+
 def read_settings(folder):
     """The Settings in a run folder's config.json."""
     path = Path(folder) / "config.json"
@@ -177,19 +174,29 @@ def read_settings(folder):
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
-def load(folder, checkpoint="best"):
-    """(Settings, State) of a run folder's checkpoint, its parameters finite."""
+def load(folder, checkpoint="best", dataset=None):
+    """(Settings, State) of a run folder's checkpoint, its parameters finite; trained on the dataset, if it is given."""
     settings = read_settings(folder)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
     path = Path(folder) / f"{checkpoint}.npz"
     if checkpoint == "best" and not path.exists() and path.with_name("last.npz").exists():
         raise FileNotFoundError(f"no checkpoint {path}: it comes with the first validation; --checkpoint last is there")
-    _, state = load_state(path, like, settings)
+    header, state = load_state(path, like, settings)
+    if dataset:
+        check_data(path, header, dataset)
     check(state.params.rbm)
     for name, leaf in tree.items((state.params, state.statistics)):
         if not np.all(np.isfinite(leaf)):
             raise ValueError(f"{path}: parameter {name} is not finite")
     return settings, state
+
+
+def last_validation(folder):
+    """Iteration of the last validation before last.npz, num_train_iter at a run's end; None if it is unreadable."""
+    try:
+        return files.load_checkpoint(Path(folder) / "last.npz")[0]["validated"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
 
 
 def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
@@ -198,7 +205,8 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
 
     backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress.
     """
-    settings, state = load(folder, checkpoint)
+    validated = last_validation(folder)
+    settings, state = load(folder, checkpoint, dataset)
     images_there = getattr(dataset, split)
     key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
     options = {"progress": on_ais, "backend": backend}
@@ -218,12 +226,14 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     how = {
         "checkpoint": checkpoint,
         "iteration": state.iteration,
+        "validated": validated,
         "best_validation_nll": state.best_nll,
         "data": dataset.origin,
         "split": split,
         "images_there": len(images_there),
     }
     how |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
-    record = how | {"log_z": z.log_z, "log_z_standard_error": z.standard_error} | result
+    how |= {"log_z": z.log_z, "log_z_standard_error": z.standard_error}
+    record = how | {"log_z_effective_samples": z.effective_sample_size} | result
     files.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json(), **record})
     return record

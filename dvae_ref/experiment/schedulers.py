@@ -124,7 +124,7 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
     A command that is given again waits for them. ImportError says how to install Dask.
     """
     try:
-        from dask.distributed import Client, Event, KilledWorker
+        from dask.distributed import CancelledError, Client, Event, KilledWorker
         from dask.distributed import wait as wait_for
     except ImportError:
         raise ImportError(f"--scheduler {address} needs Dask: pip install 'dvae_ref[cluster]'") from None
@@ -136,14 +136,15 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
 
         def submit(cell):
             absolute = cell._replace(folder=cell.folder.absolute())
-            absolute.folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):  # the worker will say that it is not there
+                absolute.folder.mkdir(parents=True, exist_ok=True)
             return client.submit(_work_for_dask, absolute, name, options, pure=False)
 
         stop, running = Event(name, client), {submit(cell): cell for cell in todo}
         while running:
             if interrupted():
                 stop.set()
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, CancelledError):  # the second when the scheduler is lost
                 wait_for(list(running), timeout=POLL, return_when="FIRST_COMPLETED")
             for future in [future for future in running if future.done()]:
                 cell, error = running.pop(future), _outcome(future, KilledWorker)

@@ -1,9 +1,11 @@
 """Table 1: a grid of cells, every one a run in a folder of its own.
 
-A cell is trained, then measured; both begin where they stopped. It is finished when its evaluation.json holds the
-measurement that is asked for, and what is finished is never run again. A cell that fails leaves error.txt.
+A cell is trained, then measured; both begin where they stopped. It is finished when it is trained to the end and its
+evaluation.json holds the measurement that is asked for, and what is finished is never run again. A cell that fails
+leaves error.txt.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -20,6 +22,11 @@ from dvae_ref.experiment.presets import BETA_CANDIDATES, Settings
 INTERRUPTED = "interrupted"
 AXES = ("dataset", "struct", "k", "baseline", "beta", "seed")  # of the grid, in the order of the folders' names
 LOCK_POLL = 1.0  # seconds between attempts at a folder that another process is running in
+NUMBERS = (  # in an evaluation.json
+    *("nll", "best_validation_nll", "log_z_standard_error"),
+    *("images", "samples", "temperatures", "ais_chains", "seed"),
+)
+POSSIBLY = ("nll_standard_error", "images_there", "validated", "log_z_effective_samples")  # there, or null
 TAIL = 4096  # bytes at the end of metrics.jsonl that hold at least one record
 
 
@@ -62,27 +69,60 @@ def cell(root, settings):
     return Cell(Path(root) / s.dataset / s.struct / name, settings)
 
 
+class ForeignError(ValueError):
+    """The cell's folder is another's: the same axes, but other settings."""
+
+
 def check_folder(cell):
-    """ValueError if the cell's folder is another's: the same axes, but other settings."""
+    """ForeignError if the cell's folder is another's; ValueError if its config.json is damaged."""
     from dvae_ref.experiment import runs
 
-    if (cell.folder / "config.json").exists():
+    try:
         there, here = runs.read_settings(cell.folder).to_json(), cell.settings.to_json()
-        differing = [name for name, value in here.items() if there[name] != value]
-        if differing:
-            raise ValueError(f"{cell.folder} holds a cell with other settings: {', '.join(differing)} differ")
+    except FileNotFoundError:
+        return
+    differing = [name for name, value in here.items() if there[name] != value]
+    if differing:
+        raise ForeignError(f"{cell.folder} holds a cell with other settings: {', '.join(differing)} differ")
 
 
 def is_finished(cell, measurement=Measurement()):  # noqa: B008 - immutable
-    """Is there an evaluation.json, of this measurement?"""
+    """Is it trained to the end, and measured so? Not if a file of it is damaged."""
     try:
-        record = json.loads((cell.folder / "evaluation.json").read_text())
-    except (FileNotFoundError, ValueError):
+        check_folder(cell)
+        record = result(cell)
+    except (OSError, ValueError):
         return False
-    whole = record.get("images_there", record["images"])
+    if record is None:
+        return False
+    whole = record.get("images_there") or record["images"]
     there = Measurement(record["samples"], record["temperatures"], record["ais_chains"], record["images"])
-    asked = measurement._replace(images=min(measurement.images or whole, whole))
-    return there == asked and (record["checkpoint"], record["split"]) == ("best", "test")
+    return there == measurement._replace(images=min(measurement.images or whole, whole))
+
+
+def result(cell):
+    """The record in the cell's evaluation.json, if it is one of the table's; else None. ValueError if it is damaged.
+
+    That is of the best checkpoint on the test set with seed 0, after the last iteration. Anything else was measured by
+    hand, half-way perhaps.
+    """
+    path = cell.folder / "evaluation.json"
+    try:
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), int | float) for name in NUMBERS):
+        raise ValueError(f"{path} is damaged: expected an object with the numbers {', '.join(NUMBERS)}")
+    for name in POSSIBLY:
+        if not isinstance(record.get(name), int | float | None):
+            raise ValueError(f"{path} is damaged: expected {name} to be a number or null, got {record[name]!r}")
+    validated = record.get("validated")
+    if validated is None:  # written by an earlier version
+        validated = iterations_done(cell.folder)
+    how = record.get("checkpoint"), record.get("split"), record["seed"]
+    return record if how == ("best", "test", 0) and validated == cell.settings.num_train_iter else None
 
 
 def iterations_done(folder):
@@ -90,8 +130,8 @@ def iterations_done(folder):
     try:
         with open(Path(folder) / "metrics.jsonl", "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            return json.loads(file.read().rpartition(b"\n")[0].rpartition(b"\n")[2])["iteration"]
-    except (OSError, ValueError):
+            return int(json.loads(file.read().rpartition(b"\n")[0].rpartition(b"\n")[2])["iteration"])
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):  # no file yet, or a damaged one
         return 0
 
 
@@ -115,8 +155,10 @@ def run_cell(cell, data_dir=None, threads=None, measurement=None, stop=lambda: F
 
 
 def write_error(cell, text):
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    (cell.folder / "error.txt").write_text(text)
+    """error.txt, where it can be written: on a full disk the error itself must do."""
+    with contextlib.suppress(OSError):
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        (cell.folder / "error.txt").write_text(text)
 
 
 def _run(cell, data_dir, threads, backend, measurement, stop):
@@ -125,6 +167,7 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
             raise KeyboardInterrupt
 
     go_on_or_stop()
+    check_folder(cell)
     from dvae_ref.experiment import datasets, runs
 
     threads = _use_threads(threads)

@@ -1,5 +1,7 @@
 """python -m dvae_ref table1: train and measure a grid of cells, then set them beside the paper's Table 1."""
 
+import os
+import re
 import sys
 from dataclasses import fields
 
@@ -14,20 +16,32 @@ from dvae_ref.experiment.presets import Settings
 def run(args):
     """Train and evaluate a grid of cells, then set them beside the paper's Table 1."""
     at_least(args, workers=1, threads=1, samples=1, temperatures=2, images=1)
+    if args.scheduler != "local" and not re.fullmatch(r".+:\d+", args.scheduler):
+        raise UsageError(f"--scheduler must be local, or an address such as tcp://HOST:8786, got {args.scheduler}")
     cells, measurement = asked_for(args), table1.Measurement(args.samples, args.temperatures, images=args.images)
     todo = [cell for cell in cells if not table1.is_finished(cell, measurement)]
     report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
     failed, missing = run_cells(args, todo, measurement) if todo else ({}, 0)
-    rows, unfinished = table1_report.collect(args.out)
-    paths = table1_report.write(args.out, rows, unfinished) if rows else []
+    found = table1_report.collect(args.out)
+    paths, unwritten = write_table(args.out, found)
     record = {"cells": len(cells), "finished": len(cells) - len(failed) - missing, "failed": failed}
-    text = table1_report.markdown(rows, unfinished) + "".join(f"\nwrote {path}" for path in paths)
+    text = table1_report.markdown(*found) + "".join(f"\nwrote {path}" for path in paths)
     conclude(args, record | {"files": [str(path) for path in paths]}, text)
     for folder, error in failed.items():
         report(f"failed: {folder}: {error}")
+    if unwritten:
+        report(f"the table is not written: {unwritten}")
     if missing:
         report(f"{missing} cells are not finished; the same command goes on with them")
-    return 1 if failed else 130 if missing else 0
+    return 1 if failed or unwritten else 130 if missing else 0
+
+
+def write_table(out, found):
+    """(paths of the table's files, OSError or None)."""
+    try:
+        return (table1_report.write(out, *found) if any(found) else []), None
+    except OSError as error:
+        return [], error
 
 
 def asked_for(args):
@@ -36,10 +50,15 @@ def asked_for(args):
     common = [f.name for f in fields(Settings) if f.name not in table1.AXES and hasattr(args, f.name)]
     try:
         cells = table1.cells(args.out, axes, args.search_beta, **{name: getattr(args, name) for name in common})
-        for cell in cells:
-            table1.check_folder(cell)
     except ValueError as error:
         raise UsageError(error) from error
+    for cell in cells:
+        try:
+            table1.check_folder(cell)
+        except table1.ForeignError as error:
+            raise UsageError(error) from error
+        except (OSError, ValueError):
+            continue  # damaged: this cell will fail, and say so
     return cells
 
 
@@ -55,7 +74,7 @@ def run_cells(args, todo, measurement):
 
         def on_done(cell, error):
             ended[cell] = error
-            if error not in (None, table1.INTERRUPTED) and not (cell.folder / "error.txt").exists():
+            if error not in (None, table1.INTERRUPTED) and not os.path.exists(cell.folder / "error.txt"):
                 table1.write_error(cell, f"{error}\n")  # of a process that was killed
             on_progress([cell])
             bar.write(f"{cell.folder}: {error or 'finished'}", file=sys.stderr)

@@ -4,16 +4,19 @@ import csv
 import io
 import json
 import math
+import os
 import statistics
 from collections import defaultdict
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment import files, table1
+from dvae_ref.experiment import files, runs, table1, table1_notes
+from dvae_ref.sampling import ais
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
+VARYING = ("seed", "beta", "log_every", "checkpoint_every")  # settings in which the runs of a row may differ
 MEASURED = ("data", "images", "samples", "temperatures", "ais_chains", "checkpoint", "split")
 
 
@@ -22,8 +25,15 @@ class Unfinished(NamedTuple):
 
     folder: Path  # relative to the table's
     iterations: int
-    total: int
+    total: int | None  # None if it failed before it began
     error: str  # that it failed with, or nothing
+
+
+class Excluded(NamedTuple):
+    """A folder with a config.json that has no part in the table."""
+
+    folder: Path  # relative to the table's
+    reason: str
 
 
 class Row(NamedTuple):
@@ -36,14 +46,18 @@ class Row(NamedTuple):
     beta: float
     num_train_iter: int
     runs: int
-    images: int  # of the test set
+    images: int  # of the test set, that were measured
+    images_there: int  # in the test set
     data: str  # where they are from
     nll: float  # mean over runs of the test NLL
     std: float  # over runs; nan for one
-    image_standard_error: float  # of one run's NLL, over test images
+    image_standard_error: float  # of one run's NLL, over test images; nan for one image
     log_z_standard_error: float  # the largest of the runs
+    log_z_effective_samples: float  # of its AIS chains, the fewest of the runs; nan if none says
     paper_nll: float
     paper_std: float
+    betas: dict  # beta: runs, of all that it was chosen among
+    alike: dict  # other settings, and how it was measured: the same for all runs
 
     @property
     def difference(self):
@@ -51,13 +65,26 @@ class Row(NamedTuple):
 
     @property
     def z_score(self):
-        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5).
+        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5); nan for part of the images.
 
         For a single run the paper's std stands in for its own, and the error of its log Z is added in quadrature. The
-        error over test images is no part of it: both means are over the same images, or nearly so.
+        error over test images is no part of it: both means are over the same images, or nearly so. Of a part of the
+        images that is not so, and how much they differ from the whole the paper does not say.
         """
+        if self.images < self.images_there:
+            return math.nan
         spread = self.std if self.runs > 1 else math.hypot(self.paper_std, self.log_z_standard_error)
         return self.difference / math.sqrt(spread**2 / self.runs + self.paper_std**2 / PAPER_RUNS)
+
+    @property
+    def log_z_is_doubtful(self):
+        """By the criterion of the warning of `ais`."""
+        return self.log_z_effective_samples < ais.least_effective(self.alike["ais_chains"])
+
+    @property
+    def cell(self):
+        """It in words."""
+        return f"{self.dataset} {self.struct} K = {self.k} {self.baseline}, {self.num_train_iter:,} iterations"
 
 
 def paper():
@@ -68,53 +95,64 @@ def paper():
 
 
 def collect(root):
-    """(Rows in the order of the table, list of Unfinished) of the run folders below a folder."""
-    records, unfinished = [], []
+    """(Rows in the order of the table, list of Unfinished, list of Excluded) of the run folders below a folder."""
+    records, unfinished, excluded = [], [], []
     for config in sorted(Path(root).rglob("config.json")):
-        record = _read(config.parent / "evaluation.json")
-        if record and record["split"] == "test":
-            records.append(record)
-        else:
-            unfinished.append(_unfinished(root, config.parent, _read(config)["num_train_iter"]))
-    return rows(records), unfinished
+        folder, where = config.parent, config.parent.relative_to(root)
+        try:
+            cell = table1.cell(root, runs.read_settings(folder))
+            if cell.folder != folder:
+                excluded.append(Excluded(where, f"no cell: that of its settings is {cell.folder.relative_to(root)}"))
+            elif record := table1.result(cell):
+                records.append(record | {"settings": cell.settings.to_json()})
+            else:
+                unfinished.append(_unfinished(where, folder, cell.settings.num_train_iter))
+        except (OSError, ValueError) as error:
+            excluded.append(Excluded(where, str(error)))
+    for path in sorted(Path(root).rglob("error.txt")):
+        if not os.path.exists(path.with_name("config.json")):
+            unfinished.append(_unfinished(path.parent.relative_to(root), path.parent, None))
+    return rows(records), unfinished, excluded
 
 
-def _unfinished(root, folder, total):
-    error = folder / "error.txt"
-    said = error.read_text().strip().splitlines()[-1:] if error.exists() else []
-    return Unfinished(folder.relative_to(root), table1.iterations_done(folder), total, "".join(said))
-
-
-def _read(path):
+def _unfinished(where, folder, total):
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        said = (folder / "error.txt").read_text(errors="replace").strip().rpartition("\n")[2]
+    except OSError:
+        said = ""
+    return Unfinished(where, table1.iterations_done(folder), total, said)
 
 
 def rows(records):
     """Rows from evaluation.json records: seeds are averaged, and of several betas the best on validation is kept.
 
-    Runs that differ in any other setting, in the data or in their measurement are rows of their own.
+    Runs that differ in any other setting that a number depends on, in the data or in their measurement are rows of
+    their own.
     """
-    cells = defaultdict(lambda: defaultdict(list))
+    cells = defaultdict(lambda: defaultdict(dict))
     for record in records:
-        settings, measured = record["settings"], [record.get(name) for name in MEASURED]
-        alike = json.dumps([settings | {"seed": None, "beta": None}, measured], sort_keys=True)
-        cells[alike][settings["beta"]].append(record)
-    made = [_row(min(betas.values(), key=_validation_nll)) for betas in cells.values()]
+        settings = record["settings"]
+        alike = {name: value for name, value in settings.items() if name not in VARYING}
+        alike |= {name: record.get(name) for name in MEASURED}
+        cells[json.dumps(alike, sort_keys=True)][settings["beta"]][settings["seed"]] = record
+    made = [_row(betas, json.loads(alike)) for alike, betas in cells.items()]
     order = {cell: i for i, cell in enumerate(paper())}
     return sorted(made, key=lambda row: (order.get(row[:4], len(order)), row[:4], row.num_train_iter))
 
 
-def _validation_nll(group):
-    """Mean over the runs of one beta."""
-    return sum(record["best_validation_nll"] for record in group) / len(group)
+def _best(betas):
+    """The {seed: record} of the beta that is best on validation: of those with the most seeds, over those they share.
+
+    A beta with fewer seeds, under way perhaps, may have had the easier ones.
+    """
+    most = max(map(len, betas.values()))
+    compared = [betas[beta] for beta in sorted(betas) if len(betas[beta]) == most]
+    shared = set.intersection(*map(set, compared))
+    return min(compared, key=lambda group: statistics.fmean(group[s]["best_validation_nll"] for s in shared or group))
 
 
-def _row(group):
+def _row(betas, alike):
+    group = list(_best(betas).values())
     settings = group[0]["settings"]
     axes = [settings[axis] for axis in AXES]
     nll = [record["nll"] for record in group]
@@ -125,17 +163,21 @@ def _row(group):
         settings["num_train_iter"],
         len(group),
         group[0]["images"],
+        max(record.get("images_there") or record["images"] for record in group),
         group[0].get("data", ""),
         statistics.fmean(nll),
         statistics.stdev(nll) if len(nll) > 1 else math.nan,
-        max(record["nll_standard_error"] for record in group),
+        max(math.nan if (e := record.get("nll_standard_error")) is None else e for record in group),
         max(record["log_z_standard_error"] for record in group),
+        min((e for r in group if (e := r.get("log_z_effective_samples")) is not None), default=math.nan),
         *published,
+        {beta: len(betas[beta]) for beta in sorted(betas)},
+        alike,
     )
 
 
-def markdown(made, unfinished=()):
-    """The rows as a Markdown table, the data they are on, and what is not finished."""
+def markdown(made, unfinished=(), excluded=()):
+    """The rows as a Markdown table, the data they are on, what is not finished, and what was left out."""
     lines = [
         "| data | structure | K | model | beta | iterations | runs | images | test NLL | ± images "
         "| log Z ± | paper | difference | in s.e. |",
@@ -144,33 +186,42 @@ def markdown(made, unfinished=()):
     for r in made:
         nll = f"{r.nll:.2f}" + (f" ± {r.std:.2f}" if r.runs > 1 else "")
         published = "–" if math.isnan(r.paper_nll) else f"{r.paper_nll:.2f} ± {r.paper_std:.2f}"
-        compared = "– | –" if math.isnan(r.paper_nll) else f"{r.difference:+.2f} | {r.z_score:+.1f}"
+        compared = f"{_shown(r.difference, '+.2f')} | {_shown(r.z_score, '+.1f')}"
         lines.append(
             f"| {r.dataset} | {r.struct} | {r.k} | {r.baseline} | {r.beta:g} | {r.num_train_iter:,} | {r.runs} "
-            f"| {r.images:,} | {nll} | {r.image_standard_error:.2f} | {r.log_z_standard_error:.3f} "
+            f"| {r.images:,} | {nll} | {_shown(r.image_standard_error, '.2f')} | {r.log_z_standard_error:.3f} "
             f"| {published} | {compared} |"
         )
-    origins = sorted({(r.dataset, r.data) for r in made if r.data})
+    said, origins = table1_notes.notes(made), sorted({(r.dataset, r.data) for r in made if r.data})
+    lines += [""] * bool(said) + [f"- {note}" for note in said]
     lines += [""] * bool(origins) + [f"- data {name}: {origin}" for name, origin in origins]
     lines += [""] * bool(unfinished)
     for u in unfinished:
         failed = f"; it failed: {u.error}" if u.error else ""
-        lines.append(f"- not finished: {u.folder}, {u.iterations:,} of {u.total:,} iterations{failed}")
+        reached = "not begun" if u.total is None else f"{u.iterations:,} of {u.total:,} iterations"
+        lines.append(f"- not finished: {u.folder}, {reached}{failed}")
+    lines += [""] * bool(excluded) + [f"- left out: {e.folder}: {e.reason}" for e in excluded]
     return "\n".join(lines) + "\n"
 
 
-def write(root, made, unfinished=()):
-    """table1.md, table1.csv and table1.png below root: their paths."""
+def _shown(value, how):
+    return "–" if math.isnan(value) else format(value, how)
+
+
+def write(root, made, unfinished=(), excluded=()):
+    """table1.md and table1.csv below root, and table1.png if there is a row: their paths."""
     from dvae_ref.experiment import plots
 
     root = Path(root)
     with files.atomic(root / "table1.md") as file:
-        file.write(markdown(made, unfinished).encode())
+        file.write(markdown(made, unfinished, excluded).encode())
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow([*Row._fields, "difference", "z_score"])
-    table.writerows([*row, row.difference, row.z_score] for row in made)
+    columns = [*(name for name in Row._fields if name not in ("betas", "alike")), "difference", "z_score"]
+    table.writerow(columns)
+    table.writerows([getattr(row, name) for name in columns] for row in made)
     with files.atomic(root / "table1.csv") as file:
         file.write(text.getvalue().encode())
-    plots.table(made, root / "table1.png")
-    return [root / f"table1.{suffix}" for suffix in ("md", "csv", "png")]
+    if made:
+        plots.table(made, root / "table1.png")
+    return [root / f"table1.{suffix}" for suffix in ("md", "csv", "png")[: 3 if made else 2]]

@@ -203,7 +203,7 @@ def summarize(log_weights):
     method)."""
     log_z, error, effective = (float(value) for value in _statistics(log_weights))
     chains = len(log_weights)
-    if effective < _least(chains):
+    if effective < least_effective(chains):
         warnings.warn(
             f"annealing ended with an effective sample of {effective:.1f} of {chains} chains: neither log Z nor its "
             f"standard error can be trusted; use more temperatures",
@@ -215,11 +215,11 @@ def summarize(log_weights):
 def _summarize_batch(log_weights):
     log_z, error, effective = _statistics(log_weights)
     machines, chains = log_weights.shape
-    if np.any(few := effective < _least(chains)):
+    if np.any(few := effective < least_effective(chains)):
         warnings.warn(
             f"annealing ended with an effective sample of {effective.min():.1f} of {chains} chains, and below "
-            f"{_least(chains):g} for {np.sum(few)} of {machines} machines: their log Z and standard errors cannot be "
-            f"trusted; use more temperatures",
+            f"{least_effective(chains):g} for {np.sum(few)} of {machines} machines: their log Z and standard errors "
+            f"cannot be trusted; use more temperatures",
             stacklevel=3,
         )
     return AISBatch(log_z, error, effective, log_weights)
@@ -233,7 +233,8 @@ def _statistics(log_weights):
     return top + np.log(np.mean(w, -1)), error, np.sum(w, -1) ** 2 / np.sum(w**2, -1)
 
 
-def _least(chains):
+def least_effective(chains):
+    """The effective number of chains below which log Z and its standard error cannot be trusted."""
     return min(10, chains / 2)
 
 

@@ -101,6 +101,20 @@ def test_evaluate_depends_on_its_seed_alone(cli, run_dir):
     assert validation["log_z"] == first["log_z"]
 
 
+def test_one_image_has_no_standard_error(cli, run_dir):
+    """null in JSON, which has no NaN; nothing in the text."""
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    code, out, _ = cli("evaluate", "--run-dir", run_dir, *QUICK, "--images", 1, "--json")
+    assert code == 0
+    for text in (out.splitlines()[-1], (run_dir / "evaluation.json").read_text()):
+        record = json.loads(text, parse_constant=refuse)
+        assert (record["nll_standard_error"], record["elbo_standard_error"]) == (None, None)
+    assert f"test NLL {record['nll']:.2f} nats over 1 images" in out
+
+
 def test_sample_draws_a_picture(cli, run_dir, tmp_path):
     out = tmp_path / "drawn.png"
     code, text, _ = cli(
@@ -144,6 +158,8 @@ def test_data_list_says_what_is_there_and_what_is_missing(cli, tmp_path):
         ("evaluate --run-dir x --seed -1", "--seed must be at least 0, got -1"),
         ("evaluate --run-dir x --split train", "'test', 'validation'"),
         ("sample --run-dir x --number 0", "--number must be at least 1, got 0"),
+        ("table1 --scheduler foo", "--scheduler must be local, or an address such as tcp://HOST:8786, got foo"),
+        ("table1 --scheduler tcp://foo", "--scheduler must be local"),
         ("data fetch", "data fetch takes the name of a data set"),
         ("data fetch cifar", ", ".join(f"'{name}'" for name in DATASETS)),
     ],

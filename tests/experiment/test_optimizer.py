@@ -127,7 +127,7 @@ def test_warm_up_rises_linearly_from_zero():
 
 def fresh(name):
     """The parameters of a structure."""
-    return training.start(Settings(struct=name, chains=1), np.full(PIXELS, 0.3)).params
+    return training.start(Settings(struct=name, chains=2), np.full(PIXELS, 0.3)).params
 
 
 def decaying(structure):

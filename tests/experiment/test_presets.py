@@ -58,7 +58,7 @@ def test_unknown_names_are_refused_with_the_valid_ones(name, valid):
         Settings(**{name: "nothing"})
 
 
-WHOLE = ["k", "num_train_iter", "batch_size", "mean_field_sweeps", "chains", "sweeps", "eval_every", "eval_samples"]
+WHOLE = ["k", "num_train_iter", "batch_size", "mean_field_sweeps", "sweeps", "eval_every", "eval_samples"]
 WHOLE += ["checkpoint_every", "log_every"]
 NAN, INF = float("nan"), float("inf")
 
@@ -67,6 +67,7 @@ NAN, INF = float("nan"), float("inf")
     ("given", "message"),
     [
         *(({name: bad}, f"{name} must be a whole number, at least 1, got {bad}") for name in WHOLE for bad in (0, 1.5)),
+        ({"chains": 1}, "chains must be a whole number, at least 2, got 1"),
         ({"eval_temperatures": 1}, "eval_temperatures must be a whole number, at least 2, got 1"),
         ({"seed": -1}, "seed must be a whole number in 0 <= seed < 2[*][*]63, got -1"),
         ({"seed": 0.5}, "seed must be a whole number"),
@@ -99,7 +100,7 @@ def test_the_sampler_is_population_annealing_as_in_the_paper():
 
 def test_ranges_are_not_narrower_than_they_say():
     Settings(baseline="dvaes_exp", beta=0.5)
-    Settings(beta=1.0001, warm_up=0, weight_decay=0, learning_rate=0, seed=2**63 - 1, eval_temperatures=2)
+    Settings(beta=1.0001, warm_up=0, weight_decay=0, learning_rate=0, seed=2**63 - 1, chains=2, eval_temperatures=2)
     Settings(lr_boundaries=(), lr_factors=(1.0,))
 
 
@@ -108,6 +109,10 @@ def test_settings_survive_a_file_and_refuse_foreign_ones():
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
     with pytest.raises(ValueError, match="unknown settings: colour, taste"):
         Settings.from_json(settings.to_json() | {"taste": 1, "colour": 2})
+    with pytest.raises(ValueError, match=r"expected settings dataset, struct, .*; dataset, seed missing"):
+        Settings.from_json({name: v for name, v in settings.to_json().items() if name not in ("dataset", "seed")})
+    with pytest.raises(ValueError, match="expected an object of settings, got list"):
+        Settings.from_json([])
     with pytest.raises(ValueError, match="k must be a whole number, at least 1, got '5'"):
         Settings.from_json(settings.to_json() | {"k": "5"})
 

@@ -154,7 +154,7 @@ def test_an_answer_is_asked_for_now_and_then(monkeypatch):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """begin(out, workers, threads, die, pace): (address of a Dask scheduler, its worker processes)."""
+    """begin(out, workers, threads, die, pace): (address of a Dask scheduler, the processes: its own, its workers')."""
     dask, here = [sys.executable, "-m", "dask"], {"cwd": tmp_path, "stderr": subprocess.DEVNULL}
     with contextlib.ExitStack() as stack:
 
@@ -165,12 +165,14 @@ def cluster(tmp_path):
 
         def begin(out, workers=2, threads=1, **options):
             file = tmp_path / "scheduler.json"
-            process("scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={file}")
+            scheduler = process(
+                "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={file}"
+            )
             given = ("--no-nanny", "--no-dashboard", f"--nthreads={threads}", f"--preload={journal.__file__}")
             env = environment(out, **options) | {"OPENBLAS_NUM_THREADS": "1", "DASK_LOGGING__DISTRIBUTED": "error"}
             made = [process("worker", f"--scheduler-file={file}", *given, env=env) for _ in range(workers)]
             wait_for(lambda: file.exists() and file.read_text().rstrip().endswith("}"))  # it is not written at once
-            return json.loads(file.read_text())["address"], made
+            return json.loads(file.read_text())["address"], (scheduler, *made)
 
         yield begin
 
@@ -179,7 +181,7 @@ def test_dask_with_one_of_two_workers_killed(straight_table, tmp_path, cluster):
     """SIGKILL at iteration 17 of a cell: the other worker takes it over from the checkpoint at 10. Nothing is lost,
     nothing is run twice to its end, and the bytes are those of a local run."""
     out = tmp_path / "table"
-    address, workers = cluster(out, die="seed1-40|iterate 17|self")
+    address, (_, *workers) = cluster(out, die="seed1-40|iterate 17|self")
     done = run(out, "--seed", "0", "1", f"--scheduler={address}")
     assert done.returncode == 0, done.stderr
     assert differing(straight_table[0], out) == []
@@ -190,11 +192,21 @@ def test_dask_with_one_of_two_workers_killed(straight_table, tmp_path, cluster):
     assert {pid for turn in pids.values() for pid in turn} <= {worker.pid for worker in workers}
 
 
+def test_a_lost_scheduler_is_told_of_every_cell(tmp_path, cluster):
+    """SIGKILL to it, with two cells waiting for a worker: each ends, with a reason that can be understood."""
+    address, (scheduler,) = cluster(tmp_path / "table", workers=0)
+    todo, ended = cells(tmp_path, "a", "b"), {}
+    schedulers.run_dask(
+        todo, address=address, on_done=lambda *end: ended.update([end]), on_progress=lambda _: scheduler.kill()
+    )
+    assert ended == dict.fromkeys(todo, "the Dask scheduler does not answer any more (cancelled)")
+
+
 @pytest.mark.slow
 def test_ctrl_c_stops_the_cells_on_a_cluster(straight_table, tmp_path, cluster):
     """With a checkpoint; the workers live, and run the same command to its end without doing an iteration twice."""
     out = tmp_path / "table"
-    address, workers = cluster(out, pace=0.2)
+    address, (_, *workers) = cluster(out, pace=0.2)
     arguments = ("--seed", "0", "1", f"--scheduler={address}")
     with start(out, *arguments) as process:
         os.killpg(process.pid, signal.SIGINT)
@@ -214,10 +226,12 @@ def test_ctrl_c_stops_the_cells_on_a_cluster(straight_table, tmp_path, cluster):
 def test_dask_refuses_what_cannot_work(tmp_path, cluster):
     """Workers of several threads, which would share numba's; and, at the same cluster, a folder they do not see."""
     address, _ = cluster(tmp_path / "table", workers=1, threads=2)
-    ended, (cell,) = [], cells(tmp_path, "a")
-    schedulers.run_dask([cell], address=address, on_done=lambda cell, error: ended.append((cell, error)))
-    assert [end[0] for end in ended] == [cell]
-    assert "has 2 threads: start dask worker with --nthreads 1" in ended[0][1]
+    (tmp_path / "file").touch()
+    ended, todo = {}, cells(tmp_path, "a", "file/no-folder")
+    schedulers.run_dask(todo, address=address, on_done=lambda *end: ended.update([end]))
+    assert ended.keys() == set(todo)
+    assert all("has 2 threads: start dask worker with --nthreads 1" in error for error in ended.values())
+    cell = todo[0]
     worker = SimpleNamespace(address="tcp://there:1", state=SimpleNamespace(nthreads=1))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("dask.distributed.get_worker", lambda: worker)

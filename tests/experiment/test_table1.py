@@ -1,9 +1,11 @@
 """The cells of a table and their folders; one cell begun, stopped, failing, finished, or another's."""
 
 import dataclasses
+import errno
 import json
 import threading
 import time
+from pathlib import Path
 
 import numba
 import pytest
@@ -74,9 +76,10 @@ def test_a_bad_grid_is_refused_as_a_whole(tmp_path):
 
 def write_evaluation(cell, **changes):
     record = {"samples": 4000, "temperatures": 10_000, "ais_chains": 1000, "images": 500, "images_there": 500}
+    record |= {"checkpoint": "best", "split": "test", "seed": 0, "validated": ITERATIONS}
+    record |= {"nll": 90.0, "best_validation_nll": 91.0, "log_z_standard_error": 0.01}
     cell.folder.mkdir(parents=True, exist_ok=True)
-    path = cell.folder / "evaluation.json"
-    path.write_text(json.dumps(record | {"checkpoint": "best", "split": "test"} | changes))
+    (cell.folder / "evaluation.json").write_text(json.dumps(record | changes))
 
 
 @pytest.mark.parametrize(
@@ -91,16 +94,44 @@ def write_evaluation(cell, **changes):
         ({"temperatures": 100}, Measurement(), False),
         ({"split": "validation"}, Measurement(), False),
         ({"checkpoint": "last"}, Measurement(), False),
+        ({"seed": 7}, Measurement(), False),
+        ({"validated": ITERATIONS - 1}, Measurement(), False),
     ],
 )
-def test_finished_is_what_was_measured_as_asked(tmp_path, written, asked, finished):
+def test_finished_is_what_was_trained_to_the_end_and_measured_as_asked(tmp_path, written, asked, finished):
     """Also where a hand-made `evaluate --split validation` took the place of the measurement."""
     cell = tiny(tmp_path)
     assert not table1.is_finished(cell, asked)
     write_evaluation(cell, **written)
     assert table1.is_finished(cell, asked) is finished
-    (cell.folder / "evaluation.json").write_text('{"samples": 40')
-    assert not table1.is_finished(cell, asked)
+
+
+@pytest.mark.parametrize("text", ['{"samples": 40', "{}", "[]", "null", "3", "\xff"])
+def test_a_damaged_measurement_is_none(tmp_path, text):
+    """It is to be measured again; the report says what is wrong."""
+    cell = tiny(tmp_path)
+    write_evaluation(cell)
+    (cell.folder / "evaluation.json").write_text(text, encoding="latin-1")
+    assert not table1.is_finished(cell)
+    with pytest.raises(ValueError, match=r"evaluation\.json is damaged"):
+        table1.result(cell)
+    write_evaluation(cell, images_there=[])
+    assert not table1.is_finished(cell)
+    with pytest.raises(ValueError, match=r"damaged: expected images_there to be a number or null, got \[\]"):
+        table1.result(cell)
+
+
+@pytest.mark.parametrize(("reached", "finished"), [(ITERATIONS - 5, False), (ITERATIONS, True)])
+@pytest.mark.parametrize("absent", [{}, {"validated": None}])
+def test_a_measurement_that_does_not_say_when_goes_by_the_runs_own_record(tmp_path, reached, finished, absent):
+    """Of an earlier version, or without last.npz."""
+    cell = tiny(tmp_path)
+    write_evaluation(cell, **absent)
+    path = cell.folder / "evaluation.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in record.items() if name != "validated"} | absent))
+    (cell.folder / "metrics.jsonl").write_text(f'{{"iteration": {reached}}}\n')
+    assert table1.is_finished(cell) is finished
 
 
 def test_iterations_are_read_from_the_end_of_a_growing_file(tmp_path):
@@ -109,6 +140,9 @@ def test_iterations_are_read_from_the_end_of_a_growing_file(tmp_path):
     for text, expected in (("", 0), ('{"iter', 0), ("".join(lines), 499), ("".join(lines) + '{"iteration": 50', 499)):
         path.write_text(text)
         assert table1.iterations_done(tmp_path) == expected
+    for damaged in ("{}", "[]", "null", '{"iteration": "many"}', '{"iteration": null}', '{"iteration": Infinity}'):
+        path.write_text(f"{damaged}\n")
+        assert table1.iterations_done(tmp_path) == 0
 
 
 class Spy:
@@ -136,6 +170,7 @@ def test_a_cell_is_run_once_and_measured_again_only_for_another_measurement(tmp_
     cell = tiny(tmp_path)
     assert table1.run_cell(cell, threads=1, measurement=MEASUREMENT) is None
     assert len(spy.iterations) == ITERATIONS == table1.iterations_done(cell.folder)
+    assert 1 < json.loads((cell.folder / "evaluation.json").read_text())["log_z_effective_samples"] < 30
     before = results(tmp_path)
     stamp = (cell.folder / "evaluation.json").stat().st_mtime_ns
     assert table1.run_cell(cell, threads=1, measurement=MEASUREMENT) is None
@@ -181,6 +216,37 @@ def test_a_cell_is_stopped_anywhere_and_goes_on_to_the_same_bytes(tmp_path, spy)
     assert len(spy.iterations) == 2 * ITERATIONS, "a stop writes a checkpoint: no iteration is done twice"
 
 
+def test_a_cell_that_was_measured_half_way_is_trained_on(tmp_path, spy):
+    """`evaluate` on a cell that was stopped after its first validation: not finished; it ends as one that was not."""
+    whole, parts = tiny(tmp_path / "whole"), tiny(tmp_path / "parts")
+    assert table1.run_cell(whole, threads=1, measurement=MEASUREMENT) is None
+    spy.iterations.clear()
+
+    def stop():
+        return len(spy.iterations) > ITERATIONS / 2
+
+    assert table1.run_cell(parts, threads=1, measurement=MEASUREMENT, stop=stop) == table1.INTERRUPTED
+    runs.measure(parts.folder, datasets.load("mnist5k"), **MEASUREMENT._asdict())
+    assert json.loads((parts.folder / "evaluation.json").read_text())["validated"] == ITERATIONS / 2
+    assert not table1.is_finished(parts, MEASUREMENT)
+    assert table1.run_cell(parts, threads=1, measurement=MEASUREMENT) is None
+    assert differing(tmp_path / "whole", tmp_path / "parts") == []
+
+
+@pytest.mark.parametrize("text", ['{"dataset": "mni', "{}", "[]", "null"])
+def test_a_cell_with_a_damaged_config_fails_before_it_trains(tmp_path, spy, text):
+    cell = tiny(tmp_path)
+    cell.folder.mkdir(parents=True)
+    (cell.folder / "config.json").write_text(text)
+    write_evaluation(cell)
+    assert not table1.is_finished(cell)
+    said = table1.run_cell(cell, threads=1, measurement=MEASUREMENT)
+    assert said.startswith(f"ValueError: {cell.folder}/config.json is damaged: ")
+    assert (cell.folder / "config.json").read_text() == text
+    assert (cell.folder / "error.txt").read_text().endswith(f"{said}\n")
+    assert spy.iterations == []
+
+
 def test_an_error_is_written_down_and_gone_after_a_success(tmp_path, monkeypatch, spy):
     cell = tiny(tmp_path)
 
@@ -197,6 +263,22 @@ def test_an_error_is_written_down_and_gone_after_a_success(tmp_path, monkeypatch
     assert not table1.is_finished(cell, MEASUREMENT)
     assert table1.run_cell(cell, threads=1, measurement=MEASUREMENT) is None
     assert not (cell.folder / "error.txt").exists()
+
+
+def test_an_error_that_cannot_be_written_down_is_told_all_the_same(tmp_path, monkeypatch):
+    """A full disk; and a folder that cannot be made, below a file."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs.files, "atomic", full)
+        patched.setattr(Path, "write_text", full)
+        said = table1.run_cell(tiny(tmp_path / "full"), threads=1, measurement=MEASUREMENT)
+    assert said == "OSError: [Errno 28] No space left on device"
+    (tmp_path / "file").touch()
+    said = table1.run_cell(tiny(tmp_path / "file"), threads=1, measurement=MEASUREMENT)
+    assert said.startswith("NotADirectoryError: ")
 
 
 def test_a_cell_with_other_settings_is_not_taken_for_this_one(tmp_path):

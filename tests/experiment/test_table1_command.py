@@ -47,6 +47,43 @@ def test_finished_cells_are_not_touched_and_a_failing_one_stops_nobody(straight_
     assert "holds a cell with other settings: chains differ" in refused.stderr
 
 
+def test_a_table_that_cannot_be_written_is_shown(straight_table, tmp_path):
+    """A folder is where table1.csv should be: exit code 1, the reason, and the table all the same."""
+    out = shutil.copytree(straight_table[0], tmp_path / "table")
+    (out / "table1.csv").unlink()
+    (out / "table1.csv").mkdir()
+    done = run(out, "--seed", "0", "1", "--json")
+    assert done.returncode == 1, done.stderr
+    assert "the table is not written: [Errno 21] Is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.startswith((out / "table1.md").read_text())
+    assert json.loads(done.stdout.splitlines()[-1]) == {"cells": 2, "finished": 2, "failed": {}, "files": []}
+
+
+def test_a_damaged_cell_stops_nobody(straight_table, tmp_path):
+    """Seed 0 has no readable config.json, seed 1 no readable measurement: one fails, the other is measured again."""
+    out = shutil.copytree(straight_table[0], tmp_path / "table")
+    zero, one = (out / f"mnist5k/1-layer-lin/dvaes_power-k1-beta40-seed{seed}-40" for seed in (0, 1))
+    (zero / "config.json").write_text("[]")
+    (one / "evaluation.json").write_text("{}")
+    done = run(out, "--seed", "0", "1", "--json")
+    assert done.returncode == 1, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["finished"], list(last["failed"])) == (1, [str(zero)])
+    assert "config.json is damaged: expected an object of settings, got list" in last["failed"][str(zero)]
+    assert differing(straight_table[0] / one.relative_to(out), one) == []
+    assert f"- left out: {zero.relative_to(out)}: {zero}/config.json is damaged" in (out / "table1.md").read_text()
+
+
+def test_a_table_of_failed_cells_alone_is_written(tmp_path):
+    """OMNIGLOT is not there."""
+    done = run(tmp_path / "table", "--dataset=omniglot", f"--data-dir={tmp_path}", "--json")
+    assert done.returncode == 1, done.stderr
+    files = json.loads(done.stdout.splitlines()[-1])["files"]
+    assert files == [f"{tmp_path}/table/table1.{suffix}" for suffix in ("md", "csv")]
+    assert "not begun; it failed: FileNotFoundError: omniglot: chardata.mat not found" in Path(files[0]).read_text()
+
+
 @pytest.mark.slow
 def test_killed_again_and_again_the_command_ends_at_the_same_bytes(straight_table, tmp_path):
     """SIGKILL to the command in training, which its workers outlive by a checkpoint at most; to all its processes with
@@ -60,7 +97,7 @@ def test_killed_again_and_again_the_command_ends_at_the_same_bytes(straight_tabl
         killed = run(out, *arguments, die=die, pace=0.1)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         Path(f"{out}.journal.died").unlink()
-        left.append({path.name.split(".")[1] for path in out.rglob("*.part")})
+        left.append({path.name.split(".")[1] for path in out.rglob("*.part")} - {"last"})  # of the other cell, perhaps
     assert left == [set(), {"evaluation"}, {"table1"}]
     done = run(out, *arguments)
     assert done.returncode == 0, done.stderr

@@ -3,10 +3,11 @@
 import csv
 import json
 import math
+import shutil
 
 import pytest
 
-from dvae_ref.experiment import plots, table1_report
+from dvae_ref.experiment import plots, table1, table1_report
 from dvae_ref.experiment.presets import BASELINES, BETA_CANDIDATES, Settings, default_beta
 from dvae_ref.structures import STRUCTURES
 
@@ -27,7 +28,12 @@ def record(nll, validation=85.0, error=0.01, images=10_000, data="as published",
         "ais_chains": 1000,
         "checkpoint": "best",
         "split": "test",
+        "seed": 0,
+        "validated": settings.get("num_train_iter", 50_000),
     }
+
+
+WHERE = "binarized_mnist 1-layer-nonlin K = 1 dvaes_power, 50,000 iterations"
 
 
 def only(made):
@@ -76,6 +82,30 @@ def test_difference_in_standard_errors():
     assert below.z_score == pytest.approx(-2.6364, abs=5e-5)
 
 
+def test_a_part_of_the_images_is_not_compared_in_standard_errors(tmp_path):
+    """The paper's number is of all 10,000: the difference stands, its standard errors are a dash, and nan in CSV."""
+    part, whole = record(85.0, images=100), record(85.0, k=5)
+    made = table1_report.rows([part, whole])
+    assert math.isnan(made[0].z_score)
+    assert made[1].z_score > 0
+    text = table1_report.markdown(made)
+    assert "| 84.93 ± 0.02 | +0.07 | – |\n" in text
+    assert "\n- no difference in s.e. where only a part of the test images was measured" in text
+    elsewhere = table1_report.rows([record(85.0, images=100, dataset="mnist5k")])
+    assert "only a part" not in table1_report.markdown([*made[1:], *elsewhere]), "there is nothing to compare"
+    path = table1_report.write(tmp_path, made)[1]
+    with open(path, newline="") as file:
+        assert next(csv.DictReader(file))["z_score"] == "nan"
+    old = {name: value for name, value in whole.items() if name != "images_there"}
+    assert only(table1_report.rows([old])).z_score == made[1].z_score
+
+
+def test_one_image_has_no_error_over_images(tmp_path):
+    made = table1_report.rows([record(85.0, images=1) | {"nll_standard_error": None}])
+    assert "| 1 | 85.00 | – | 0.010 |" in table1_report.markdown(made)
+    assert len(table1_report.write(tmp_path, made)) == 3
+
+
 def test_beta_is_chosen_by_validation_not_by_test():
     """Mean validation NLL over the seeds: 30 has 85.1, 20 has 85.3, 40 has 85.2, though 40 has the best run, and 20 the
     best test NLL. Only the runs of the chosen one are averaged."""
@@ -88,6 +118,48 @@ def test_beta_is_chosen_by_validation_not_by_test():
     for order in (records, records[::-1]):
         row = only(table1_report.rows(order))
         assert (row.beta, row.runs, row.nll) == (30, 2, 86.0)
+
+
+def test_betas_are_compared_over_the_same_seeds():
+    """30 has the better mean, of a seed that is easier: 40 has more. With as many seeds, those in common decide."""
+    one = [record(85.0, validation=84.0, beta=30.0), *(record(86.0, validation=85.0, seed=s) for s in range(3))]
+    row = only(table1_report.rows(one))
+    assert (row.beta, row.runs) == (40, 3)
+    assert f"\n- beta of {WHERE}: chosen among 30 (1 run), 40 (3 runs)\n" in table1_report.markdown([row])
+    assert "chosen among" not in table1_report.markdown(table1_report.rows(one[1:]))
+    shifted = [
+        *(record(1.0, validation=v, beta=30.0, seed=s) for s, v in ((0, 80.0), (1, 85.2))),
+        *(record(2.0, validation=v, beta=40.0, seed=s) for s, v in ((1, 85.1), (2, 90.0))),
+    ]
+    assert only(table1_report.rows(shifted)).beta == 40
+    apart = [record(1.0, validation=85.0, beta=30.0), record(2.0, validation=84.9, beta=40.0, seed=1)]
+    assert only(table1_report.rows(apart)).beta == 40
+
+
+def test_how_often_something_is_written_does_not_split_seeds():
+    made = table1_report.rows([record(1.0), record(2.0, seed=1, log_every=7), record(3.0, seed=2, checkpoint_every=7)])
+    assert only(made).runs == 3
+
+
+def test_rows_that_look_alike_are_told_apart_below_the_table():
+    records = [record(1.0), record(2.0, seed=1, chains=20), record(3.0, seed=2, sampler="pcd", data="another")]
+    text = table1_report.markdown(table1_report.rows(records))
+    differing = "chains 1000, 20, 1000; data as published, as published, another; sampler pa, pa, pcd"
+    assert f"\n- {WHERE}: 3 rows differ, from the top, in {differing}\n" in text
+    apart = table1_report.rows([*records[:1], record(4.0, k=5), record(4.0, images=100)])
+    assert "rows differ" not in table1_report.markdown(apart)
+
+
+@pytest.mark.parametrize(("effective", "doubtful"), [(9.9, True), (10.0, False), (None, False)])
+def test_a_log_z_of_few_effective_chains_is_named(effective, doubtful):
+    """Of the worst of the runs, by the criterion of the warning of AIS; records of earlier versions do not say."""
+    records = [record(85.0, seed=seed) | {"log_z_effective_samples": 600.0} for seed in range(2)]
+    last = record(85.0, seed=2) | ({"log_z_effective_samples": effective} if effective else {})
+    row = only(table1_report.rows([*records, last]))
+    assert row.log_z_effective_samples == (effective or 600)
+    said = f"log Z of {WHERE} cannot be trusted: an effective sample of {effective} of 1,000 chains; take more "
+    assert (f"\n- {said}--temperatures\n" in table1_report.markdown([row])) is doubtful
+    assert math.isnan(only(table1_report.rows([record(85.0)])).log_z_effective_samples)
 
 
 def test_what_is_not_alike_is_not_averaged():
@@ -129,37 +201,77 @@ MARKDOWN = """\
 
 - data binarized_mnist: as published
 
-- not finished: binarized_mnist/a, 25 of 50,000 iterations
-- not finished: omniglot/b, 0 of 50,000 iterations; it failed: ValueError: no ink
+- not finished: {under_way}, 25 of 50,000 iterations
+- not finished: {failing}, 0 of 50,000 iterations; it failed: ValueError: no ink
 """
 
 
+def put(root, entry, evaluation=True):
+    """The folder of a cell with this record."""
+    settings = Settings.from_json(entry["settings"])
+    folder = table1.cell(root, settings).folder
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(settings.to_json()))
+    if evaluation:
+        (folder / "evaluation.json").write_text(json.dumps(entry))
+    return folder
+
+
 def test_files_say_what_was_found(tmp_path):
-    """Two cells in three and one runs; one under way, one that failed, one that is measured on validation only."""
-    runs = {f"seed{seed}": record(85.0 + 0.2 * seed, seed=seed) for seed in range(3)} | {"k5": record(84.0, k=5)}
-    runs |= {"binarized_mnist/a": record(0, seed=5) | {"split": "validation"}, "omniglot/b": {}}
-    for name, entry in runs.items():
-        folder = tmp_path / name
-        folder.mkdir(parents=True)
-        settings = entry.get("settings", {"num_train_iter": 50_000})
-        (folder / "config.json").write_text(json.dumps(settings))
-        if entry:
-            (folder / "evaluation.json").write_text(json.dumps(entry))
-    (tmp_path / "binarized_mnist/a/metrics.jsonl").write_text('{"iteration": 25}\n')
-    (tmp_path / "omniglot/b/error.txt").write_text("Traceback (most recent call last):\nValueError: no ink\n")
-    made, unfinished = table1_report.collect(tmp_path)
-    paths = table1_report.write(tmp_path, made, unfinished)
+    """Two cells in three and one runs; one under way that was measured on validation, one that failed."""
+    for entry in [*(record(85.0 + 0.2 * seed, seed=seed) for seed in range(3)), record(84.0, k=5)]:
+        put(tmp_path, entry)
+    under_way = put(tmp_path, record(0, seed=5) | {"split": "validation"})
+    failing = put(tmp_path, record(0, dataset="omniglot"), evaluation=False)
+    (under_way / "metrics.jsonl").write_text('{"iteration": 25}\n')
+    (failing / "error.txt").write_text("Traceback (most recent call last):\nValueError: no ink\n")
+    found = table1_report.collect(tmp_path)
+    paths = table1_report.write(tmp_path, *found)
     assert [path.name for path in paths] == ["table1.md", "table1.csv", "table1.png"]
-    assert paths[0].read_text() == MARKDOWN
+    places = {"under_way": under_way.relative_to(tmp_path), "failing": failing.relative_to(tmp_path)}
+    assert paths[0].read_text() == MARKDOWN.format(**places)
     with open(paths[1], newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["runs"], first["k"], first["data"], second["std"]) == ("3", "1", "as published", "nan")
     assert float(first["z_score"]) == pytest.approx(2.3313, abs=5e-5)
     assert float(second["difference"]) == pytest.approx(84.00 - 84.21)
     assert paths[2].read_bytes().startswith(b"\x89PNG")
-    (tmp_path / "k5/evaluation.json").write_text('{"settings": {')
-    with pytest.raises(ValueError, match=r"k5/evaluation\.json is damaged"):
-        table1_report.collect(tmp_path)
+
+
+def test_a_cell_that_failed_before_it_began_is_listed(tmp_path):
+    """Without data it leaves error.txt alone; no row, so no picture, but the reason."""
+    folder = table1.cell(tmp_path, Settings(dataset="omniglot")).folder
+    folder.mkdir(parents=True)
+    (folder / "error.txt").write_text("Traceback (most recent call last):\nFileNotFoundError: chardata.mat\n")
+    found = table1_report.collect(tmp_path)
+    assert [path.name for path in table1_report.write(tmp_path, *found)] == ["table1.md", "table1.csv"]
+    line = f"- not finished: {folder.relative_to(tmp_path)}, not begun; it failed: FileNotFoundError: chardata.mat\n"
+    assert (tmp_path / "table1.md").read_text().endswith(f"\n\n{line}")
+    assert len((tmp_path / "table1.csv").read_text().splitlines()) == 1
+
+
+def test_what_is_no_cell_or_damaged_is_left_out_and_named(tmp_path):
+    """A copy of a cell, whose seed would count twice; another program's config.json; damaged files of cells."""
+    folder = put(tmp_path, record(85.0))
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/config.json").write_text('{"colour": 2}')
+    damaged = [put(tmp_path, record(85.0, seed=seed)) for seed in range(1, 6)]
+    for there, text in zip(damaged, ('{"settings": {', "{}", "[]", "null", "3"), strict=True):
+        (there / "evaluation.json").write_text(text)
+    last = put(tmp_path, record(85.0, seed=6))
+    (last / "config.json").write_text("[]")
+    made, unfinished, excluded = table1_report.collect(tmp_path)
+    assert (only(made).runs, unfinished) == (1, [])
+    reasons = {str(e.folder): e.reason for e in excluded}
+    assert reasons.pop("copy") == f"no cell: that of its settings is {folder.relative_to(tmp_path)}"
+    assert "config.json is damaged: expected settings dataset," in reasons.pop("theirs")
+    assert "config.json is damaged: expected an object of settings" in reasons.pop(str(last.relative_to(tmp_path)))
+    assert list(reasons) == [str(there.relative_to(tmp_path)) for there in damaged]
+    assert all("evaluation.json is damaged: " in reason for reason in reasons.values())
+    assert f"\n- left out: copy: no cell: that of its settings is {folder.relative_to(tmp_path)}\n" in (
+        table1_report.markdown(made, unfinished, excluded)
+    )
 
 
 def test_the_picture_shows_both_with_their_errors(tmp_path, monkeypatch):

@@ -251,6 +251,66 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, dataset, begun):
         run.resume()
 
 
+def test_metrics_that_lost_their_end_are_cut_to_a_whole_line(tmp_path, dataset, begun):
+    """As after a power cut: no bytes are made up, the run goes on, and every line is an object."""
+    run = begun(tmp_path, dataset)
+    run.advance(lambda: run.state.iteration == 14)
+    run.close()
+    path = tmp_path / "metrics.jsonl"
+    before = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(before)[:-7])
+    with runs.Run(tmp_path, SMALL, dataset) as again:
+        with pytest.warns(UserWarning, match=r"metrics\.jsonl is shorter than its checkpoint knows it"):
+            again.resume()
+        assert path.read_bytes() == b"".join(before[:-1])
+        assert again.advance()
+    assert [record["iteration"] for record in records(tmp_path)] == [4, 8, 8, 16, 16, 20, 24, 24]
+
+
+def test_metrics_are_on_disk_before_the_checkpoint_that_counts_them(tmp_path, dataset, begun, monkeypatch):
+    """fsync of metrics.jsonl at its full length, then last.npz is put in its place."""
+    run, events = begun(tmp_path, dataset), []
+    fsync, replace = os.fsync, os.replace
+
+    def note_sync(descriptor):
+        if os.path.samestat(os.fstat(descriptor), (tmp_path / "metrics.jsonl").stat()):
+            events.append(os.fstat(descriptor).st_size)
+        fsync(descriptor)
+
+    def note_replace(source, target):
+        events.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_replace)
+    run.advance(lambda: run.state.iteration == 5)
+    assert run.metrics.size > 0
+    assert events == [run.metrics.size, "last.npz"]
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path, dataset, begun, monkeypatch):
+    """Nor is it measured on them: from the header of the checkpoint, where it says so."""
+    begun(tmp_path, dataset).close()
+    other = dataset._replace(origin="another draw")
+    said = f"last[.]npz was trained on {dataset.origin}; the data that are there now are another draw"
+    with pytest.raises(ValueError, match=said), runs.Run(tmp_path, SMALL, other) as run:
+        run.resume()
+    with pytest.raises(ValueError, match=said):
+        runs.measure(tmp_path, other, checkpoint="last")
+    runs.load(tmp_path, "last")
+    save_checkpoint = files.save_checkpoint
+
+    def as_before(path, header, **trees):
+        save_checkpoint(path, {name: value for name, value in header.items() if name != "data"}, **trees)
+
+    with monkeypatch.context() as patched, runs.Run(tmp_path, SMALL, dataset) as run:
+        patched.setattr(files, "save_checkpoint", as_before)
+        run.resume()
+        run.checkpoint()
+    with runs.Run(tmp_path, SMALL, other) as run:
+        run.resume()
+
+
 POISONS = {
     "the couplings": lambda state: state.params.rbm.W,
     "the decoder": lambda state: state.params.decoder.out.kernel,
