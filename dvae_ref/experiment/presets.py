@@ -52,7 +52,7 @@ BETA_CANDIDATES = {
 
 
 def default_beta(dataset, struct, baseline):
-    """The paper's beta for a cell of Table 1; mnist5k takes MNIST's."""
+    """The beta of the authors' runs for a cell of Table 1; mnist5k takes MNIST's."""
     row = _BETAS["omniglot" if dataset == "omniglot" else "mnist"][struct]
     return float(row[list(BASELINES).index(baseline)])
 
@@ -75,7 +75,7 @@ class Settings:
     struct: str = option("1-layer-nonlin", f"network structure: {', '.join(STRUCTURES)}")
     baseline: str = option("dvaes_power", f"model: {', '.join(BASELINES)}")
     k: int = option(1, "importance samples in the bound of Eq. 3")
-    beta: float = option(None, "sharpness of the smoothing; default: the paper's for the cell of Table 1")
+    beta: float = option(None, "sharpness of the smoothing; default: that of the authors' runs for the cell of Table 1")
     epsilon: float = option(0.05, "weight of the uniform in dvaes_unexp")
     num_train_iter: int = option(1_000_000, "iterations; every schedule scales with them")
     seed: int = option(0, "the run's only source of randomness")

@@ -303,4 +303,4 @@ def test_help_is_quick_and_complete(cli):
     assert code == 0
     assert all(f"--{field.name.replace('_', '-')} " in out for field in fields(Settings))
     assert all(f"{name} " in out and text in out for name, text in {**BASELINES, **SAMPLERS}.items())
-    assert "default: the paper's for the cell" in " ".join(out.split())
+    assert "default: that of the authors' runs for the cell" in " ".join(out.split())
