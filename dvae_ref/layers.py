@@ -24,6 +24,13 @@ class DenseCache(NamedTuple):
     zeta: np.ndarray | None
 
 
+def dense_of_x(params, x):
+    """What x and the bias contribute to dense: x kernel[:V] + bias, (B, V) -> (B, outputs)."""
+    y = x @ params.kernel[: x.shape[1]]
+    y += params.bias
+    return y
+
+
 def dense(params, x, zeta=None, of_x=None):
     """[x, zeta] kernel + bias, each of the B rows of x serving K consecutive rows of zeta.
 
@@ -35,13 +42,6 @@ def dense(params, x, zeta=None, of_x=None):
         shared, y = y, zeta @ params.kernel[x.shape[1] :]
         y.reshape(len(x), -1, y.shape[1])[:] += shared[:, None]
     return y, DenseCache(params.kernel, x, zeta)
-
-
-def dense_of_x(params, x):
-    """The share of x and bias, (B, outputs)."""
-    y = x @ params.kernel[: x.shape[1]]
-    y += params.bias
-    return y
 
 
 def dense_backward(d_y, cache, *, need_x=True):

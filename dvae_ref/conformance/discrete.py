@@ -13,60 +13,52 @@ from dvae_ref.smoothing import Power
 MARGIN = 0.1  # of u from its threshold q, in parts of q or of 1 - q
 
 
+CONFIG = model.Config(STRUCTURE, methods.relaxed(Power(2.0)))  # neither r(zeta|z) nor zeta is in it
+
+
 def draw(rng):
-    config = model.Config(STRUCTURE, methods.relaxed(Power(2.0)))  # neither r(zeta|z) nor zeta is in it
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
     x = (rng.random((IMAGES, PIXELS)) < mean_x).astype(float)
-    params, statistics = model.init(rng, config, mean_x, np.float64)
+    params, statistics = model.init(rng, CONFIG, mean_x, np.float64)
     named = {name: objectives.skewed(rng, name, leaf) for name, leaf in tree.items(params)}
-    named |= {_averages_name(name): _averages(rng, name, leaf) for name, leaf in _moving(statistics)}
+    named |= {name: _skewed_average(rng, name, leaf) for name, leaf in _averages(statistics)}
     params, statistics = _model(named, mean_x)
     log_z = exact.log_z(params.rbm) + rng.normal(0, 0.01)  # an estimate
     return {"x": x, "mean_x": mean_x, "u": _uniform(rng, params, statistics, x), "k": K, "log_z": log_z, **named}
 
 
-def _averages(rng, name, leaf):
+def _skewed_average(rng, name, leaf):
     return rng.uniform(0.3, 2, leaf.shape) if name.endswith("variance") else rng.normal(0, 0.5, leaf.shape)
 
 
-def _moving(statistics):
-    """(path, leaf) of the moving averages."""
-    return [(name, leaf) for name, leaf in tree.items(statistics) if name != "mean_x"]
-
-
-def _averages_name(path):
-    """encoder.0.0.mean and decoder.0.mean -> encoder.0.hidden.0.norm.mean and decoder.hidden.0.norm.mean."""
-    network, layer, which = path.rsplit(".", 2)
-    return f"{network}.hidden.{layer}.norm.{which}"
+def _averages(statistics):
+    """(name, leaf) of the moving averages: encoder.0.0.mean is called encoder.0.hidden.0.norm.mean."""
+    named = []
+    for path, leaf in tree.items(statistics._replace(mean_x=())):
+        network, layer, which = path.rsplit(".", 2)
+        named.append((f"{network}.hidden.{layer}.norm.{which}", leaf))
+    return named
 
 
 def _model(named, mean_x):
     """(Params, Statistics) of named arrays."""
-    config = model.Config(STRUCTURE, methods.relaxed(Power(2.0)))
-    params, statistics = model.init(np.random.default_rng(0), config, mean_x, mean_x.dtype)
-    params = tree.unflatten(params, [named[name] for name, _ in tree.items(params)])
-    moving = [named[_averages_name(name)] for name, _ in _moving(statistics)]
+    _, statistics = model.init(np.random.default_rng(0), CONFIG, mean_x, mean_x.dtype)
+    moving = [named[name] for name, _ in _averages(statistics)]
+    params = objectives.params_of(named, statistics, CONFIG)
     return params, tree.unflatten(statistics, [statistics.mean_x, *moving])
 
 
 def _uniform(rng, params, statistics, x):
-    """Uniform numbers that stay away from the q to which they are compared, group by group."""
-    u = rng.random((IMAGES * K, STRUCTURE.latents))
-    for own in group_slices(STRUCTURE.groups, STRUCTURE.latents):
-        z, _ = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
-        q = _q(params, statistics, x, z)[:, own]
+    """Uniform numbers that stay away from the q to which they are compared; z is drawn from them group by group."""
+    shape = IMAGES * K, STRUCTURE.latents
+    z, u, inputs = np.zeros(shape), np.zeros(shape), np.repeat(x - statistics.mean_x, K, axis=0)
+    for g, own in enumerate(group_slices(STRUCTURE.groups, STRUCTURE.latents)):
+        given = np.concatenate([inputs, z[:, : own.start]], 1)
+        q = sigmoid(networks.network_evaluate(params.encoder[g], statistics.encoder[g], given))
         within = rng.uniform(MARGIN, 1 - MARGIN, q.shape)
+        z[:, own] = rng.random(q.shape) < q
         u[:, own] = np.where(z[:, own] > 0, q * within, q + (1 - q) * within)
     return u
-
-
-def _q(params, statistics, x, z):
-    """q(z_g = 1|x, z_<g) for given z."""
-    logits = []
-    for g, own in enumerate(group_slices(STRUCTURE.groups, STRUCTURE.latents)):
-        inputs = np.concatenate([np.repeat(x - statistics.mean_x, K, axis=0), z[:, : own.start]], 1)
-        logits.append(networks.network_evaluate(params.encoder[g], statistics.encoder[g], inputs))
-    return sigmoid(np.concatenate(logits, 1))
 
 
 def compute(inputs):

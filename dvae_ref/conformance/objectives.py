@@ -74,7 +74,7 @@ def draw(rng, baseline):
     params = {name: skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     params["rbm.W"] *= 0.8 if kind == "gi" else 2.0  # ||W|| <= 3 with gi: then its lam is beta
     noise = Noise(*rng.uniform(0.02, 0.98, (2, IMAGES * K, STRUCTURE.latents)))
-    _, cache = model.objective(_params(params, statistics, config), statistics, x, noise, config=config)
+    _, cache = model.objective(params_of(params, statistics, config), statistics, x, noise, config=config)
     zeta = _inside(cache.encoder.sample.zeta, kind)
     if kind != "spike_exp":  # the first sample of each image in the middle: there the mean field converges slowly
         zeta[::K] = rng.uniform(0.3, 0.7, zeta[::K].shape)
@@ -97,7 +97,7 @@ def _inside(zeta, kind):
     return zeta if kind in ("gauss", "gi") else zeta.clip(sigmoid(LEAST), sigmoid(MOST))
 
 
-def _params(named, statistics, config):
+def params_of(named, statistics, config):
     like, _ = model.init(np.random.default_rng(0), config, statistics.mean_x)
     return tree.unflatten(like, [named[name] for name, _ in tree.items(like)])
 
@@ -109,7 +109,7 @@ def compute(inputs, baseline, change=lambda method: method):
     config = model.Config(STRUCTURE, method, int(inputs["k"]))
     x, dtype, kappa = inputs["x"], inputs["x"].dtype, float(inputs["kappa"])
     _, statistics = model.init(np.random.default_rng(0), config, inputs["mean_x"], dtype)
-    params = _params(inputs, statistics, config)
+    params = params_of(inputs, statistics, config)
     noise = Noise(None, inputs["zeta"])
     bound, cache = model.objective(params, statistics, x, noise, config=config, kappa=kappa)
     negative = tree.map(lambda leaf: leaf.astype(dtype), exact.moments(params.rbm))

@@ -156,24 +156,30 @@ def _row(betas, alike):
     settings = group[0]["settings"]
     axes = [settings[axis] for axis in AXES]
     nll = [record["nll"] for record in group]
-    published = paper().get(tuple(axes), (math.nan, math.nan))
+    paper_nll, paper_std = paper().get(tuple(axes), (math.nan, math.nan))
     return Row(
         *axes,
-        settings["beta"],
-        settings["num_train_iter"],
-        len(group),
-        group[0]["images"],
-        max(record.get("images_there") or record["images"] for record in group),
-        group[0].get("data", ""),
-        statistics.fmean(nll),
-        statistics.stdev(nll) if len(nll) > 1 else math.nan,
-        max(math.nan if (e := record.get("nll_standard_error")) is None else e for record in group),
-        max(record["log_z_standard_error"] for record in group),
-        min((e for r in group if (e := r.get("log_z_effective_samples")) is not None), default=math.nan),
-        *published,
-        {beta: len(betas[beta]) for beta in sorted(betas)},
-        alike,
+        beta=settings["beta"],
+        num_train_iter=settings["num_train_iter"],
+        runs=len(group),
+        images=group[0]["images"],
+        images_there=max(_known(group, "images_there"), default=group[0]["images"]),
+        data=group[0].get("data", ""),
+        nll=statistics.fmean(nll),
+        std=statistics.stdev(nll) if len(nll) > 1 else math.nan,
+        image_standard_error=max(_known(group, "nll_standard_error"), default=math.nan),
+        log_z_standard_error=max(_known(group, "log_z_standard_error")),
+        log_z_effective_samples=min(_known(group, "log_z_effective_samples"), default=math.nan),
+        paper_nll=paper_nll,
+        paper_std=paper_std,
+        betas={beta: len(betas[beta]) for beta in sorted(betas)},
+        alike=alike,
     )
+
+
+def _known(group, name):
+    """The values in those records that have one: earlier versions did not write all."""
+    return [record[name] for record in group if record.get(name) is not None]
 
 
 def markdown(made, unfinished=(), excluded=()):
