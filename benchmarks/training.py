@@ -10,11 +10,11 @@ from benchmarks.ours import noise
 from benchmarks.step import Step, deviation
 from benchmarks.timing import Case
 from dvae_ref import model, tree
-from dvae_ref.boltzmann import moments
 from dvae_ref.experiment import datasets, optimizer, training
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.sampling import pcd
 from dvae_ref.structures import STRUCTURES
+from dvae_ref.theory.boltzmann import moments
 
 SAMPLES = (1, 5, 25)  # K
 IMAGES, BATCHES = 100, 8

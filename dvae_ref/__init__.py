@@ -8,26 +8,33 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "boltzmann": ("RBM", "BoltzmannMachine", "Moments"),
-    "smoothing": ("Exponential", "UniformExponential", "Power", "Gaussian"),
+    "theory.boltzmann": ("RBM", "BoltzmannMachine", "Moments"),
+    "theory.smoothing": ("Exponential", "UniformExponential", "Power", "Gaussian"),
     "structures": ("Structure", "STRUCTURES"),
     "methods": ("method",),
     "posteriors": ("Noise",),
     "model": ("Config", "Params", "Statistics", "objective", "objective_backward"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
-_MODULES = (
-    *("bounds", "elementary", "exact", "gaussian_integral", "joint", "layers", "mean_field", "mixture", "networks"),
-    *("overlapping", "priors", "sampling", "spike", "tree"),
+_THEORY = (
+    *("boltzmann", "bounds", "elementary", "gaussian_integral", "joint", "mean_field", "mixture", "overlapping"),
+    *("smoothing", "spike"),
 )
-__all__ = sorted([*_HOME, *_PUBLIC, *_MODULES])
+_MODULES = {name: f"theory.{name}" for name in _THEORY} | {
+    name: name
+    for name in (
+        *("exact", "layers", "methods", "model", "networks", "posteriors", "priors", "sampling", "structures", "tree"),
+        "twins",
+    )
+}
+__all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name):
     if name in _HOME:
         return getattr(importlib.import_module(f"dvae_ref.{_HOME[name]}"), name)
-    if name in __all__:
-        return importlib.import_module(f"dvae_ref.{name}")
+    if name in _MODULES:
+        return importlib.import_module(f"dvae_ref.{_MODULES[name]}")
     raise AttributeError(f"module 'dvae_ref' has no attribute {name!r}")
 
 

@@ -6,7 +6,7 @@ after a pull, a kernel could go on with the old helper. So what is older than th
 
 from pathlib import Path
 
-SOURCES = ("elementwise.py", "kernels*.py", "sampling/**/*.py", "exact/**/*.py")  # where kernels are
+SOURCES = ("fast/**/*.py", "sampling/**/*.py", "exact/**/*.py")  # where kernels are
 
 
 def drop_stale_cache(package=Path(__file__).parent):

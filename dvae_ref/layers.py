@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import kernels
-from dvae_ref.elementary import sigmoid, softplus
 from dvae_ref.team import ALONE, Alone, Member
+from dvae_ref.theory.elementary import sigmoid, softplus
+from dvae_ref.twins import twinned
 
 
 class Dense(NamedTuple):
@@ -116,28 +116,19 @@ def batch_norm_backward(d_y, cache):
     return BatchNorm(d_scale, d_offset), d_x
 
 
+@twinned
 def batch_norm_tanh(params, x, team=ALONE):
-    """tanh of batch_norm: (N, H), and the caches of both. float32 goes to fused kernels."""
-    if x.dtype != np.float32:
-        y, norm_cache = batch_norm(params, x, team)
-        y, tanh_cache = tanh(y)
-        return y, (norm_cache, tanh_cache)
-    mean, square = team.mean(kernels.moments(x))
-    batch = Averages(mean.astype(np.float32), (square - mean * mean).astype(np.float32))
-    inverse_std = 1 / np.sqrt(batch.variance + np.float32(BATCH_NORM_EPSILON))
-    normed, y = kernels.norm_tanh(x, batch.mean, inverse_std, *params)
-    return y, (BatchNormCache(normed, params.scale, inverse_std, batch, team), y)
+    """tanh of batch_norm: (N, H), and the caches of both."""
+    y, norm_cache = batch_norm(params, x, team)
+    y, tanh_cache = tanh(y)
+    return y, (norm_cache, tanh_cache)
 
 
+@twinned
 def batch_norm_tanh_backward(d_y, cache):
     """Gradients (BatchNorm, d_x)."""
     norm, y = cache
-    if y.dtype != np.float32:
-        return batch_norm_backward(tanh_backward(d_y, y), norm)
-    d_x, sums = kernels.tanh_backward(d_y, y, norm.normed)
-    mean_scale, mean_offset = norm.team.mean(sums / np.float32(len(y)))
-    kernels.norm_backward(d_x, norm.normed, mean_scale, mean_offset, norm.scale * norm.inverse_std)
-    return BatchNorm(*sums), d_x
+    return batch_norm_backward(tanh_backward(d_y, y), norm)
 
 
 def batch_norm_evaluate(params, averages, x):
@@ -161,22 +152,17 @@ def tanh_backward(d_y, y):
     return d_y * (1 - y * y)
 
 
+@twinned
 def bernoulli(x, logits):
-    """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,).
-
-    float32 goes to fused kernels, forward and backward.
-    """
-    if logits.dtype == np.float32:
-        return kernels.bernoulli(x, logits), (x, logits)
+    """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,)."""
     l = logits.reshape(len(x), -1, x.shape[1])
     value = (l @ x[:, :, None])[..., 0] - softplus(l).sum(-1)
     return value.reshape(-1), (x, logits)
 
 
+@twinned
 def bernoulli_backward(d_value, cache):
     """Gradient in logits: d_value times the residual x - sigmoid(logits), pixel minus its prediction."""
     x, logits = cache
-    if logits.dtype == np.float32:
-        return kernels.bernoulli_backward(d_value, x, logits)
     residual = x[:, None] - sigmoid(logits).reshape(len(x), -1, x.shape[1])
     return d_value[:, None] * residual.reshape(logits.shape)

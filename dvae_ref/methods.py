@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from dvae_ref import posteriors, priors
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 BASELINES = (  # family_smoothing, in the order of Table 1
     *("dvae_spike_exp", "dvaepp_exp", "dvaepp_power"),

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import bounds, layers, networks, team, tree
-from dvae_ref.boltzmann import RBM, energy
-from dvae_ref.elementary import sigmoid
+from dvae_ref import layers, networks, team, tree
 from dvae_ref.methods import Method
 from dvae_ref.networks import Network
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
+from dvae_ref.theory import bounds
+from dvae_ref.theory.boltzmann import RBM, energy
+from dvae_ref.theory.elementary import sigmoid
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import layers, tree
-from dvae_ref.elementary import sigmoid, softplus
 from dvae_ref.layers import Averages, BatchNorm, Dense
 from dvae_ref.posteriors import Noise
 from dvae_ref.team import ALONE, Alone, Member
+from dvae_ref.theory.elementary import sigmoid, softplus
 
 
 class Hidden(NamedTuple):

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import kernels_draw, mixture, spike
-from dvae_ref.elementary import sigmoid
-from dvae_ref.smoothing import Gaussian, Smoothing
+from dvae_ref.theory import mixture, spike
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import Gaussian, Smoothing
 
 
 class Noise(NamedTuple):
@@ -48,17 +48,10 @@ class Mixture:
         return ()
 
     def draw(self, out, noise, extra=()):
-        if noise.u is not None and kernels_draw.takes(self.smoothing, out, *noise):
-            return self.Sample(out, *kernels_draw.draw(out, *noise, self.smoothing))
-        t = _reparameterise(out, noise, self.smoothing)
-        return self.Sample(out, t, self.smoothing.zeta(t))
+        return self.Sample(out, *_reparameterise(out, noise, self.smoothing))
 
     def draw_backward(self, d, sample, noise, extra=()):
-        """(d_out, d_extra): zeta is a function of t, and t of logit q by Eq. 9."""
-        if kernels_draw.takes(self.smoothing, *d):
-            return kernels_draw.draw_backward(*d, sample.t, sample.logit_q, self.smoothing), ()
-        d_t = d.t + d.zeta * self.smoothing.d_zeta(sample.t)
-        return d.logit_q + d_t * mixture.d_t_d_logit_q(sample.t, sample.logit_q, self.smoothing), ()
+        return mixture.draw_backward(*d, sample.t, sample.logit_q, self.smoothing), ()
 
 
 class Spread(NamedTuple):
@@ -94,7 +87,7 @@ class ShiftedGaussian:
 
     def draw(self, out, noise, extra):
         logit_q, raw = map(np.ascontiguousarray, np.split(out, 2, -1))
-        t = _reparameterise(logit_q, noise, self.smoothing(extra))
+        t, _ = _reparameterise(logit_q, noise, self.smoothing(extra))
         return self.Sample(logit_q, raw, t, t + 0.5 + (sigmoid(raw) - 0.5) / 2)
 
     def draw_backward(self, d, sample, noise, extra):
@@ -133,10 +126,12 @@ class SpikeExponential:
 
 
 def _reparameterise(logit_q, noise, smoothing):
-    """t by ancestral sampling, or at rho by Eq. 8; with a beta for each unit that is solved unit by unit."""
+    """(t, zeta) by ancestral sampling, or at rho by Eq. 8; with a beta for each unit that is solved unit by unit."""
     if noise.u is not None:
-        return mixture.sample(logit_q, noise.u, noise.rho, smoothing)
+        return mixture.draw(logit_q, noise.u, noise.rho, smoothing)
     if np.ndim(smoothing.beta) == 0:
-        return mixture.inverse_cdf(logit_q, noise.rho, smoothing)
-    units = zip(logit_q.T, noise.rho.T, smoothing.beta, strict=True)
-    return np.stack([mixture.inverse_cdf(l, rho, type(smoothing)(float(beta))) for l, rho, beta in units], -1)
+        t = mixture.inverse_cdf(logit_q, noise.rho, smoothing)
+    else:
+        units = zip(logit_q.T, noise.rho.T, smoothing.beta, strict=True)
+        t = np.stack([mixture.inverse_cdf(l, rho, type(smoothing)(float(beta))) for l, rho, beta in units], -1)
+    return t, smoothing.zeta(t)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import gaussian_integral, joint, mixture, overlapping
 from dvae_ref.posteriors import Mixture, ShiftedGaussian, SpikeExponential
+from dvae_ref.theory import gaussian_integral, joint, mixture, overlapping
 
 
 @dataclass(frozen=True)

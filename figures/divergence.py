@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import networks
-from dvae_ref.boltzmann import RBM
 from dvae_ref.experiment import training
-from dvae_ref.mean_field import log_partition_bound, mean_field
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais, philox
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 
 CONVERGED = 50  # sweeps: further ones do not move the KL
 ROUNDING = 1e-6  # nats, of log Z by AIS in float32 (dvae_ref.sampling.ais): matters where W hardly does

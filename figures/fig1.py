@@ -6,7 +6,7 @@ The betas are the candidates of Sec. 4, epsilon = 0.05; which ones the paper dre
 import numpy as np
 
 from dvae_ref import mixture
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS
 from figures import style
 
 BETAS = {"exp": (8, 10, 12, 16), "unexp": (16, 20, 30, 40), "power": (15, 20, 30, 40)}

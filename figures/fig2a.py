@@ -11,8 +11,8 @@ import numpy as np
 
 from dvae_ref import exact
 from dvae_ref.experiment import datasets, runs
-from dvae_ref.mean_field import mean_field
 from dvae_ref.sampling import philox
+from dvae_ref.theory.mean_field import mean_field
 from figures import divergence, snapshots, store, style
 from figures.divergence import Annealing
 

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import model
-from dvae_ref.boltzmann import Moments
 from dvae_ref.experiment import training
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import philox
+from dvae_ref.theory.boltzmann import Moments
 from figures import snapshots, style
 
 CURVES = (("exp", 10), ("power", 30))

@@ -12,7 +12,7 @@ E|zeta - z| of zeta from its vertex, since a beta does not mean the same in two 
 import numpy as np
 
 from dvae_ref import mixture
-from dvae_ref.smoothing import SMOOTHINGS, UnitInterval
+from dvae_ref.theory.smoothing import SMOOTHINGS, UnitInterval
 from figures import fig1, style
 
 BETAS = {"exp": (2, 25), "unexp": (2, 100), "power": (2, 100), "gauss": (4, 100)}  # of the curves

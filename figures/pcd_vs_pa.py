@@ -18,9 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import exact
-from dvae_ref.boltzmann import RBM, Moments
 from dvae_ref.experiment.console import bar_style
 from dvae_ref.sampling import pcd, philox, population_annealing
+from dvae_ref.theory.boltzmann import RBM, Moments
 from figures import store, style
 
 SAMPLERS = {"pcd": pcd, "pa": population_annealing}

@@ -12,9 +12,9 @@ from autograd import value_and_grad
 from test_model import KAPPA, STRUCTURES, disagreements, exact_moments
 
 from dvae_ref import gaussian_integral, joint, methods, mixture, model, posteriors, tree
-from dvae_ref.boltzmann import RBM
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
+from dvae_ref.theory.boltzmann import RBM
 
 BETAS = {"dvaes_gi": 9.0, "dvaepp_exp": 4.0, "dvaepp_power": 3.0, "dvae_spike_exp": 3.0}
 EVERY_BETA = {"dvaes_gauss": 6.0, "dvaes_exp": 4.0, "dvaes_unexp": 5.0, "dvaes_power": 3.0} | BETAS

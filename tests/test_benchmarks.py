@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks import __main__, cases, machines, ours, step, timing, training
 from benchmarks.processes import Worker
-from dvae_ref.boltzmann import RBM
 from dvae_ref.sampling import pcd, philox
+from dvae_ref.theory.boltzmann import RBM
 from tests import contenders as fakes
 
 KEY = philox.key(5)

@@ -6,13 +6,13 @@ import pytest
 
 from dvae_ref import compiled
 
-SOURCES = ("kernels.py", "sampling/scalars.py", "sampling/cuda/tiles.py", "exact/states.py")
+SOURCES = ("fast/layers.py", "fast/scalars.py", "sampling/cuda/tiles.py", "exact/states.py")
 
 
 @pytest.fixture
 def package(tmp_path):
     """A package whose sources are of time 100, with kernels cached at 200."""
-    for name in (*SOURCES, "elementwise.py", "model.py"):
+    for name in (*SOURCES, "theory/elementary.py", "model.py"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

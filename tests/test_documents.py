@@ -9,38 +9,17 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dvae_ref"
 
-LEAVES = {
-    "compiled",
-    "elementary",
-    "elementwise",
-    "tree",
-    "team",
-    "structures",
-    "sampling.scalars",
-}  # known to everyone
-THEORY = {
-    "boltzmann",
-    "smoothing",
-    "spike",
-    "mixture",
-    "mean_field",
-    "overlapping",
-    "gaussian_integral",
-    "joint",
-    "bounds",
-    "kernels_draw",
-    "kernels_latent",
-    "kernels_smoothing",
-}
-MODEL = {"posteriors", "priors", "methods", "layers", "kernels", "networks", "model"}
+LEAVES = {"compiled", "tree", "team", "structures", "twins"}  # known to everyone
+MODEL = {"posteriors", "priors", "methods", "layers", "networks", "model"}
 MAY_IMPORT = {
     **dict.fromkeys(LEAVES, LEAVES),
-    **dict.fromkeys(THEORY, LEAVES | THEORY),
-    **dict.fromkeys(MODEL, LEAVES | THEORY | MODEL),
-    "sampling": LEAVES | {"boltzmann", "sampling"},
-    "exact": LEAVES | THEORY | MODEL | {"exact"},
-    "experiment": LEAVES | THEORY | MODEL | {"sampling", "experiment", "__version__"},
-    "conformance": LEAVES | THEORY | MODEL | {"exact", "experiment", "conformance", "__version__"},
+    "theory": {"twins", "theory"},
+    "fast": LEAVES | {"theory", "fast", "layers"},
+    **dict.fromkeys(MODEL, LEAVES | {"theory"} | MODEL),
+    "sampling": LEAVES | {"theory.boltzmann", "theory.elementary", "fast", "sampling"},
+    "exact": LEAVES | {"theory"} | MODEL | {"exact"},
+    "experiment": LEAVES | {"theory"} | MODEL | {"sampling", "experiment", "__version__"},
+    "conformance": LEAVES | {"theory"} | MODEL | {"exact", "experiment", "conformance", "__version__"},
     "__main__": {"experiment", "sampling", "conformance", "__version__"},
     "__init__": set(),
 }
@@ -68,7 +47,7 @@ def layer(module, layers):
 def upward(module, source):
     """The imports of a module that MAY_IMPORT does not allow."""
     allowed = MAY_IMPORT[layer(module, MAY_IMPORT)]
-    return [name for name in imported(source) if layer(name, MAY_IMPORT) not in allowed]
+    return [name for name in imported(source) if layer(name, allowed) not in allowed]
 
 
 def test_imports_run_downward_only():
@@ -81,8 +60,11 @@ def test_imports_run_downward_only():
     ("module", "source"),
     [
         ("model", "from dvae_ref import bounds\nfrom dvae_ref import exact"),
-        ("mixture", "from dvae_ref.model import objective"),
-        ("sampling.ais", "from dvae_ref.mean_field import mean_field"),
+        ("theory.mixture", "from dvae_ref.model import objective"),
+        ("theory.mixture", "from dvae_ref.fast import mixture"),
+        ("theory.joint", "from dvae_ref.team import ALONE"),
+        ("model", "from dvae_ref.fast import layers"),
+        ("sampling.ais", "from dvae_ref.theory.mean_field import mean_field"),
         ("networks", "def f():\n    from dvae_ref.experiment import files"),
         ("experiment.runs", "import dvae_ref.exact.machines"),
         ("experiment.commands", "from dvae_ref.conformance import export"),
@@ -91,6 +73,29 @@ def test_imports_run_downward_only():
 )
 def test_control_an_import_that_runs_upward_is_seen(module, source):
     assert len(upward(module, source)) == 1
+
+
+OUTSIDE = {"math", "typing", "contextlib", "dataclasses", "numpy", "scipy", "dvae_ref"}
+
+
+def outside(source):
+    """The packages that a source imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.partition(".")[0]
+
+
+def test_theory_is_numpy_alone():
+    """No numba, no threads, no files."""
+    for path in (PACKAGE / "theory").glob("*.py"):
+        assert set(outside(path.read_text())) <= OUTSIDE, path
+
+
+@pytest.mark.parametrize("source", ["import numba", "from numba import njit", "def f():\n    import threading"])
+def test_control_another_package_in_theory_is_seen(source):
+    assert not set(outside(source)) <= OUTSIDE
 
 
 def test_the_readme_s_python_runs():
@@ -112,7 +117,7 @@ def test_files_that_are_named_are_there(document):
     named = set(re.findall(r"[\w/]+\.py\b", text)) | {
         link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link
     }
-    places = (ROOT, PACKAGE, (ROOT / document).parent)
+    places = (ROOT, PACKAGE, PACKAGE / "theory", (ROOT / document).parent)
     missing = sorted(name for name in named if not any((place / name).exists() for place in places))
     assert named
     assert not missing

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from dvae_ref import methods, mixture, model, overlapping, tree
-from dvae_ref.boltzmann import RBM
 from dvae_ref.posteriors import Noise
-from dvae_ref.smoothing import SMOOTHINGS
 from dvae_ref.structures import STRUCTURES
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 BETA, BATCH, K = 40.0, 20, 5
 ALLOWED = 1e-3  # nats

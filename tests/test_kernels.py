@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from dvae_ref import kernels, layers
+from dvae_ref import layers
+from dvae_ref.fast import layers as kernels
 
 # Rounding, relative to sum_v |l_v| + log 2, the size of the terms: log 2 because a product of factors 1 + e^-|l| near 2
 # is rounded however small l is. One rounding is 6e-8; measured: 8e-8 at most over the cases below, 5e-8 at V = 784.

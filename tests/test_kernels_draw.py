@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from dvae_ref import kernels_draw, mixture, posteriors, spike
-from dvae_ref.elementary import sigmoid
-from dvae_ref.smoothing import Exponential, Gaussian, Power, UniformExponential
+from dvae_ref import mixture, posteriors, spike
+from dvae_ref.fast import mixture as kernels_draw
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential
 
 SPREAD = np.float32([400, 16, 44.4, 5, 0.7, 16, 100])  # a beta a unit, as the shifted Gaussian has
 SMOOTHINGS = {

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from dvae_ref import kernels_latent, mixture, overlapping
-from dvae_ref.boltzmann import RBM
+from dvae_ref import mixture, overlapping
+from dvae_ref.fast import latent as kernels_latent
+from dvae_ref.theory.boltzmann import RBM
 
 LEFT, RIGHT = 70, 67  # both beyond a chunk of 64, no multiples of a vector
 N, D = 9, LEFT + RIGHT

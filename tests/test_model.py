@@ -8,11 +8,11 @@ import witness
 from autograd import value_and_grad
 
 from dvae_ref import bounds, layers, methods, mixture, model, overlapping, team, tree
-from dvae_ref.boltzmann import RBM, Moments
 from dvae_ref.posteriors import Noise
-from dvae_ref.smoothing import SMOOTHINGS, Power
 from dvae_ref.structures import STRUCTURES as PAPER_STRUCTURES
 from dvae_ref.structures import Structure
+from dvae_ref.theory.boltzmann import RBM, Moments
+from dvae_ref.theory.smoothing import SMOOTHINGS, Power
 
 # The four structures of the paper at small widths: hidden layers of unequal widths, V = 7 pixels, D = 6 or 8.
 STRUCTURES = {

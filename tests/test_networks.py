@@ -7,7 +7,7 @@ from autograd import value_and_grad
 
 from dvae_ref import networks, tree
 from dvae_ref.posteriors import Mixture, Noise
-from dvae_ref.smoothing import SMOOTHINGS, Power
+from dvae_ref.theory.smoothing import SMOOTHINGS, Power
 
 B, K, V, P = 4, 5, 6, 3
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from dvae_ref import tree
 from dvae_ref.posteriors import Mixture, Noise, ShiftedGaussian, SpikeExponential, Spread
-from dvae_ref.smoothing import Exponential, Power
+from dvae_ref.theory.smoothing import Exponential, Power
 
 FAMILIES = {
     "mixture of power functions": Mixture(Power(3.0)),

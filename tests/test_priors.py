@@ -6,9 +6,9 @@ import witness
 from scipy import stats
 
 from dvae_ref import gaussian_integral, smoothing
-from dvae_ref.boltzmann import RBM
 from dvae_ref.posteriors import Mixture, ShiftedGaussian, SpikeExponential, Spread
 from dvae_ref.priors import GaussianIntegral, OverlappingJoint, Relaxed, SpikeJoint
+from dvae_ref.theory.boltzmann import RBM
 
 S = np.array([1.0, -0.7, 0.6, -1.8, 0.9])  # std 0.25, 0.19, 0.17, 0.41, 0.23
 

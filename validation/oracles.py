@@ -7,7 +7,7 @@ used. Larger machines are left to dvae_ref.exact, which the claim `enumeration` 
 import numpy as np
 from scipy.special import logsumexp
 
-from dvae_ref.boltzmann import RBM, Moments
+from dvae_ref.theory.boltzmann import RBM, Moments
 
 
 def generator(seed, name):

@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from dvae_ref import bounds
 from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.theory import bounds
 
 
 def draw_importance_weighted(rng, images=4, k=3):

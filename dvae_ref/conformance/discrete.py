@@ -6,9 +6,9 @@ from dvae_ref import exact, methods, model, networks, tree
 from dvae_ref.conformance import objectives
 from dvae_ref.conformance.objectives import IMAGES, PIXELS, STRUCTURE, K
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.elementary import sigmoid
 from dvae_ref.networks import group_slices
-from dvae_ref.smoothing import Power
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import Power
 
 MARGIN = 0.1  # of u from its threshold q, in parts of q or of 1 - q
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from dvae_ref import exact
-from dvae_ref.boltzmann import RBM, conditional_left, conditional_right, energy, energy_backward, split
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.elementary import sigmoid
-from dvae_ref.mean_field import log_partition_bound, mean_field
+from dvae_ref.theory.boltzmann import RBM, conditional_left, conditional_right, energy, energy_backward, split
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 
 SWEEPS = (0, 1, 2, 5, 50)
 ROWS = 6

@@ -8,12 +8,13 @@ import functools
 
 import numpy as np
 
-from dvae_ref import exact, methods, mixture, model, posteriors, tree
+from dvae_ref import exact, methods, model, posteriors, tree
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.conformance.smoothings import LAWS, LEAST, MOST, log_q_terms, spike_rho, spike_slope
-from dvae_ref.elementary import sigmoid
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
+from dvae_ref.theory import mixture
+from dvae_ref.theory.elementary import sigmoid
 
 STRUCTURE = Structure(groups=2, width=3, hidden=(5,))
 IMAGES, PIXELS, K = 4, 7, 3

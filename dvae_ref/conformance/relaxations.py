@@ -4,11 +4,11 @@ import functools
 
 import numpy as np
 
-from dvae_ref import gaussian_integral, overlapping
 from dvae_ref.conformance.machines import draw_machine, machine
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.conformance.smoothings import EQUATIONS, LAWS, draw_sharpness, draw_zeta, smoothing_of
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory import gaussian_integral, overlapping
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 ROWS = 7
 SWEEPS = 2  # not the paper's five: what runs through the sweeps must not have died out

@@ -4,10 +4,10 @@ import functools
 
 import numpy as np
 
-from dvae_ref import mixture, spike
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.elementary import sigmoid
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory import mixture, spike
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 BETAS = {"exp": (5, 9), "unexp": (8, 14), "power": (4, 10), "gauss": (8, 16)}  # where all of a formula is to be seen
 LAWS = {"exp": "exponential", "unexp": "uniform+exp", "power": "power-function", "gauss": "Gaussian"}
@@ -100,8 +100,10 @@ def spike_rho(zeta, q, beta):
 
 
 def spike_slope(zeta, beta):
-    """q dzeta/dq at fixed rho (Eq. 9) in terms of zeta: (1 - R(zeta|1)) / r(zeta|1), 0 on the spike. dvae_ref.spike
-    has it in terms of rho, from which R would have to be regained by subtraction."""
+    """q dzeta/dq at fixed rho (Eq. 9) in terms of zeta: (1 - R(zeta|1)) / r(zeta|1), 0 on the spike.
+
+    dvae_ref.theory.spike has it in terms of rho, from which R would have to be regained by subtraction.
+    """
     return np.where(zeta > 0, np.expm1(beta * (1 - zeta)) / beta, 0)
 
 

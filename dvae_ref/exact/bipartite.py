@@ -23,9 +23,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from dvae_ref.boltzmann import split
-from dvae_ref.elementary import logaddexp
 from dvae_ref.exact import accumulate, states
+from dvae_ref.theory.boltzmann import split
+from dvae_ref.theory.elementary import logaddexp
 
 LOW_BITS = 8
 HIGH_STATES = 256  # of a block

@@ -7,10 +7,10 @@ not grow with the number of states, but for one number an image and block of 1,0
 import numpy as np
 
 from dvae_ref import networks, tree
-from dvae_ref.boltzmann import energy
-from dvae_ref.elementary import softplus
 from dvae_ref.exact import accumulate, limits, machines, states
 from dvae_ref.model import decode_discrete
+from dvae_ref.theory.boltzmann import energy
+from dvae_ref.theory.elementary import softplus
 
 MAX_STATES = 2**20
 STATES = 1024  # of a block

@@ -16,12 +16,12 @@ import math
 import numba
 import numpy as np
 
-from dvae_ref import boltzmann
-from dvae_ref.boltzmann import split
-from dvae_ref.elementary import sigmoid, softplus
 from dvae_ref.exact import accumulate, limits
 from dvae_ref.exact.bipartite import lists_left
 from dvae_ref.exact.machines import check_rows, smaller
+from dvae_ref.theory import boltzmann
+from dvae_ref.theory.boltzmann import split
+from dvae_ref.theory.elementary import sigmoid, softplus
 
 MAX_STATES = 2**24
 STATES = 4096  # of a block

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dvae_ref import boltzmann
-from dvae_ref.boltzmann import RBM, BoltzmannMachine, Moments
 from dvae_ref.exact import bipartite, bipartite_moments, general, general_moments, limits
+from dvae_ref.theory import boltzmann
+from dvae_ref.theory.boltzmann import RBM, BoltzmannMachine, Moments
 
 MAX_STATES = 2**28
 SAMPLE_UNITS = 20  # listed by the runs that measure the rate: enough blocks for all cores

@@ -1,12 +1,12 @@
-"""log p(zeta) of an overlapping relaxation (Eq. 4) and its gradient: dvae_ref.overlapping without the mean field."""
+"""log p(zeta) of an overlapping relaxation (Eq. 4) and its gradient: theory.overlapping without the mean field."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, Moments
 from dvae_ref.exact import bipartite, bipartite_moments
 from dvae_ref.exact.machines import rbm_problem
+from dvae_ref.theory.boltzmann import RBM, Moments
 
 ROWS = 64  # whose E[z_left z_right'] are held at a time
 

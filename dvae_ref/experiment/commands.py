@@ -9,13 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import model
-from dvae_ref.elementary import sigmoid
 from dvae_ref.experiment import datasets, plots, runs, training
 from dvae_ref.experiment.console import Stage, UsageError, at_least, bar_style, conclude, report, use_threads
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.table1_command import run as table1  # noqa: F401 - a command, too
 from dvae_ref.sampling import pcd, philox
+from dvae_ref.theory.elementary import sigmoid
 
 
 def train(args):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import kernels, team, tree
+from dvae_ref import team, tree
+from dvae_ref.twins import twinned
 
 DECAYED = {"kernel", "scale", "W"}  # weights of dense layers, batch norm's scale, the RBM's couplings; no biases
 
@@ -57,10 +58,9 @@ def update(
     return params, Adam(m, v)
 
 
+@twinned
 def step(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
-    """(p, m, v) after a step of one array, down g + decay p; float32 arrays go to the fused kernel."""
-    if p.dtype == np.float32:
-        return kernels.adam(p, g, m, v, rate, beta1, beta2, epsilon, decay)
+    """(p, m, v) after a step of one array, down g + decay p."""
     g = g + decay * p
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * (g * g)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from dvae_ref import tree
-from dvae_ref.boltzmann import check
 from dvae_ref.experiment import datasets, evaluation, files, image_files, training
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.training import SCALARS
 from dvae_ref.sampling import ais, philox
 from dvae_ref.sampling import backend as backends
+from dvae_ref.theory.boltzmann import check
 
 
 class LockedError(FileExistsError):

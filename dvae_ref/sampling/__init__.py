@@ -7,6 +7,4 @@ philox                      keys and random numbers
 fields                      why all of it is the same to the bit on any number of cores, and on a GPU
 """
 
-from dvae_ref.compiled import drop_stale_cache
-
-drop_stale_cache()  # here, because whatever is compiled imports this package first
+import dvae_ref.fast  # noqa: F401 - drops stale caches first

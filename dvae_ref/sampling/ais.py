@@ -26,11 +26,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM
-from dvae_ref.elementary import softplus
 from dvae_ref.sampling import ais_kernel, ais_lanes, fields, gibbs, lanes
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling.ais_kernel import Path
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.elementary import softplus
 
 _STRIDE = 50  # the fewest temperatures to a call of the kernel; `progress` hears after each call
 

@@ -11,7 +11,8 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from dvae_ref.sampling import fields, gibbs, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import fields, gibbs
 from dvae_ref.sampling.tasks import share_out, take
 
 _BLOCK = 64  # chains to a task

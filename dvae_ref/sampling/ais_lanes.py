@@ -9,7 +9,8 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from dvae_ref.sampling import ais_kernel, fields, lanes, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import ais_kernel, fields, lanes
 from dvae_ref.sampling.ais_kernel import Path
 from dvae_ref.sampling.lanes import GROUP
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox

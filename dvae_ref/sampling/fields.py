@@ -16,9 +16,9 @@ import math
 import numpy as np
 from numba import njit
 
-from dvae_ref import boltzmann
-from dvae_ref.boltzmann import RBM
 from dvae_ref.sampling import vector
+from dvae_ref.theory import boltzmann
+from dvae_ref.theory.boltzmann import RBM
 
 MAX_FIELD = 2.0**14  # beyond it s > 2**-10, and rounding would no longer be harmless
 NEVER = np.float32(-128)  # the field of the units that pad the last nibbles; below -16.7 no unit is ever 1

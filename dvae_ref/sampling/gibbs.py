@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dvae_ref.fast import scalars
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import fields, lanes, scalars
+from dvae_ref.sampling import fields, lanes
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
 from dvae_ref.sampling.tasks import share_out, take
 

@@ -17,7 +17,8 @@ from numba import types
 from numba.core import cgutils, registry
 from numba.extending import intrinsic
 
-from dvae_ref.sampling import fields, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import fields
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
 from dvae_ref.sampling.tasks import take
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, Moments
 from dvae_ref.sampling import fields, gibbs, philox
+from dvae_ref.theory.boltzmann import RBM, Moments
 
 State = gibbs.Chains
 

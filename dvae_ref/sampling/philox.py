@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from dvae_ref.sampling import scalars
+from dvae_ref.fast import scalars
 from dvae_ref.sampling.tasks import share_out, take
 
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dvae_ref.fast import scalars
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import fields, scalars
+from dvae_ref.sampling import fields
 from dvae_ref.sampling.tasks import share_out, take
 
 _BLOCK = 64  # replicas whose fields are in the nearest caches

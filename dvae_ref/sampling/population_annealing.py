@@ -27,10 +27,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, Moments, energy
-from dvae_ref.elementary import softplus
 from dvae_ref.sampling import ais, gibbs, pcd, philox, population, replicas
 from dvae_ref.sampling.fields import sides
+from dvae_ref.theory.boltzmann import RBM, Moments, energy
+from dvae_ref.theory.elementary import softplus
 
 OVERLAP_STEP, OVERLAP_ANNEAL = 0.5, 0.86
 _START = 1  # what a key is for, beside replicas.RESAMPLING

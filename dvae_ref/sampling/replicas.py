@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM
-from dvae_ref.sampling import gibbs, philox, population, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import gibbs, philox, population
+from dvae_ref.theory.boltzmann import RBM
 
 RESAMPLING = 0  # what a key is for
 

@@ -8,9 +8,9 @@ import witness
 from scipy.special import logsumexp
 
 from dvae_ref import exact, methods, model, tree
-from dvae_ref.boltzmann import RBM
 from dvae_ref.exact import discrete
 from dvae_ref.structures import Structure
+from dvae_ref.theory.boltzmann import RBM
 
 PIXELS = 6
 STRUCTURES = [Structure(1, 6), Structure(1, 6, (5, 4)), Structure(2, 3, (5, 4)), Structure(4, 2, (5, 4))]

@@ -9,9 +9,9 @@ import oracle
 import pytest
 
 from dvae_ref import exact
-from dvae_ref.boltzmann import RBM
 from dvae_ref.exact import divergence, limits
-from dvae_ref.mean_field import log_partition_bound, mean_field
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 
 
 def rbm(n_left, n_right, scale=1.0):

@@ -15,9 +15,9 @@ from scipy.special import logsumexp
 from sklearn.neural_network import BernoulliRBM
 
 from dvae_ref import boltzmann, exact
-from dvae_ref.boltzmann import RBM, BoltzmannMachine
-from dvae_ref.elementary import softplus
 from dvae_ref.exact import bipartite, general, machines
+from dvae_ref.theory.boltzmann import RBM, BoltzmannMachine
+from dvae_ref.theory.elementary import softplus
 
 SHAPES = [(4, 6), (6, 4), (1, 9), (9, 1), (1, 1), (5, 5)]
 

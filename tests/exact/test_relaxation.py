@@ -9,9 +9,9 @@ import witness
 from scipy.special import logsumexp
 
 from dvae_ref import exact, overlapping
-from dvae_ref.boltzmann import RBM
 from dvae_ref.exact import relaxation
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 BETAS = {"power": 30.0, "exp": 10.0, "unexp": 16.0, "gauss": 25.0}
 SHAPES = [(3, 5), (5, 3), (1, 6)]

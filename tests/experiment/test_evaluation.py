@@ -7,11 +7,11 @@ import pytest
 from scipy.special import expit, logsumexp
 
 from dvae_ref import tree
-from dvae_ref.boltzmann import RBM
 from dvae_ref.experiment import evaluation, training
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.sampling import philox
 from dvae_ref.structures import STRUCTURES, Structure
+from dvae_ref.theory.boltzmann import RBM
 
 D, PIXELS, BATCH_NORM_EPSILON = 8, 9, 1e-2
 SMALL = {"one linear group": Structure(1, D), "two groups": Structure(2, D // 2, (5, 4)), "four": Structure(4, 2, (5,))}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dvae_ref import methods, model, tree
-from dvae_ref.boltzmann import Moments
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
+from dvae_ref.theory.boltzmann import Moments
 from figures import fig2c
 from figures.snapshots import Snapshot
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dvae_ref import exact
-from dvae_ref.boltzmann import RBM, energy
-from dvae_ref.mean_field import mean_field
 from dvae_ref.sampling import philox
+from dvae_ref.theory.boltzmann import RBM, energy
+from dvae_ref.theory.mean_field import mean_field
 from figures import divergence, fig2a, fig2b
 from figures.divergence import Annealing
 

@@ -3,7 +3,8 @@
 import numpy as np
 from numba import cuda, types
 
-from dvae_ref.sampling import philox, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import philox
 from dvae_ref.sampling.cuda import device
 
 THREADS = 64

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, Moments
+from dvae_ref.theory.boltzmann import RBM, Moments
 
 
 def skewed_rbm(n_left=12, n_right=9, seed=0):

@@ -10,9 +10,9 @@ from enumeration import skewed_rbm
 from numba.cuda.simulator import kernelapi
 from numba.np import numpy_support
 
-from dvae_ref.boltzmann import RBM
 from dvae_ref.sampling import ais, backend, gibbs, pcd, philox, population, population_annealing
 from dvae_ref.sampling.cuda import device, resampling
+from dvae_ref.theory.boltzmann import RBM
 
 KEY = philox.key(5)
 

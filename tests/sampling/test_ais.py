@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from enumeration import log_p_left, log_z, skewed_rbm, states
 
-from dvae_ref.boltzmann import RBM
 from dvae_ref.sampling import ais, fields, lanes, philox
+from dvae_ref.theory.boltzmann import RBM
 
 KEY = philox.key(22)
 BASES = ["uniform", "bias"]

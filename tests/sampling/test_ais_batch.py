@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from enumeration import log_z, skewed_rbm
 
-from dvae_ref.boltzmann import RBM
-from dvae_ref.elementary import softplus
 from dvae_ref.sampling import ais, fields, gibbs, philox
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.elementary import softplus
 
 KEY = philox.key(24)
 

@@ -9,9 +9,10 @@ pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_re
 
 import cuda_scalars
 
-from dvae_ref.boltzmann import RBM
-from dvae_ref.sampling import ais, ais_kernel, fields, gibbs, pcd, philox, population, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import ais, ais_kernel, fields, gibbs, pcd, philox, population
 from dvae_ref.sampling.cuda import resampling, tiles
+from dvae_ref.theory.boltzmann import RBM
 from validation.cuda import compiler, emulator, kernels
 
 pytestmark = pytest.mark.skipif(emulator.c_compiler() is None, reason="needs a C compiler")

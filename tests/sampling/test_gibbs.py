@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from enumeration import moments, skewed_rbm
 
-from dvae_ref.boltzmann import RBM
 from dvae_ref.sampling import fields, gibbs, lanes, pcd, philox
+from dvae_ref.theory.boltzmann import RBM
 
 KEY = philox.key(20)
 SHAPES = [(12, 9, 100), (1, 1, 3), (5, 30, 65), (33, 17, 129), (23, 4, 64), (100, 101, 7)]

@@ -3,8 +3,8 @@ import pytest
 from enumeration import moments, skewed_rbm
 
 from dvae_ref import boltzmann
-from dvae_ref.boltzmann import RBM
 from dvae_ref.sampling import pcd, philox
+from dvae_ref.theory.boltzmann import RBM
 
 KEY = philox.key(21)
 

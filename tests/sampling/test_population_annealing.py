@@ -5,9 +5,9 @@ import pytest
 from enumeration import log_z, moments, skewed_rbm, states
 
 from dvae_ref import boltzmann, exact, tree
-from dvae_ref.boltzmann import RBM, Moments
 from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, replicas
 from dvae_ref.sampling import population_annealing as pa
+from dvae_ref.theory.boltzmann import RBM, Moments
 
 KEY = philox.key(23)
 

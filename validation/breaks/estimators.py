@@ -6,9 +6,9 @@ import math
 import numpy as np
 
 from dvae_ref import bounds, joint, layers, mixture, model, overlapping
-from dvae_ref.boltzmann import RBM, Moments, split
-from dvae_ref.elementary import sigmoid
 from dvae_ref.posteriors import ShiftedGaussian
+from dvae_ref.theory.boltzmann import RBM, Moments, split
+from dvae_ref.theory.elementary import sigmoid
 from validation.breaks.theory import scaled
 from validation.sabotage import breaks
 

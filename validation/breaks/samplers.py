@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from dvae_ref import model, networks
-from dvae_ref.boltzmann import RBM
 from dvae_ref.experiment import evaluation
 from dvae_ref.sampling import ais, fields, gibbs, pcd
+from dvae_ref.theory.boltzmann import RBM
 from validation.sabotage import breaks
 
 

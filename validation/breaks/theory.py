@@ -5,10 +5,10 @@ import functools
 import numpy as np
 
 from dvae_ref import gaussian_integral, mean_field, mixture, overlapping, spike
-from dvae_ref.boltzmann import RBM, split
-from dvae_ref.elementary import sigmoid
 from dvae_ref.exact import accumulate, general
-from dvae_ref.smoothing import Exponential, Gaussian, Power, UniformExponential
+from dvae_ref.theory.boltzmann import RBM, split
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential
 from validation.sabotage import Break, breaks
 
 GUARD = 1e-7

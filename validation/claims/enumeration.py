@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 
 from dvae_ref import exact
-from dvae_ref.boltzmann import BoltzmannMachine
+from dvae_ref.theory.boltzmann import BoltzmannMachine
 from validation import oracles
 from validation.claim import Claim, close
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from dvae_ref import mixture, overlapping
-from dvae_ref.boltzmann import RBM
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import oracles
 from validation.claim import Claim, at_most
 

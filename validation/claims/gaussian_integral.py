@@ -5,7 +5,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from dvae_ref import exact, gaussian_integral
-from dvae_ref.boltzmann import RBM
+from dvae_ref.theory.boltzmann import RBM
 from validation import oracles
 from validation.claim import Claim, at_most, close, mean_score, score
 

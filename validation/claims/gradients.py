@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import methods, model, tree
-from dvae_ref.boltzmann import RBM
 from dvae_ref.experiment.presets import BASELINES
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
+from dvae_ref.theory.boltzmann import RBM
 from validation import expectation, oracles
 from validation.claim import OUT_OF_LUCK, STANDARD_ERRORS, Claim, Finding, at_most, mean_score
 

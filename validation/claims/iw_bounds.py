@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from dvae_ref import bounds, exact, mean_field, methods, model, tree
 from dvae_ref.posteriors import Noise
 from dvae_ref.priors import Relaxed
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import expectation, oracles
 from validation.claim import Claim, at_most, mean_score, standard_error
 from validation.claims.gradients import small_model

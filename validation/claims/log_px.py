@@ -8,8 +8,8 @@ from dvae_ref import exact, methods, model
 from dvae_ref.experiment import datasets, evaluation, optimizer
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais, pcd, philox
-from dvae_ref.smoothing import Power
 from dvae_ref.structures import Structure
+from dvae_ref.theory.smoothing import Power
 from validation import oracles
 from validation.claim import STANDARD_ERRORS, Claim, Finding, at_most, score, standard_error
 

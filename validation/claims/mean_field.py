@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import entr, logsumexp
 
 from dvae_ref import mean_field
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import oracles
 from validation.claim import Claim, at_most, close
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from dvae_ref import mixture
-from dvae_ref.smoothing import Gaussian, Power
+from dvae_ref.theory.smoothing import Gaussian, Power
 from validation import oracles
 from validation.claim import Claim, at_most, close
 

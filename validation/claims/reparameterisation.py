@@ -12,7 +12,7 @@ import numpy as np
 from mpmath import mp
 
 from dvae_ref import mixture, spike
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import oracles
 from validation.claim import Claim, at_most
 

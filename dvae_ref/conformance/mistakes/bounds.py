@@ -5,8 +5,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dvae_ref import bounds
 from dvae_ref.conformance.mistakes.registry import mistake, scaled
+from dvae_ref.theory import bounds
 
 WEIGHTED, VARIATIONAL = "bound_importance_weighted", "bound_variational"
 

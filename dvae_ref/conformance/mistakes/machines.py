@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from dvae_ref.boltzmann import couple
 from dvae_ref.conformance.machines import machine
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
-from dvae_ref.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.theory.boltzmann import couple
+from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 
 ON_E = ("energy", "log_z", "mean_field", "gibbs", "log_p_*")
 SWEPT = ("mean_field", "gibbs", "log_p_overlapping_*")

@@ -6,19 +6,20 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dvae_ref import exact, joint, layers, model, overlapping, tree
-from dvae_ref.boltzmann import RBM, couple, split
+from dvae_ref import exact, layers, model, tree
 from dvae_ref.conformance.mistakes.bounds import gradients
 from dvae_ref.conformance.mistakes.machines import swap, untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
 from dvae_ref.conformance.objectives import GivenMixture
-from dvae_ref.elementary import sigmoid
 from dvae_ref.experiment.optimizer import DECAYED
-from dvae_ref.mean_field import mean_field
-from dvae_ref.overlapping import log_p_backward
 from dvae_ref.priors import OverlappingJoint, Relaxed, SpikeJoint
+from dvae_ref.theory import joint, overlapping
+from dvae_ref.theory.boltzmann import RBM, couple, split
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.mean_field import mean_field
+from dvae_ref.theory.overlapping import log_p_backward
 
 EVERY, WEIGHTED, VARIATIONAL = "objective_*", "objective_dvaes_*", ("objective_dvae_*", "objective_dvaepp_*")
 DISCRETE = "log_w_discrete"

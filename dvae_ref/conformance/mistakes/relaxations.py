@@ -5,15 +5,15 @@ import math
 import numpy as np
 
 from dvae_ref import exact
-from dvae_ref.boltzmann import RBM, couple, field, split
 from dvae_ref.conformance.machines import machine
 from dvae_ref.conformance.mistakes.machines import guarded
 from dvae_ref.conformance.mistakes.registry import mistake, negated
 from dvae_ref.conformance.mistakes.smoothings import log_normaliser
 from dvae_ref.conformance.smoothings import smoothing_of
-from dvae_ref.elementary import bernoulli_entropy, sigmoid
-from dvae_ref.mean_field import mean_field
-from dvae_ref.overlapping import log_p_backward
+from dvae_ref.theory.boltzmann import RBM, couple, field, split
+from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.theory.mean_field import mean_field
+from dvae_ref.theory.overlapping import log_p_backward
 
 OVERLAPPING, GAUSSIAN = "log_p_overlapping_*", "log_p_gaussian_integral"
 

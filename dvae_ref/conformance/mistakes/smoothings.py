@@ -6,8 +6,8 @@ import numpy as np
 
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.smoothings import smoothing_of
-from dvae_ref.elementary import sigmoid
-from dvae_ref.smoothing import Exponential, Power, Smoothing
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import Exponential, Power, Smoothing
 
 GUARD = 1e-7
 OVERLAPPING = tuple(f"smoothing_{kind}" for kind in ("exp", "unexp", "power", "gauss"))

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import cuda, float32, float64
 
-from dvae_ref.sampling import ais_kernel, fields, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import ais_kernel, fields
 from dvae_ref.sampling.cuda import device, tiles
 from dvae_ref.sampling.cuda.device import VECTOR
 from dvae_ref.sampling.cuda.gibbs import draw

@@ -11,7 +11,7 @@ from numba import cuda, types
 from numba.core import config
 from numba.core.errors import NumbaPerformanceWarning
 
-from dvae_ref.sampling import scalars
+from dvae_ref.fast import scalars
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 VECTOR = None if SIMULATED else 16  # bytes; from shared memory thus aligned, four floats are read at a time

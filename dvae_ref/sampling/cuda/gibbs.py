@@ -7,7 +7,8 @@ more per side: its new states are read only after all of them were written.
 import numpy as np
 from numba import cuda, float32
 
-from dvae_ref.sampling import fields, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import fields
 from dvae_ref.sampling.cuda import device, tiles
 from dvae_ref.sampling.cuda.device import VECTOR
 from dvae_ref.sampling.cuda.tiles import BLOCK_CHAINS, CHAINS, INPUTS, LANES, OUTPUTS, SUMS, THREADS

@@ -9,7 +9,8 @@ import math
 import numpy as np
 from numba import cuda, int64
 
-from dvae_ref.sampling import population, scalars
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import population
 from dvae_ref.sampling.cuda import device
 
 THREADS = 256

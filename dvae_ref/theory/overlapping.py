@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import kernels_latent
-from dvae_ref.boltzmann import RBM, split
-from dvae_ref.elementary import sigmoid
-from dvae_ref.mean_field import log_partition_bound, mean_field
+from dvae_ref.theory.boltzmann import RBM, split
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.mean_field import log_partition_bound, mean_field
+from dvae_ref.twins import twinned
 
 
 class LogP(NamedTuple):
@@ -16,18 +16,17 @@ class LogP(NamedTuple):
     logit_m: np.ndarray
 
 
+@twinned
 def log_p(rbm, b, sweeps=5):
     """log p(zeta) + log Z - log r_max(zeta) in nats, by mean field: (N, D) -> (N,), with its cache.
 
-    b = log r(zeta|1) - log r(zeta|0); r_max as in dvae_ref.mixture. A lower bound, short by KL(m || p^).
+    b = log r(zeta|1) - log r(zeta|0); r_max as in dvae_ref.theory.mixture. A lower bound, short by KL(m || p^).
     """
-    if sweeps and kernels_latent.takes(b, b):
-        value, logit_m = kernels_latent.log_p(rbm, b, sweeps)
-        return value, LogP(rbm, b, logit_m)
     logit_m = mean_field(rbm, b, sweeps)
     return log_partition_bound(rbm, b, logit_m), LogP(rbm, b, logit_m)
 
 
+@twinned
 def log_p_backward(d_log_p, cache):
     """Gradients (RBM, d_b) by Eq. 5: those of -E^(m) at fixed m, without the negative phase of log Z.
 
@@ -35,8 +34,6 @@ def log_p_backward(d_log_p, cache):
     derivative in m is zero there. In b: m - [b > 0].
     """
     rbm, b, logit_m = cache
-    if kernels_latent.takes(b, logit_m):
-        return kernels_latent.log_p_backward(d_log_p, *cache)
     m, one_minus_m = sigmoid(logit_m), sigmoid(-logit_m)
     d = d_log_p[:, None]
     left, right = split(m, rbm)

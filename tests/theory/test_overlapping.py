@@ -6,7 +6,7 @@ import witness
 from autograd import grad
 
 from dvae_ref import overlapping
-from dvae_ref.boltzmann import RBM
+from dvae_ref.theory.boltzmann import RBM
 
 LEFT, RIGHT, N = 3, 4, 5
 ZETA = {"power": (0.01, 0.99), "exp": (0.01, 0.99), "unexp": (0.01, 0.99), "gauss": (-0.5, 1.5)}

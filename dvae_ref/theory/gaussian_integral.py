@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, couple, field, split
-from dvae_ref.elementary import logaddexp, sigmoid
+from dvae_ref.theory.boltzmann import RBM, couple, field, split
+from dvae_ref.theory.elementary import logaddexp, sigmoid
 
 MARGIN = 5.0  # by which lam stays above the largest singular value of W
 

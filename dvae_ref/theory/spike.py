@@ -7,22 +7,20 @@ import math
 
 import numpy as np
 
-from dvae_ref import kernels_draw
-from dvae_ref.elementary import sigmoid
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.twins import twinned
 
 
+@twinned
 def sample(logit_q, rho, beta):
     """zeta at which CDF(zeta) = rho: 0 for rho <= 1 - q, else log((e^beta - 1) s + 1) / beta with
     s = (rho - (1 - q)) / q in (0, 1].  rho in (0, 1); any logit, 0 < beta < 88: float32 holds e^88."""
-    if kernels_draw.alike(logit_q, rho):
-        return kernels_draw.spike_sample(logit_q, rho, beta)
     return np.log1p(math.expm1(beta) * _above_spike(logit_q, rho)[0]) / beta
 
 
+@twinned
 def d_zeta_d_logit_q(logit_q, rho, beta):
     """dzeta/dlogit(q) at fixed rho: (e^beta - 1) (1 - rho) (1 - q) / (q beta ((e^beta - 1) s + 1)) where zeta > 0."""
-    if kernels_draw.alike(logit_q, rho):
-        return kernels_draw.spike_d_zeta_d_logit_q(logit_q, rho, beta)
     s, one_minus_s = _above_spike(logit_q, rho)
     slope = math.expm1(beta) / beta / (math.expm1(beta) * s + 1)
     return np.where(s > 0, slope * one_minus_s * sigmoid(-logit_q), 0)

@@ -5,7 +5,9 @@ import math
 import numpy as np
 from numba import njit
 
-from dvae_ref.elementwise import OPTIONS, REDUCE, decay, exp_minus, mean_decay
+from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, mean_decay
+from dvae_ref.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
+from dvae_ref.team import ALONE
 
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 _FACTORS = 112  # of at most 2 each: their product stays below 2**112
@@ -49,10 +51,11 @@ def bernoulli(x, logits):
     Releases the interpreter lock, so chunks can run in threads. Agrees with the readable form in float64 to 2e-7
     relative to sum (|l| + log 2) (tests/test_kernels.py).
     """
-    x, logits = np.ascontiguousarray(x, np.float32), np.ascontiguousarray(logits, np.float32)
+    if logits.dtype != np.float32:
+        return NotImplemented
     out = np.empty(len(logits), np.float32)
-    _bernoulli(x, logits, out)
-    return out
+    _bernoulli(np.ascontiguousarray(x, np.float32), np.ascontiguousarray(logits), out)
+    return out, (x, logits)
 
 
 @njit(**OPTIONS)
@@ -65,8 +68,10 @@ def _bernoulli_backward(d_value, x, logits, d_logits):
             d[v] = d_value[row] * (image[v] - (e if logit[v] < _ZERO else _ONE) / (_ONE + e))
 
 
-def bernoulli_backward(d_value, x, logits):
-    """layers.bernoulli_backward: (B K, V)."""
+def bernoulli_backward(d_value, cache):
+    x, logits = cache
+    if logits.dtype != np.float32:
+        return NotImplemented
     d_logits = np.empty_like(logits)
     _bernoulli_backward(d_value, np.ascontiguousarray(x), logits, d_logits)
     return d_logits
@@ -137,23 +142,21 @@ def norm_backward(d, normed, mean_scale, mean_offset, factor):
             d[i, j] = (d[i, j] - mean_offset[j] - normed[i, j] * mean_scale[j]) * factor[j]
 
 
-@njit(**OPTIONS)
-def _adam(p, g, m, v, decay, rate, beta1, rest1, beta2, rest2, epsilon, new_p, new_m, new_v):
-    """Arrays of any one shape. Raveled here, where it costs nothing."""
-    p, g, m, v = p.ravel(), g.ravel(), m.ravel(), v.ravel()
-    new_p, new_m, new_v = new_p.reshape(-1), new_m.reshape(-1), new_v.reshape(-1)
-    for i in range(p.size):
-        slope = g[i] + decay * p[i]
-        new_m[i] = beta1 * m[i] + rest1 * slope
-        new_v[i] = beta2 * v[i] + rest2 * (slope * slope)
-        new_p[i] = p[i] - rate * new_m[i] / (np.sqrt(new_v[i]) + epsilon)
+def batch_norm_tanh(params, x, team=ALONE):
+    if x.dtype != np.float32:
+        return NotImplemented
+    mean, square = team.mean(moments(x))
+    batch = Averages(mean.astype(np.float32), (square - mean * mean).astype(np.float32))
+    inverse_std = 1 / np.sqrt(batch.variance + np.float32(BATCH_NORM_EPSILON))
+    normed, y = norm_tanh(x, batch.mean, inverse_std, *params)
+    return y, (BatchNormCache(normed, params.scale, inverse_std, batch, team), y)
 
 
-def adam(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
-    """(p, m, v) of experiment.optimizer.step in one pass over float32 arrays of one shape."""
-    # 1 - beta2 before it is rounded: it would lose 5e-5
-    f = np.float32
-    constants = f(decay), f(rate), f(beta1), f(1 - beta1), f(beta2), f(1 - beta2), f(epsilon)
-    new = np.empty(p.shape, f), np.empty(p.shape, f), np.empty(p.shape, f)
-    _adam(p, g, m, v, *constants, *new)
-    return new
+def batch_norm_tanh_backward(d_y, cache):
+    norm, y = cache
+    if y.dtype != np.float32:
+        return NotImplemented
+    d_x, sums = tanh_backward(d_y, y, norm.normed)
+    mean_scale, mean_offset = norm.team.mean(sums / np.float32(len(y)))
+    norm_backward(d_x, norm.normed, mean_scale, mean_offset, norm.scale * norm.inverse_std)
+    return BatchNorm(*sums), d_x

@@ -1,26 +1,27 @@
-"""Draws of zeta and dt/dlogit q, compiled for float32: mixture.sample, Eq. 9 and the log-ratio b in one pass each.
+"""Twins of theory.mixture: draws of zeta, Eq. 9, the log-ratio b and log q(zeta|x), in one pass each.
 
 By the symmetry (t, logit q) -> (-t, -logit q), Eq. 9 needs the densities of one side only. With f the larger of f0 and
 f1 and nu = sigmoid(logit q + b) = q(z=1|x,zeta),
 
     dt/dlogit q = (R0 - R1) / f * (q (1 - nu) if t <= 0 else (1 - q) nu),
 
-where (R0 - R1) / f is the `gap` of kernels_smoothing.py. What is readable is in smoothing.py, mixture.py and spike.py;
-tests/test_kernels_draw.py holds both together.
+where (R0 - R1) / f is the `gap` of fast/smoothing.py.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from dvae_ref import kernels_smoothing as scalar
-from dvae_ref.elementwise import OPTIONS, exp_minus, log, log1p
-from dvae_ref.smoothing import Exponential, Gaussian, Power, UniformExponential
+from dvae_ref.fast import smoothing as scalar
+from dvae_ref.fast.elementary import OPTIONS, decay
+from dvae_ref.fast.smoothing import sigmoid
+from dvae_ref.fast.sums import positive, sum_with_logs
+from dvae_ref.theory.mixture import LogQ
+from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential
 
-_ZERO, _HALF, _ONE, _TINY = np.float32(0), np.float32(0.5), np.float32(1), np.float32(np.finfo(np.float32).tiny)
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 
 # -- kernels of a smoothing --------------------------------------------------------------------------------------------
@@ -118,8 +119,11 @@ def alike(*arrays):
     )
 
 
-def _run(kernel, smoothing, inputs, outputs=1):
-    """Fresh arrays of the inputs' shape, written by a kernel of the smoothing's family."""
+def _run(name, smoothing, inputs, outputs=1):
+    """Fresh arrays of the inputs' shape, written by that kernel of the smoothing's family."""
+    if not takes(smoothing, *inputs):
+        return NotImplemented
+    kernel = getattr(_FAMILIES[type(smoothing)], name) if isinstance(name, str) else name
     shape = inputs[0].shape
     rows = [np.ascontiguousarray(a).reshape(-1, shape[-1]) for a in inputs]
     given = _FAMILIES[type(smoothing)].constants(smoothing)
@@ -128,32 +132,33 @@ def _run(kernel, smoothing, inputs, outputs=1):
         own[:] = constant
     out = [np.empty(rows[0].shape, np.float32) for _ in range(outputs)]
     kernel(*rows, c, *out)
-    return tuple(a.reshape(shape) for a in out)
+    out = tuple(a.reshape(shape) for a in out)
+    return out if outputs > 1 else out[0]
 
 
 def draw(logit_q, u, rho, smoothing):
     """(t, zeta): mixture.sample and smoothing.zeta."""
-    return _run(_FAMILIES[type(smoothing)].draw, smoothing, (logit_q, u, rho), 2)
+    return _run("draw", smoothing, (logit_q, u, rho), 2)
 
 
 def draw_backward(d_logit_q, d_t, d_zeta, t, logit_q, smoothing):
     """d_logit_q + (d_t + d_zeta dzeta/dt) dt/dlogit q: posteriors.Mixture.draw_backward."""
-    return _run(_FAMILIES[type(smoothing)].d_out, smoothing, (d_logit_q, d_t, d_zeta, t, logit_q))[0]
+    return _run("d_out", smoothing, (d_logit_q, d_t, d_zeta, t, logit_q))
 
 
 def d_t_d_logit_q(t, logit_q, smoothing):
     """mixture.d_t_d_logit_q."""
-    return _run(_FAMILIES[type(smoothing)].d_logit, smoothing, (t, logit_q))[0]
+    return _run("d_logit", smoothing, (t, logit_q))
 
 
 def log_ratio(t, smoothing):
     """smoothing.log_ratio."""
-    return _run(_FAMILIES[type(smoothing)].log_ratio, smoothing, (t,))[0]
+    return _run("log_ratio", smoothing, (t,))
 
 
 def d_log_ratio(t, smoothing):
     """smoothing.d_log_ratio."""
-    return _run(_FAMILIES[type(smoothing)].d_log_ratio, smoothing, (t,))[0]
+    return _run("d_log_ratio", smoothing, (t,))
 
 
 # -- dt/dbeta of the Gaussian ------------------------------------------------------------------------------------------
@@ -170,51 +175,54 @@ def _gaussian_d_beta(t, logit_q, c, out):
 def d_t_d_beta(t, logit_q, smoothing):
     """mixture.d_t_d_beta of a Gaussian: (nu - zeta) / (2 beta), nu = q(z=1|x,zeta), since dR/dbeta there is r times
     the distance to the vertex / (2 beta)."""
-    return _run(_gaussian_d_beta, smoothing, (t, logit_q))[0]
+    return _run(_gaussian_d_beta, smoothing, (t, logit_q)) if type(smoothing) is Gaussian else NotImplemented
 
 
-# -- spike and exponential ---------------------------------------------------------------------------------------------
-
-
-@register_jitable(forceinline=True, error_model="numpy")
-def _above_spike(logit_q, rho):
-    """(s, 1 - s) of spike.py, 1 - q."""
-    e = exp_minus(abs(logit_q))
-    larger = _ONE / (_ONE + e)
-    q, one_minus_q = max(e * larger if logit_q < _ZERO else larger, _TINY), larger if logit_q < _ZERO else e * larger
-    one_minus_s = min((_ONE - rho) / q, _ONE)
-    near = max(rho - one_minus_q, _ZERO) / q
-    return (near if one_minus_q < q else _ONE - one_minus_s), one_minus_s, one_minus_q
+# -- log q(zeta|x) -----------------------------------------------------------------------------------------------------
 
 
 @njit(**OPTIONS)
-def _spike_sample(logit_q, rho, rise, beta, out):
-    for i in range(out.size):
-        s, _, _ = _above_spike(logit_q[i], rho[i])
-        y = rise * s
-        out[i] = (log1p(min(y, _ONE)) if y < _ONE else log(_ONE + y)) / beta
+def _log_q(logit_q, b, out):
+    """One unit: softplus(s (l + b)) - softplus(s l), s = -1 where b > 0 and 1 elsewhere."""
+    terms, factors = np.empty(b.shape[1], np.float32), np.empty(b.shape[1], np.float32)
+    for i in range(b.shape[0]):
+        for j in range(b.shape[1]):
+            sign = -_ONE if b[i, j] > _ZERO else _ONE
+            before = sign * logit_q[i, j]
+            after = before + sign * b[i, j]
+            terms[j] = positive(after) - positive(before)
+            factors[j] = (_ONE + decay(abs(after))) / (_ONE + decay(abs(before)))
+        out[i] = sum_with_logs(terms, factors)
 
 
 @njit(**OPTIONS)
-def _spike_slope(logit_q, rho, rise, beta, out):
-    for i in range(out.size):
-        s, one_minus_s, one_minus_q = _above_spike(logit_q[i], rho[i])
-        slope = rise / beta / (rise * s + _ONE) * one_minus_s * one_minus_q
-        out[i] = slope if s > _ZERO else _ZERO
+def _log_q_backward(d, logit_q, b, d_logit_q, d_b):
+    """d (nu - q) and d (nu - [b > 0])."""
+    for i in range(b.shape[0]):
+        for j in range(b.shape[1]):
+            nu_logit = logit_q[i, j] + b[i, j]
+            d_logit_q[i, j] = d[i] * (sigmoid(nu_logit) - sigmoid(logit_q[i, j]))
+            off = sigmoid(-nu_logit if b[i, j] > _ZERO else nu_logit)
+            d_b[i, j] = -d[i] * off if b[i, j] > _ZERO else d[i] * off
 
 
-def _run_spike(kernel, logit_q, rho, beta):
-    out = np.empty(logit_q.shape, np.float32)
-    arrays = (np.ascontiguousarray(a).reshape(-1) for a in (logit_q, rho))
-    kernel(*arrays, np.float32(math.expm1(beta)), np.float32(beta), out.reshape(-1))
+def rows(*arrays):
+    """Whether there are kernels for these arrays: float32 in contiguous rows."""
+    return all(a.dtype == np.float32 and a.ndim == 2 and a.flags.c_contiguous for a in arrays)
+
+
+def log_q(logit_q, b):
+    if not rows(logit_q, b):
+        return NotImplemented
+    out = np.empty(len(b), np.float32)
+    _log_q(logit_q, b, out)
+    return out, LogQ(logit_q, b)
+
+
+def log_q_backward(d_log_q, cache):
+    logit_q, b = cache
+    if not rows(logit_q, b):
+        return NotImplemented
+    out = np.empty_like(b), np.empty_like(b)
+    _log_q_backward(d_log_q, logit_q, b, *out)
     return out
-
-
-def spike_sample(logit_q, rho, beta):
-    """spike.sample."""
-    return _run_spike(_spike_sample, logit_q, rho, beta)
-
-
-def spike_d_zeta_d_logit_q(logit_q, rho, beta):
-    """spike.d_zeta_d_logit_q."""
-    return _run_spike(_spike_slope, logit_q, rho, beta)

@@ -1,6 +1,6 @@
 """The mixture q(zeta|x) = (1 - q) r(zeta|0) + q r(zeta|1) of one group: sampling, reparameterisation, density.
 
-q is given by its logit, zeta by the centred coordinate t of dvae_ref.smoothing. Arrays broadcast; the dtype is kept.
+q is given by its logit, zeta by the centred coordinate t of theory.smoothing. Arrays broadcast; the dtype is kept.
 
 Densities are relative to r_max(zeta) = max(r(zeta|0), r(zeta|1)): these factors, up to 14,000 nats a row (the power
 function at D = 400, beta = 40), are the same in p and q, and an importance weight must not depend on how well they
@@ -12,17 +12,28 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import elementwise
 
-from dvae_ref import kernels_draw, kernels_latent
-from dvae_ref.elementary import logaddexp, sigmoid, softplus
-from dvae_ref.smoothing import Gaussian, inside
+from dvae_ref.theory.elementary import logaddexp, sigmoid, softplus
+from dvae_ref.theory.smoothing import inside
+from dvae_ref.twins import twinned
+
+
+@twinned
+def draw(logit_q, u, rho, smoothing):
+    """Ancestral sample (t, zeta): z = [u < q], zeta ~ r(zeta|z) from rho.  u, rho: uniform on (0, 1)."""
+    t0 = smoothing.sample0(rho)
+    t = np.where(u < sigmoid(logit_q), -t0, t0)
+    return t, smoothing.zeta(t)
+
+
+@twinned
+def draw_backward(d_logit_q, d_t, d_zeta, t, logit_q, smoothing):
+    """Gradient in logit q, whose cotangents are d_logit_q: zeta is a function of t, and t of logit q by Eq. 9."""
+    return d_logit_q + (d_t + d_zeta * smoothing.d_zeta(t)) * d_t_d_logit_q(t, logit_q, smoothing)
 
 
 def sample(logit_q, u, rho, smoothing):
-    """Ancestral sample: z = [u < q], zeta ~ r(zeta|z) from rho.  Returns t.  u, rho: uniform on (0, 1)."""
-    if kernels_draw.takes(smoothing, logit_q, u, rho):
-        return kernels_draw.draw(logit_q, u, rho, smoothing)[0]
-    t0 = smoothing.sample0(rho)
-    return np.where(u < sigmoid(logit_q), -t0, t0)
+    """The t of `draw`."""
+    return draw(logit_q, u, rho, smoothing)[0]
 
 
 def inverse_cdf(logit_q, rho, smoothing):
@@ -62,31 +73,31 @@ def cdf(t, logit_q, smoothing):
     return sigmoid(-logit_q) * smoothing.cdf0(t) + sigmoid(logit_q) * smoothing.cdf1(t)
 
 
+@twinned
 def d_t_d_logit_q(t, logit_q, smoothing):
     """dt/dlogit(q) at fixed rho: Eq. 9 as (R0 - R1) / (f0 / q + f1 / (1 - q)), f the densities of t.
 
     dzeta/dq = (dt/dlogit(q)) (dzeta/dt) / (q (1 - q)). It holds for a sample drawn in whatever way.
     """
-    if kernels_draw.takes(smoothing, t, logit_q):
-        return kernels_draw.d_t_d_logit_q(t, logit_q, smoothing)
     log_f = logaddexp(smoothing.log_f0(t) + softplus(-logit_q), smoothing.log_f1(t) + softplus(logit_q))
     return over_density(smoothing.cdf_gap(t), log_f)
 
 
+@twinned
 def log_ratio(t, smoothing):
     """The paper's b of a smoothing."""
-    return kernels_draw.log_ratio(t, smoothing) if kernels_draw.takes(smoothing, t) else smoothing.log_ratio(t)
+    return smoothing.log_ratio(t)
 
 
+@twinned
 def d_log_ratio(t, smoothing):
     """db/dt."""
-    return kernels_draw.d_log_ratio(t, smoothing) if kernels_draw.takes(smoothing, t) else smoothing.d_log_ratio(t)
+    return smoothing.d_log_ratio(t)
 
 
+@twinned
 def d_t_d_beta(t, logit_q, smoothing):
     """dt/dbeta at fixed rho (Sec. 3.3): -((1-q) dR0/dbeta + q dR1/dbeta) / ((1-q) f0 + q f1)."""
-    if type(smoothing) is Gaussian and kernels_draw.takes(smoothing, t, logit_q):
-        return kernels_draw.d_t_d_beta(t, logit_q, smoothing)
     log_f = logaddexp(smoothing.log_f0(t) - softplus(logit_q), smoothing.log_f1(t) - softplus(-logit_q))
     d_cdf = sigmoid(-logit_q) * smoothing.d_beta_cdf0(t) + sigmoid(logit_q) * smoothing.d_beta_cdf1(t)
     return -over_density(d_cdf, log_f)
@@ -103,22 +114,20 @@ class LogQ(NamedTuple):
     b: np.ndarray
 
 
+@twinned
 def log_q(logit_q, b):
     """log q(zeta|x) - log r_max(zeta), summed over the last axis: (N, D) -> (N,), nats, with its cache.
 
     One unit: log((1-q) r0 + q r1) - max(log r0, log r1) = log((1-q) e^-max(b,0) + q e^-max(-b,0)).
     """
-    if kernels_latent.takes(logit_q, b):
-        return kernels_latent.log_q(logit_q, b), LogQ(logit_q, b)
     log_mixture = logaddexp(-softplus(logit_q) - np.maximum(b, 0), -softplus(-logit_q) - np.maximum(-b, 0))
     return log_mixture.sum(-1), LogQ(logit_q, b)
 
 
+@twinned
 def log_q_backward(d_log_q, cache):
     """Gradients (d_logit_q, d_b).  With nu = sigmoid(logit q + b) = q(z=1|x,zeta): nu - q and nu - [b > 0]."""
     logit_q, b = cache
-    if kernels_latent.takes(logit_q, b):
-        return kernels_latent.log_q_backward(d_log_q, logit_q, b)
     nu, one_minus_nu = sigmoid(logit_q + b), sigmoid(-logit_q - b)
     d = d_log_q[:, None]
     return d * (nu - sigmoid(logit_q)), d * np.where(b > 0, -one_minus_nu, nu)

@@ -6,8 +6,8 @@ relative accuracy: b (1 - m) is tiny although b may be in the hundreds.
 
 import numpy as np
 
-from dvae_ref.boltzmann import split
-from dvae_ref.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.theory.boltzmann import split
+from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 
 
 def mean_field(rbm, b, sweeps=5):

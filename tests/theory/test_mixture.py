@@ -8,7 +8,7 @@ from scipy import stats
 from test_smoothing import Exact
 
 from dvae_ref import mixture
-from dvae_ref.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 BETAS = {"power": (2.0, 40.0), "exp": (8.0, 40.0), "unexp": (8.0, 40.0), "gauss": (6.0, 40.0)}
 CASES = [(name, beta) for name, betas in BETAS.items() for beta in betas]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.boltzmann import RBM, couple, split
-from dvae_ref.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.theory.boltzmann import RBM, couple, split
+from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 
 
 class Overlapping(NamedTuple):

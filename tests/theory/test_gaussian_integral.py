@@ -6,7 +6,7 @@ import witness
 from scipy import stats
 
 from dvae_ref import gaussian_integral
-from dvae_ref.boltzmann import RBM
+from dvae_ref.theory.boltzmann import RBM
 
 SHAPES = [(1, 1), (2, 3), (4, 2)]
 

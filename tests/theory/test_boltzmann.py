@@ -5,7 +5,7 @@ import pytest
 import witness
 
 from dvae_ref import boltzmann
-from dvae_ref.boltzmann import RBM
+from dvae_ref.theory.boltzmann import RBM
 
 LEFT, RIGHT = 3, 4
 

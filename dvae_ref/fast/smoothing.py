@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba.extending import register_jitable
 
-from dvae_ref.elementwise import decay, growth, log, log1p, mean_decay, mean_decay_near, rise
+from dvae_ref.fast.elementary import decay, growth, log, log1p, mean_decay, mean_decay_near, rise
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _LEAST, _MOST = np.float32(np.finfo(np.float32).tiny), np.float32(1 - np.finfo(np.float32).epsneg)

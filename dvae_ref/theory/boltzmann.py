@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.elementary import sigmoid
+from dvae_ref.theory.elementary import sigmoid
 
 
 class RBM(NamedTuple):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import witness
 
-from dvae_ref.boltzmann import RBM
-from dvae_ref.elementary import sigmoid
-from dvae_ref.mean_field import log_partition_bound, mean_field
+from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 
 LEFT, RIGHT, N = 3, 4, 6
 

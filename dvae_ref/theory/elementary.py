@@ -5,11 +5,10 @@ Each is written readably in NumPy; contiguous float32 arrays go to its compiled 
 
 import numpy as np
 
-from dvae_ref import elementwise
-from dvae_ref.elementwise import compiled
+from dvae_ref.twins import twinned
 
 
-@compiled(elementwise.sigmoid)
+@twinned
 def sigmoid(x):
     """1 / (1 + exp(-x)). Relative error of a few ulp for every x, also where the result is tiny.
 
@@ -18,19 +17,19 @@ def sigmoid(x):
     return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
-@compiled(elementwise.softplus)
+@twinned
 def softplus(x):
     """log(1 + exp(x)), nats; its derivative is sigmoid(x)."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-@compiled(elementwise.logaddexp)
+@twinned
 def logaddexp(x, y):
     """log(exp(x) + exp(y)); unlike NumPy's, vectorised. Not for two equal infinities."""
     return np.maximum(x, y) + np.log1p(np.exp(-np.abs(x - y)))
 
 
-@compiled(elementwise.bernoulli_entropy)
+@twinned
 def bernoulli_entropy(logit):
     """H(p) = -p log p - (1-p) log(1-p) in nats at p = sigmoid(logit); dH/dlogit = -logit p (1-p)."""
     size = np.abs(logit)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from dvae_ref.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential
+from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential
 
 BETAS = {"power": (1.5, 40.0), "exp": (8.0, 40.0), "unexp": (8.0, 40.0), "gauss": (20.0, 40.0)}
 CASES = [(name, beta) for name, betas in BETAS.items() for beta in betas]

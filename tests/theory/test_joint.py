@@ -6,7 +6,7 @@ import witness
 from scipy.special import expit
 
 from dvae_ref import joint
-from dvae_ref.boltzmann import RBM
+from dvae_ref.theory.boltzmann import RBM
 
 SMOOTHINGS = [("exp", 4.0), ("power", 2.0)]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from dvae_ref.elementary import sigmoid, softplus
+from dvae_ref.theory.elementary import sigmoid, softplus
 
 
 @dataclass(frozen=True)

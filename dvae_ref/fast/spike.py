@@ -1,0 +1,56 @@
+"""Twins of dvae_ref.theory.spike."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numba.extending import register_jitable
+
+from dvae_ref.fast.elementary import OPTIONS, exp_minus, log, log1p
+from dvae_ref.fast.mixture import alike
+
+_ZERO, _ONE, _TINY = np.float32(0), np.float32(1), np.float32(np.finfo(np.float32).tiny)
+
+
+@register_jitable(forceinline=True, error_model="numpy")
+def _above_spike(logit_q, rho):
+    """(s, 1 - s) of spike.py, 1 - q."""
+    e = exp_minus(abs(logit_q))
+    larger = _ONE / (_ONE + e)
+    q, one_minus_q = max(e * larger if logit_q < _ZERO else larger, _TINY), larger if logit_q < _ZERO else e * larger
+    one_minus_s = min((_ONE - rho) / q, _ONE)
+    near = max(rho - one_minus_q, _ZERO) / q
+    return (near if one_minus_q < q else _ONE - one_minus_s), one_minus_s, one_minus_q
+
+
+@njit(**OPTIONS)
+def _spike_sample(logit_q, rho, rise, beta, out):
+    for i in range(out.size):
+        s, _, _ = _above_spike(logit_q[i], rho[i])
+        y = rise * s
+        out[i] = (log1p(min(y, _ONE)) if y < _ONE else log(_ONE + y)) / beta
+
+
+@njit(**OPTIONS)
+def _spike_slope(logit_q, rho, rise, beta, out):
+    for i in range(out.size):
+        s, one_minus_s, one_minus_q = _above_spike(logit_q[i], rho[i])
+        slope = rise / beta / (rise * s + _ONE) * one_minus_s * one_minus_q
+        out[i] = slope if s > _ZERO else _ZERO
+
+
+def _run_spike(kernel, logit_q, rho, beta):
+    if not alike(logit_q, rho):
+        return NotImplemented
+    out = np.empty(logit_q.shape, np.float32)
+    arrays = (np.ascontiguousarray(a).reshape(-1) for a in (logit_q, rho))
+    kernel(*arrays, np.float32(math.expm1(beta)), np.float32(beta), out.reshape(-1))
+    return out
+
+
+def sample(logit_q, rho, beta):
+    return _run_spike(_spike_sample, logit_q, rho, beta)
+
+
+def d_zeta_d_logit_q(logit_q, rho, beta):
+    return _run_spike(_spike_slope, logit_q, rho, beta)

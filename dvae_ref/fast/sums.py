@@ -1,0 +1,42 @@
+"""Sums over units of softplus(x) = max(x, 0) + log(1 + e^-|x|): one log for 64 units."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numba.extending import register_jitable
+
+from dvae_ref.fast.elementary import OPTIONS, REDUCE
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_FACTORS = 64  # of at most 2 each
+
+
+@register_jitable(forceinline=True, error_model="numpy")
+def positive(x):
+    return x if x > _ZERO else _ZERO
+
+
+@njit(**REDUCE)
+def plain_sum(terms):
+    total = _ZERO
+    for j in range(terms.size):
+        total += terms[j]
+    return total
+
+
+@njit(**REDUCE)
+def product(factors):
+    total = _ONE
+    for j in range(factors.size):
+        total *= factors[j]
+    return total
+
+
+@njit(**OPTIONS)
+def sum_with_logs(terms, factors):
+    """sum terms + log prod factors."""
+    total = np.float64(plain_sum(terms))
+    for first in range(0, factors.size, _FACTORS):
+        total += math.log(product(factors[first : first + _FACTORS]))
+    return total
