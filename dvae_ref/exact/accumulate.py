@@ -2,14 +2,15 @@
 
 import math
 
-import numba
 import numpy as np
+
+from dvae_ref.fast.jit import compiled
 
 # Sums may be reordered and products fused: the loop is vectorised, and compiled once, so its result is always the same.
 REORDER = {"reassoc", "contract", "nsz"}
 
 
-@numba.njit(cache=True, fastmath=REORDER)
+@compiled(fastmath=REORDER)
 def sum_exp(log_w, peak):
     """sum exp(log_w - peak)."""
     total = 0.0
@@ -18,14 +19,14 @@ def sum_exp(log_w, peak):
     return total
 
 
-@numba.njit(cache=True)
+@compiled()
 def exp_in_place(x, log_scale):
     """x <- exp(x - log_scale)."""
     for s in range(x.size):
         x[s] = math.exp(x[s] - log_scale)
 
 
-@numba.njit(cache=True)
+@compiled()
 def largest(x):
     peak = x[0]
     for s in range(1, x.size):
@@ -33,7 +34,7 @@ def largest(x):
     return peak
 
 
-@numba.njit(cache=True)
+@compiled()
 def add(sums, log_scale, x):
     """Add x exp(log_scale), x >= 0, to a sum held as exp(scale) (total + error) in sums = (scale, total, error).
 
@@ -50,7 +51,7 @@ def add(sums, log_scale, x):
     sums[1] = total
 
 
-@numba.njit(cache=True)
+@compiled()
 def log_of(sums):
     """The logarithm of the sum; -inf if it is empty."""
     return -math.inf if sums[1] == 0.0 else sums[0] + math.log(sums[1] + sums[2])

@@ -24,6 +24,7 @@ import numba
 import numpy as np
 
 from dvae_ref.exact import accumulate, states
+from dvae_ref.fast.jit import compiled
 from dvae_ref.theory.boltzmann import split
 from dvae_ref.theory.elementary import logaddexp
 
@@ -104,14 +105,14 @@ def log_sum(p):
     return accumulate.combine(reference, accumulate.logsumexp(rest.reshape(-1, n_blocks)))
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _log_sums(p, start, n_blocks, out):
     for task in numba.prange(out.size):
         row, block = (start + task) // n_blocks, (start + task) % n_blocks
         out[task] = _log_sum_of_block(p, row, block * HIGH_STATES)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _log_sum_of_block(p, row, first):
     """Over HIGH_STATES high states from `first` on, without the listed state 0."""
     n_low = states.bits(p.table.shape[1])
@@ -128,7 +129,7 @@ def _log_sum_of_block(p, row, first):
     return accumulate.log_of(sums)
 
 
-@numba.njit(cache=True)
+@compiled()
 def log_weights(p, row, high, low, u, v, product, log_w):
     """log_w of the listed states (high, all low ones), and the factors u_j, v_j."""
     base = _factors(p, row, high, low.size, u, v)
@@ -141,7 +142,7 @@ def log_weights(p, row, high, low, u, v, product, log_w):
             log_w[s] += math.log(product[s])
 
 
-@numba.njit(cache=True)
+@compiled()
 def _factors(p, row, high, n_low_states, u, v):
     """Fill u and v; returns the log-weight of the high bits with the logs of the factors' scales."""
     n, n_low = len(p.W), states.bits(n_low_states)
@@ -164,7 +165,7 @@ def _factors(p, row, high, n_low_states, u, v):
     return base + scale
 
 
-@numba.njit(cache=True, fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _multiply(product, u, v, table, start, stop):
     """product *= prod_j (u_j + v_j B_j), four factors to a load and store."""
     for j in range(start, start + (stop - start) // 4 * 4, 4):

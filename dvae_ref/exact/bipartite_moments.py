@@ -11,6 +11,7 @@ import numpy as np
 
 from dvae_ref.exact import accumulate, bipartite, states
 from dvae_ref.exact.bipartite import HIGH_STATES
+from dvae_ref.fast.jit import compiled
 
 
 class Marginals(NamedTuple):
@@ -52,14 +53,14 @@ def marginals(p, log_sums, lists_left):
     return Marginals(on / norm, off / norm, zz if lists_left else zz.swapaxes(1, 2))
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _fill(p, log_sums, start, n_blocks, parts):
     for t in numba.prange(len(parts.on_listed)):
         row, block = (start + t) // n_blocks, (start + t) % n_blocks
         _add_block(p, row, block * HIGH_STATES, log_sums[row], t, parts)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _add_block(p, row, first, log_sum, t, parts):
     n_low = states.bits(p.table.shape[1])
     low = states.log_weights(p.on_listed[row, :n_low], p.off_listed[row, :n_low])
@@ -77,7 +78,7 @@ def _add_block(p, row, first, log_sum, t, parts):
     _add_low_bits(low_prob, low_on, n_low, t, parts)
 
 
-@numba.njit(cache=True, fastmath=accumulate.REORDER)
+@compiled(fastmath=accumulate.REORDER)
 def _conditional(prob, u, v, b, low_on):
     """P(high, unit = 1) and P(high, unit = 0); adds P(high, low, unit = 1) to low_on, by low state."""
     on = off = 0.0
@@ -90,7 +91,7 @@ def _conditional(prob, u, v, b, low_on):
     return on, off * u
 
 
-@numba.njit(cache=True)
+@compiled()
 def _add_high_bits(prob, on_summed, high, n_low, t, parts):
     for i in range(n_low, parts.on_listed.shape[1]):
         if high >> (i - n_low) & 1:
@@ -100,7 +101,7 @@ def _add_high_bits(prob, on_summed, high, n_low, t, parts):
             parts.off_listed[t, i] += prob
 
 
-@numba.njit(cache=True)
+@compiled()
 def _add_low_bits(low_prob, low_on, n_low, t, parts):
     for i in range(n_low):
         for s in range(low_prob.size):

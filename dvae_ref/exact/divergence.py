@@ -19,6 +19,7 @@ import numpy as np
 from dvae_ref.exact import accumulate, limits
 from dvae_ref.exact.bipartite import lists_left
 from dvae_ref.exact.machines import check_rows, smaller
+from dvae_ref.fast.jit import compiled
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import split
 from dvae_ref.theory.elementary import sigmoid, softplus
@@ -69,14 +70,14 @@ def _sample(rbm, b, logit_m):
     return 2 ** min(part.W.shape)
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _fill(slope_x, l_x, slope_y, l_y, W, start, n_blocks, out):
     for t in numba.prange(out.size):
         row, block = (start + t) // n_blocks, (start + t) % n_blocks
         out[t] = _log_mean_of_block(slope_x[row], l_x[row], slope_y[row], l_y[row], W, block * STATES)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _log_mean_of_block(slope_x, l_x, slope_y, l_y, W, first):
     """log of the block's part of E_m[phi(u) + K]."""
     g, sums = np.empty(l_y.size), np.array([-math.inf, 0.0, 0.0])
@@ -96,17 +97,17 @@ def _log_mean_of_block(slope_x, l_x, slope_y, l_y, W, first):
     return accumulate.log_of(sums)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _sigmoid(x):
     return math.exp(min(x, 0.0)) / (1.0 + math.exp(-abs(x)))
 
 
-@numba.njit(cache=True)
+@compiled()
 def _softplus(x):
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-@numba.njit(cache=True)
+@compiled()
 def _phi_plus_gap(linear, gap):
     """phi(u) + gap at u = linear + gap, as (log scale, rest): the exponential may overflow."""
     u = linear + gap
@@ -115,7 +116,7 @@ def _phi_plus_gap(linear, gap):
     return u, 1.0 - (1.0 + linear) * math.exp(-u)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _phi(u):
     """e^u - 1 - u; by its series near 0, where eleven terms leave a relative error below 1e-16."""
     if abs(u) > 0.2:
@@ -126,7 +127,7 @@ def _phi(u):
     return total * u
 
 
-@numba.njit(cache=True)
+@compiled()
 def _excess(y):
     """y - log1p(y); near 0 by the series of log1p(y) = 2 artanh(s), s = y / (2 + y): y - 2 s = y s."""
     if abs(y) > 0.2:
@@ -137,7 +138,7 @@ def _excess(y):
     return y * s - 2.0 * s * total
 
 
-@numba.njit(cache=True)
+@compiled()
 def _gap(l, g):
     """log(1 - m + m e^g) - m g at m = sigmoid(l); (l, g) -> (-l, -g) leaves it as it is, so that m <= 1/2."""
     if l > 0.0:

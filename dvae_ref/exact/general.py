@@ -21,6 +21,7 @@ import numba
 import numpy as np
 
 from dvae_ref.exact import accumulate, states
+from dvae_ref.fast.jit import compiled
 
 TABLE_BITS = 12
 HIGH_STATES = 64  # of a block
@@ -64,13 +65,13 @@ def blocks(p):
     return max(1, 2 ** len(p.a) // p.table.size // HIGH_STATES)
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _log_sums(p, start, out):
     for t in numba.prange(out.size):
         out[t] = _log_sum_of_block(p, (start + t) * HIGH_STATES)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _log_sum_of_block(p, first):
     """Over HIGH_STATES high states from `first` on, without the state 0."""
     f, mid, low = np.empty(p.a.size), np.empty(p.table.shape[0]), np.empty(p.table.shape[1])
@@ -85,7 +86,7 @@ def _log_sum_of_block(p, first):
     return accumulate.log_of(sums)
 
 
-@numba.njit(cache=True)
+@compiled()
 def factors(p, high, f, mid, low):
     """Fill the fields f of all units, P and Q; returns the log-weight of the high bits and of all scales."""
     n_low, n_mid = states.bits(low.size), states.bits(mid.size)
@@ -99,7 +100,7 @@ def factors(p, high, f, mid, low):
     return base + _products(f[:n_low], low) + _products(f[n_low:first], mid)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _products(f, out):
     """Products of exp(f_i) over the bits that are 1, relative to the largest, whose logarithm is returned."""
     out[0], scale = 1.0, 0.0
@@ -113,7 +114,7 @@ def _products(f, out):
     return scale
 
 
-@numba.njit(cache=True, fastmath=accumulate.REORDER)
+@compiled(fastmath=accumulate.REORDER)
 def contract(mid, table, low, column):
     """mid' table low; leaves in column_l the part of it that has the low bits l."""
     column[:] = 0.0

@@ -7,6 +7,7 @@ import numpy as np
 
 from dvae_ref.exact import accumulate, general, states
 from dvae_ref.exact.general import HIGH_STATES
+from dvae_ref.fast.jit import compiled
 
 
 def moments(p, log_z):
@@ -21,13 +22,13 @@ def moments(p, log_z):
     return np.triu(total) + np.triu(total, 1).T
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _fill(p, log_z, start, upper, probability):
     for t in numba.prange(len(upper)):
         probability[t] = _add_block(p, (start + t) * HIGH_STATES, log_z, upper[t])
 
 
-@numba.njit(cache=True)
+@compiled()
 def _add_block(p, first, log_z, upper):
     """Add a block's E[z_i z_j] for i <= j to `upper`; returns its probability."""
     n_table = states.bits(p.table.size)
@@ -48,7 +49,7 @@ def _add_block(p, first, log_z, upper):
     return total
 
 
-@numba.njit(cache=True, fastmath=accumulate.REORDER)
+@compiled(fastmath=accumulate.REORDER)
 def _add_outer(outer, scale, mid, low):
     for k in range(mid.size):
         x = scale * mid[k]
@@ -56,7 +57,7 @@ def _add_outer(outer, scale, mid, low):
             outer[k, l] += x * low[l]
 
 
-@numba.njit(cache=True)
+@compiled()
 def _bit_sums(weights, scale, out):
     """out_i = scale * sum of the weights of the states whose bit i is 1."""
     out[:] = 0.0
@@ -66,7 +67,7 @@ def _bit_sums(weights, scale, out):
     out *= scale
 
 
-@numba.njit(cache=True)
+@compiled()
 def _add_high_bits(upper, high, first, probability, mean):
     for j in range(first, len(upper)):
         if high >> (j - first) & 1:
@@ -76,7 +77,7 @@ def _add_high_bits(upper, high, first, probability, mean):
                     upper[i, j] += probability
 
 
-@numba.njit(cache=True)
+@compiled()
 def _add_table_bits(upper, weights, n):
     for s in range(weights.size):
         for j in range(n):

@@ -1,7 +1,8 @@
 """States are numbers: bit i of the number is unit i."""
 
-import numba
 import numpy as np
+
+from dvae_ref.fast.jit import compiled
 
 
 def vectors(d, start, stop):
@@ -9,7 +10,7 @@ def vectors(d, start, stop):
     return (np.arange(start, stop)[:, None] >> np.arange(d) & 1).astype(np.float64)
 
 
-@numba.njit(cache=True)
+@compiled()
 def bits(n_states):
     """How many units have n_states, a power of 2."""
     n = 0
@@ -18,7 +19,7 @@ def bits(n_states):
     return n
 
 
-@numba.njit(cache=True)
+@compiled()
 def log_weights(on, off):
     """sum_i [z_i on_i + (1 - z_i) off_i] of every state z: (n,), (n,) -> (2^n,)."""
     out = np.zeros(1 << on.size)

@@ -7,12 +7,12 @@ accuracy of the readable functions: four ulp (tests/theory/test_elementary.py).
 import math
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
 
-_NUMPY = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's tests divisors for 0: no vectors
+_NUMPY = {"nogil": True, "error_model": "numpy"}  # Python's tests divisors for 0: no vectors
 OPTIONS = _NUMPY | {"fastmath": {"contract"}}  # x y + z is rounded once
 REDUCE = _NUMPY | {"fastmath": {"contract", "reassoc"}}  # and sums in whatever order keeps a vector of partial results
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
@@ -98,26 +98,26 @@ def rise(y):
     return y * mean_decay_near(y) if y < _HALF else _ONE - decay(y)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _sigmoid(x, out):
     for i in range(x.size):
         e = exp_minus(abs(x[i]))
         out[i] = (e if x[i] < _ZERO else _ONE) / (_ONE + e)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _softplus(x, out):
     for i in range(x.size):
         out[i] = (_ZERO if x[i] < _ZERO else x[i]) + log1p(exp_minus(abs(x[i])))
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _logaddexp(x, y, out):
     for i in range(x.size):
         out[i] = (y[i] if x[i] < y[i] else x[i]) + log1p(exp_minus(abs(x[i] - y[i])))
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _bernoulli_entropy(x, out):
     for i in range(x.size):
         size = abs(x[i])

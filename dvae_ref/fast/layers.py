@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, mean_decay
+from dvae_ref.fast.jit import compiled
 from dvae_ref.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
 from dvae_ref.team import ALONE
 
@@ -13,7 +13,7 @@ _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 _FACTORS = 112  # of at most 2 each: their product stays below 2**112
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _bernoulli(x, logits, out):
     """sum_v x_v l_v - max(l_v, 0) - log(1 + e^-|l_v|).  One log serves a product of 112 factors."""
     n, n_pixels = logits.shape
@@ -29,7 +29,7 @@ def _bernoulli(x, logits, out):
         out[row] = total
 
 
-@njit(**REDUCE)
+@compiled(**REDUCE)
 def _linear(image, logit):
     total = _ZERO
     for v in range(len(logit)):
@@ -37,7 +37,7 @@ def _linear(image, logit):
     return total
 
 
-@njit(**REDUCE)
+@compiled(**REDUCE)
 def _product(e):
     total = _ONE
     for v in range(len(e)):
@@ -58,7 +58,7 @@ def bernoulli(x, logits):
     return out, (x, logits)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _bernoulli_backward(d_value, x, logits, d_logits):
     k = len(logits) // len(x)
     for row in range(len(logits)):
@@ -77,7 +77,7 @@ def bernoulli_backward(d_value, cache):
     return d_logits
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _moments(x, mean, square):
     """Column means of x and of x^2, the latter by way of the variance about the mean."""
     n, total = x.shape[0], np.zeros(x.shape[1], np.float32)
@@ -101,7 +101,7 @@ def moments(x):
     return out
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _norm_tanh(x, mean, inverse_std, scale, offset, normed, y):
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -118,7 +118,7 @@ def norm_tanh(x, mean, inverse_std, scale, offset):
     return normed, y
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _tanh_backward(d_y, y, normed, d, d_scale, d_offset):
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
@@ -134,7 +134,7 @@ def tanh_backward(d_y, y, normed):
     return d, sums
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def norm_backward(d, normed, mean_scale, mean_offset, factor):
     """d <- (d - mean_offset - normed mean_scale) factor: the rest of layers.batch_norm_backward."""
     for i in range(d.shape[0]):

@@ -11,11 +11,11 @@ where (R0 - R1) / f is the `gap` of fast/smoothing.py.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from dvae_ref.fast import smoothing as scalar
 from dvae_ref.fast.elementary import OPTIONS, decay
+from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.smoothing import sigmoid
 from dvae_ref.fast.sums import positive, sum_with_logs
 from dvae_ref.theory.mixture import LogQ
@@ -47,7 +47,7 @@ def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
         weight = scalar.product_of_sigmoids(-logit_q if upper else logit_q, nu_logit if upper else -nu_logit)
         return gap(abs(t), c, j) * weight
 
-    @njit(**OPTIONS)
+    @compiled(**OPTIONS)
     def draw(logit_q, u, rho, c, t, out):
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
@@ -55,25 +55,25 @@ def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
                 t[i, j] = -t0 if u[i, j] < scalar.sigmoid(logit_q[i, j]) else t0
                 out[i, j] = zeta(t[i, j])
 
-    @njit(**OPTIONS)
+    @compiled(**OPTIONS)
     def elementwise_log_ratio(t, c, out):
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
                 out[i, j] = log_ratio(t[i, j], c, j)
 
-    @njit(**OPTIONS)
+    @compiled(**OPTIONS)
     def elementwise_slope(t, c, out):
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
                 out[i, j] = d_log_ratio(t[i, j], c, j)
 
-    @njit(**OPTIONS)
+    @compiled(**OPTIONS)
     def d_logit(t, logit_q, c, out):
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
                 out[i, j] = slope(t[i, j], logit_q[i, j], c, j)
 
-    @njit(**OPTIONS)
+    @compiled(**OPTIONS)
     def d_out(d_logit_q, d_t, d_zeta_in, t, logit_q, c, out):
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
@@ -164,7 +164,7 @@ def d_log_ratio(t, smoothing):
 # -- dt/dbeta of the Gaussian ------------------------------------------------------------------------------------------
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _gaussian_d_beta(t, logit_q, c, out):
     for i in range(t.shape[0]):
         for j in range(t.shape[1]):
@@ -181,7 +181,7 @@ def d_t_d_beta(t, logit_q, smoothing):
 # -- log q(zeta|x) -----------------------------------------------------------------------------------------------------
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _log_q(logit_q, b, out):
     """One unit: softplus(s (l + b)) - softplus(s l), s = -1 where b > 0 and 1 elsewhere."""
     terms, factors = np.empty(b.shape[1], np.float32), np.empty(b.shape[1], np.float32)
@@ -195,7 +195,7 @@ def _log_q(logit_q, b, out):
         out[i] = sum_with_logs(terms, factors)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _log_q_backward(d, logit_q, b, d_logit_q, d_b):
     """d (nu - q) and d (nu - [b > 0])."""
     for i in range(b.shape[0]):

@@ -1,12 +1,12 @@
 """Twin of dvae_ref.experiment.optimizer.step."""
 
 import numpy as np
-from numba import njit
 
 from dvae_ref.fast.elementary import OPTIONS
+from dvae_ref.fast.jit import compiled
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _adam(p, g, m, v, decay, rate, beta1, rest1, beta2, rest2, epsilon, new_p, new_m, new_v):
     """Arrays of any one shape. Raveled here, where it costs nothing."""
     p, g, m, v = p.ravel(), g.ravel(), m.ravel(), v.ravel()

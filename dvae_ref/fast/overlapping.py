@@ -1,9 +1,9 @@
 """Twins of theory.overlapping: mean field, log p(zeta) and its gradient."""
 
 import numpy as np
-from numba import njit
 
 from dvae_ref.fast.elementary import OPTIONS, decay
+from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.mixture import rows
 from dvae_ref.fast.smoothing import sigmoid
 from dvae_ref.fast.sums import plain_sum, positive, sum_with_logs
@@ -13,7 +13,7 @@ from dvae_ref.theory.overlapping import LogP
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _activate(a, b, first, field, out):
     """sigmoid(a + b + field) of the units from `first` on."""
     for i in range(out.shape[0]):
@@ -22,7 +22,7 @@ def _activate(a, b, first, field, out):
             out[i, j] = sigmoid(a[j] + own[j] + field[i, j])
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _activate_in_place(a, b, first, field):
     for i in range(field.shape[0]):
         own = b[i, first : first + field.shape[1]]
@@ -30,7 +30,7 @@ def _activate_in_place(a, b, first, field):
             field[i, j] = sigmoid(a[j] + own[j] + field[i, j])
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _side_of_bound(a, b, first, field, logit_m, out):
     """Add to out the sums over a side of softplus(logit m) - max(b, 0), with logit m = a + b + field."""
     terms, factors = np.empty(len(a), np.float32), np.empty(len(a), np.float32)
@@ -45,7 +45,7 @@ def _side_of_bound(a, b, first, field, logit_m, out):
         out[i] += sum_with_logs(terms, factors)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _row_dots(x, y, out):
     """out - the dot products of rows."""
     terms = np.empty(x.shape[1], np.float32)
@@ -82,7 +82,7 @@ def log_p(rbm, b, sweeps=5):
     return value.astype(np.float32), LogP(rbm, b, logit_m)
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _log_p_backward(d, b, logit_m, left, right, d_b):
     """d m of the left side, m of the right, and d (m - [b > 0])."""
     n_left = left.shape[1]

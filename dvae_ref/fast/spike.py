@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from dvae_ref.fast.elementary import OPTIONS, exp_minus, log, log1p
+from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.mixture import alike
 
 _ZERO, _ONE, _TINY = np.float32(0), np.float32(1), np.float32(np.finfo(np.float32).tiny)
@@ -23,7 +23,7 @@ def _above_spike(logit_q, rho):
     return (near if one_minus_q < q else _ONE - one_minus_s), one_minus_s, one_minus_q
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _spike_sample(logit_q, rho, rise, beta, out):
     for i in range(out.size):
         s, _, _ = _above_spike(logit_q[i], rho[i])
@@ -31,7 +31,7 @@ def _spike_sample(logit_q, rho, rise, beta, out):
         out[i] = (log1p(min(y, _ONE)) if y < _ONE else log(_ONE + y)) / beta
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def _spike_slope(logit_q, rho, rise, beta, out):
     for i in range(out.size):
         s, one_minus_s, one_minus_q = _above_spike(logit_q[i], rho[i])

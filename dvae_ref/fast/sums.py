@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from dvae_ref.fast.elementary import OPTIONS, REDUCE
+from dvae_ref.fast.jit import compiled
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _FACTORS = 64  # of at most 2 each
@@ -17,7 +17,7 @@ def positive(x):
     return x if x > _ZERO else _ZERO
 
 
-@njit(**REDUCE)
+@compiled(**REDUCE)
 def plain_sum(terms):
     total = _ZERO
     for j in range(terms.size):
@@ -25,7 +25,7 @@ def plain_sum(terms):
     return total
 
 
-@njit(**REDUCE)
+@compiled(**REDUCE)
 def product(factors):
     total = _ONE
     for j in range(factors.size):
@@ -33,7 +33,7 @@ def product(factors):
     return total
 
 
-@njit(**OPTIONS)
+@compiled(**OPTIONS)
 def sum_with_logs(terms, factors):
     """sum terms + log prod factors."""
     total = np.float64(plain_sum(terms))

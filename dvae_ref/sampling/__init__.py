@@ -6,5 +6,3 @@ gibbs                       block Gibbs sweeps of many chains, under all of thes
 philox                      keys and random numbers
 fields                      why all of it is the same to the bit on any number of cores, and on a GPU
 """
-
-import dvae_ref.fast  # noqa: F401 - drops stale caches first

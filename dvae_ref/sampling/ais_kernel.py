@@ -7,11 +7,11 @@ increment of log w and, scaled to base + t_next h, the draw of the right side. T
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 
 from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import fields, gibbs
 from dvae_ref.sampling.tasks import share_out, take
 
@@ -74,7 +74,7 @@ def anneal_batch(left, log_w, inv_temps, done, tables, k0, k1):
     share_out(_anneal_blocks, machines * -(-chains // _BLOCK), 1, left, log_w, inv_temps, done, tables, k0, k1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _anneal_blocks(counter, width, left, log_w, inv_temps, done, tables, k0, k1):
     """A task is a block of chains of one machine: width is 1."""
     machines, chains, _ = left.shape
@@ -88,7 +88,7 @@ def _anneal_blocks(counter, width, left, log_w, inv_temps, done, tables, k0, k1)
         task = width * take(counter)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _anneal_block(left, log_w, first, inv_temps, done, tables, bases, k0, k1):
     (base_right, base_left), q_left = bases, left.shape[1]
     q_right = base_right.shape[1] // _BLOCK
@@ -113,7 +113,7 @@ def _anneal_block(left, log_w, first, inv_temps, done, tables, bases, k0, k1):
         log_w[c] += parts[c * q_right : (c + 1) * q_right].sum()
 
 
-@numba.njit(cache=True)
+@compiled()
 def _weigh_left(left, linear, delta_t, log_w):
     """log_w += (t_next - t) slope_left·z_left."""
     for c in range(len(left)):
@@ -123,7 +123,7 @@ def _weigh_left(left, linear, delta_t, log_w):
         log_w[c] += delta_t * total
 
 
-@numba.njit(cache=True, error_model="numpy")  # a test for division by zero would keep the loop from vectorising
+@compiled(error_model="numpy")  # a test for division by zero would keep the loop from vectorising
 def _weigh(h, base, t, t_next, parts):
     """parts += sum over the four units of a nibble of softplus(base + t_next h) - softplus(base + t h)."""
     delta_t = t_next - t
@@ -140,7 +140,7 @@ def increment(h, base, t_next, delta_t):
     return scalars.softplus_increment(scalars.exp_minus(base + scalars.mul(t_next, h)), scalars.mul(delta_t, h))
 
 
-@numba.njit(cache=True)
+@compiled()
 def _weigh_coarsely(h, base, t, t_next, parts):
     """The same for steps of any size, in float64; slow, but then the steps are few."""
     for k in range(4):
@@ -159,7 +159,7 @@ def _softplus(field):
     return max(field, 0.0) + math.log1p(math.exp(-abs(field)))
 
 
-@numba.njit(cache=True)
+@compiled()
 def _scale(h, base, t, size):
     """h <- base + t h: the fields at inverse temperature t."""
     for k in range(4):

@@ -5,11 +5,11 @@ A nibble's fields h serve the increment of log w and the draw at once, and so do
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 
 from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import ais_kernel, fields, lanes
 from dvae_ref.sampling.ais_kernel import Path
 from dvae_ref.sampling.lanes import GROUP
@@ -70,7 +70,7 @@ def anneal_batch(left, log_w, inv_temps, done, tables, k0, k1):
     share_out(_anneal_groups, machines * -(-chains // GROUP), 1, left, log_w, inv_temps, done, tables, k0, k1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _anneal_groups(counter, width, left, log_w, inv_temps, done, tables, k0, k1):
     """A task is a group of chains of one machine: width is 1."""
     machines, chains, _ = left.shape
@@ -84,7 +84,7 @@ def _anneal_groups(counter, width, left, log_w, inv_temps, done, tables, k0, k1)
         task = width * take(counter)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _anneal_group(left, log_w, first, inv_temps, done, tables, bases, k0, k1):
     z_left, z_right = lanes.to_lanes(left), np.empty((len(tables.to_right.entries), GROUP), np.int32)
     weights = np.zeros(z_right.shape)  # log w by nibble and chain, summed at the end
@@ -99,7 +99,7 @@ def _anneal_group(left, log_w, first, inv_temps, done, tables, bases, k0, k1):
         log_w[c] += np.ascontiguousarray(weights[:, c]).sum()
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _weigh_left(left, linear, delta_t, log_w):
     """log_w += (t_next - t) slope_left·z_left, in float64: the sum may be too large for whole steps."""
     total = np.zeros(GROUP)
@@ -111,7 +111,7 @@ def _weigh_left(left, linear, delta_t, log_w):
         log_w[c] += delta_t * total[c]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _draw_side(source, to_target, base, t, t_next, fine, target, weights, first, sweep, side, k0, k1):
     """Draw a side at t_next given the other one, nibble by nibble; where there are weights, they grow by the step."""
     sums, q_out = lanes.empty_sums(), len(target)
@@ -127,7 +127,7 @@ def _draw_side(source, to_target, base, t, t_next, fine, target, weights, first,
             _draw(target[g], h, own, t_next, to_target.present[g], numbers)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _draw(nibbles, h, base, t, present, numbers):
     """A nibble of each chain at inverse temperature t; h: sums and step of lanes.add_up."""
     (sums, step), (counter, stride, sweep, side, k0, k1) = h, numbers
@@ -140,7 +140,7 @@ def _draw(nibbles, h, base, t, present, numbers):
         nibbles[c] = scalars.nibble(words, e0, e1, e2, e3) & present
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")  # a test for division by zero would keep it from vectorising
+@compiled(nogil=True, error_model="numpy")  # a test for division by zero would keep it from vectorising
 def _weigh_and_draw(nibbles, weights, h, base, t, t_next, present, numbers):
     """_draw at t_next, and weights += sum over the four units of softplus(base + t_next h) - softplus(base + t h)."""
     (sums, step), (counter, stride, sweep, side, k0, k1) = h, numbers
@@ -167,7 +167,7 @@ def _increment(e, total, change):
     return scalars.softplus_increment(e, scalars.mul(np.float32(total), change))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _weigh_coarsely(weights, h, base, t, t_next):
     """The weights of a step of any size, in float64; slow, but then the steps are few."""
     sums, step = h

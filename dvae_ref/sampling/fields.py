@@ -14,8 +14,8 @@ fields that reach 50 that is 2**-19 = 2e-6.
 import math
 
 import numpy as np
-from numba import njit
 
+from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import vector
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import RBM
@@ -108,13 +108,13 @@ def side_planes(values, chains):
     return np.tile(planes, (1, chains))
 
 
-@njit(cache=True)
+@compiled()
 def empty_planes(chains, q):
     """Room for the fields of a block of chains, (4, chains q), and for a vector that `add_up` writes past the end."""
     return np.empty((4, chains * q + vector.LANES), np.float32)
 
 
-@njit(cache=True)
+@compiled()
 def empty_rows(chains, table):
     """Scratch for `add_up`: a row of whole tiles for every chain, and a vector that is read past the end.
 
@@ -123,7 +123,7 @@ def empty_rows(chains, table):
     return np.empty(chains * len(table) * _TILE + vector.LANES, np.float32)
 
 
-@njit(cache=True)
+@compiled()
 def add_up(nibbles, table, rows, planes):
     """Fields of a block of chains: planes[k, c q_out + g] is that of unit k q_out + g of chain c.
 
@@ -143,7 +143,7 @@ def add_up(nibbles, table, rows, planes):
     _to_planes(rows, chains, tiles * _TILE, planes)
 
 
-@njit(cache=True)
+@compiled()
 def _sum_tile(nibbles, entries, start):
     """The sum over nibbles of their entries in the tile that begins at `start`, as two vectors."""
     entry = start + np.uint64(nibbles[0]) * _ENTRY
@@ -156,7 +156,7 @@ def _sum_tile(nibbles, entries, start):
     return low, high
 
 
-@njit(cache=True)
+@compiled()
 def _to_planes(rows, chains, width, planes):
     """planes[k, c q + g] = rows[c, k q + g], in whole vectors: what spills over is overwritten for the next chain."""
     q, flat = (planes.shape[1] - vector.LANES) // chains, planes.reshape(-1)

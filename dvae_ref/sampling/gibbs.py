@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import fields, lanes
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
@@ -105,7 +106,7 @@ def _checked(chains, rbm, sweeps):
     return rbm
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps, k0, k1):
     first = width * take(counter)
     while first < len(left):
@@ -114,7 +115,7 @@ def _sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps,
         first = width * take(counter)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
     """Sweeps number start, start + 1, ... of a block of chains, the first of which is number `first`."""
     chains, q_left, q_right = len(left), left.shape[1], right.shape[1]
@@ -127,7 +128,7 @@ def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
         flip(left.reshape(-1), planes_left, np.uint64(first * q_left), np.uint64(t), LEFT, k0, k1)
 
 
-@numba.njit(cache=True)
+@compiled()
 def flip(nibbles, planes, first, t, side, k0, k1):
     """Four units to a counter, one nibble to four units; every line of the loop is vectorised over
     counters."""

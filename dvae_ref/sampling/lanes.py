@@ -10,7 +10,6 @@ for any CPU, and this one yield the same spins.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -18,6 +17,7 @@ from numba.core import cgutils, registry
 from numba.extending import intrinsic
 
 from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import fields
 from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
 from dvae_ref.sampling.tasks import take
@@ -60,7 +60,7 @@ def tables(W, a):
     return Tables(entries, fields.pack(np.ones((1, W.shape[1])))[0], step)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill(W, a, scale, entries):
     q_out, q_in = entries.shape[:2]
     for g in range(q_out):
@@ -81,7 +81,7 @@ def width(chains, tables, threads):
     return GROUP * max(1, min(near, _WIDEST, -(-chains // (GROUP * threads))))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps, k0, k1):
     """Sweeps number start, start + 1, ... of all chains: packed states, written."""
     first = width * take(counter)
@@ -91,7 +91,7 @@ def sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps, 
         first = width * take(counter)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
     lanes_left, lanes_right = to_lanes(left), to_lanes(right)
     for t in range(start, start + sweeps):
@@ -101,7 +101,7 @@ def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
     from_lanes(lanes_right, right)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def to_lanes(nibbles):
     """(chains, q), uint8 -> (q, chains), int32, chains filled up to whole groups."""
     lanes = np.zeros((nibbles.shape[1], -(-len(nibbles) // GROUP) * GROUP), np.int32)
@@ -111,14 +111,14 @@ def to_lanes(nibbles):
     return lanes
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def from_lanes(lanes, nibbles):
     for c in range(len(nibbles)):
         for g in range(len(lanes)):
             nibbles[c, g] = lanes[g, c]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _draw_side(source, to_target, target, first, t, side, k0, k1):
     """Draw a side (q_out, chains) given the other one, source (q_in, chains): nibble by nibble, group by group."""
     sums, q_out = empty_sums(), len(target)
@@ -129,13 +129,13 @@ def _draw_side(source, to_target, target, first, t, side, k0, k1):
             flip(nibbles, sums, to_target.step, to_target.present[g], counter, np.uint64(q_out), t, side, k0, k1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def empty_sums():
     """Room for the fields of the four units of a nibble, in steps, of the chains of a group."""
     return np.empty((_UNITS, GROUP), np.int32)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def flip(nibbles, sums, step, present, counter, stride, t, side, k0, k1):
     """A nibble of each chain of a group, from the fields of its units; vectorised over chains, a counter each."""
     sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]

@@ -9,11 +9,11 @@ Counters are (index, index or sweep, side, domain); the domain keeps the three u
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 
 from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling.tasks import share_out, take
 
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
@@ -90,7 +90,7 @@ def uniform(key, shape, dtype=np.float32):
     return out.reshape(-1)[:size].reshape(shape)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill_float32(counter, width, out, k0, k1):
     first = width * take(counter)
     while first < out.shape[1]:
@@ -106,7 +106,7 @@ def _fill_float32(counter, width, out, k0, k1):
         first = width * take(counter)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill_float64(counter, width, out, k0, k1):
     first = width * take(counter)
     while first < out.shape[1]:

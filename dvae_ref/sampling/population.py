@@ -7,10 +7,10 @@ same on every backend and for any number of threads.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import fields
 from dvae_ref.sampling.tasks import share_out, take
@@ -48,7 +48,7 @@ def minus_energy(chains, tables):
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill(counter, width, left, right, to_right, linear, out):
     start = width * take(counter)
     while start < len(left):
@@ -58,7 +58,7 @@ def _fill(counter, width, left, right, to_right, linear, out):
         start = width * take(counter)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _fill_block(left, right, to_right, linear, out):
     chains, q_right = right.shape
     planes = fields.empty_planes(chains, q_right)
@@ -71,7 +71,7 @@ def _fill_block(left, right, to_right, linear, out):
             out[c] += _sum_where_up(planes[k, c * q_right : (c + 1) * q_right], right[c], np.uint8(k))
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})  # vectorised: the sum is exact in any order
+@compiled(fastmath={"reassoc"})  # vectorised: the sum is exact in any order
 def _sum_where_up(h, nibbles, k):
     total = 0.0
     for g in range(h.size):

@@ -96,7 +96,7 @@ def test_scalars_of_the_kernels(name):
     grid, exact, ulp = SCALARS[name]
     function, grid = getattr(elementwise, name), grid.astype(np.float32)
 
-    @njit(**elementwise.OPTIONS | {"cache": False})
+    @njit(**elementwise.OPTIONS)
     def run(x, out):
         for i in range(x.size):
             out[i] = function(x[i])
