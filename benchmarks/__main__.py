@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import against, report
 from dvae_ref.structures import STRUCTURES
 
 NAMES = {
@@ -19,6 +19,7 @@ NAMES = {
     "scaling": "figures: cost over chains and sizes, in --out",
 }
 EPILOG = """
+python -m benchmarks against REV measures this tree beside that of a commit (--help says how).
 peers, all optional: pip install torch jax thrml dimod threadpoolctl
 Every contender has a process of its own, which sleeps while another one has the turn. Times are medians over rounds of
 turns; a ratio is the median over the rounds of theirs/ours. Memory is the most that a process had, and what of it was
@@ -47,6 +48,9 @@ def build_parser():
 
 
 def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["against"]:
+        return against.main(argv[1:])
     parser = build_parser()
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in NAMES]

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks import machines, training
 from benchmarks.timing import Case
-from dvae_ref.theory.boltzmann import BoltzmannMachine
+from dvae_ref import BoltzmannMachine
 
 CHAINS = 1000
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dvae_ref.theory.boltzmann import RBM
+from dvae_ref import RBM
 
 
 def rbm(n_left, n_right=None, seed=0):

@@ -5,30 +5,36 @@ import pickle
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
 FORCING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # make OpenBLAS use another kernel than the one for this CPU
 
 
 class Worker:
     """A contender (target, *arguments) in its process: see benchmarks.worker. It sleeps but for its turns.
 
-    `out` is empty, or says why it takes no part: {"absent": ...} or {"failed": ...}.
+    `out` is empty, or says why it takes no part: {"absent": ...} or {"failed": ...}. tree: a folder with `benchmarks`
+    and `dvae_ref`, to take these from. `busy`: processor seconds of each turn.
     """
 
-    def __init__(self, contender, cores):
+    def __init__(self, contender, cores, tree=ROOT):
         target, *arguments = contender
         command = [sys.executable, "-m", "benchmarks.worker", str(cores), target]
         environment = {name: value for name, value in os.environ.items() if name not in FORCING}
-        self.out, self.answer, self.imports, self.peak, self.blas = {}, None, None, None, None
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(tree), os.environ.get("PYTHONPATH")]))
+        self.out, self.answer, self.imports, self.peak, self.blas, self.busy = {}, None, None, None, None, []
         # In a process group of its own, a sleeper that lost its parent is ended by the system, however that one ended.
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=tree, process_group=0
         )
         first = self._ask(pickle.dumps(arguments)) or {}
         if "absent" in first:
             self.out = first
         elif first:
             self.answer, self.imports, self.blas = first["answer"], first["imports"], first["blas"]
+            if Path(first["tree"]).resolve() != Path(tree).resolve():
+                self.out = {"failed": f"took dvae_ref from {first['tree']}, not from {tree}"}
 
     def turn(self):
         """Seconds of its run; None if it failed."""
@@ -36,7 +42,8 @@ class Worker:
         found = self._ask(b"\n")
         if found is None:
             return None
-        seconds, self.peak = found
+        seconds, busy, self.peak = found
+        self.busy.append(busy)
         return seconds
 
     def _ask(self, order):

@@ -38,10 +38,13 @@ def measure(case, cores, quick=False):
 
 
 def take_turns(workers, rounds, seconds):
-    """{name: seconds of each round}, until both `rounds` and `seconds` are spent; a worker that fails drops out."""
+    """{name: seconds of each round}, until both `rounds` and `seconds` are spent; a worker that fails drops out.
+
+    Who came last in a round begins the next: nobody always follows the same other.
+    """
     times, start, done = {name: [] for name in workers}, time.perf_counter(), 0
     while done < rounds or time.perf_counter() - start < seconds:
-        for name, worker in workers.items():
+        for name, worker in list(workers.items())[:: -1 if done % 2 else 1]:
             if not worker.out and (spent := worker.turn()) is not None:
                 times[name].append(spent)
         done += 1

@@ -14,7 +14,6 @@ from dvae_ref.experiment import datasets, optimizer, training
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.sampling import pcd
 from dvae_ref.structures import STRUCTURES
-from dvae_ref.theory.boltzmann import moments
 
 SAMPLES = (1, 5, 25)  # K
 IMAGES, BATCHES = 100, 8
@@ -57,7 +56,7 @@ def _dataset():
 
 def moments_of(start):
     """Of the chains as they are: to compare with, any will do."""
-    return moments(start.params.rbm, pcd.samples(start.sampler))
+    return pcd.moments(start.sampler)
 
 
 def as_plain(settings, start, batches, given):

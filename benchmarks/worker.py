@@ -2,7 +2,7 @@
 
 The function's arguments come on stdin, pickled; what it makes is a `run`, called without arguments, or (run, answer) if
 `run` returns nothing to compare. The first reply, a pickle on stdout, has the answer, or says what is not installed;
-then every line on stdin is a turn, and its reply is (seconds, peak memory in MB).
+then every line on stdin is a turn, and its reply is (seconds, seconds of all cores together, peak memory in MB).
 """
 
 import importlib
@@ -10,14 +10,18 @@ import os
 import pickle
 import sys
 import time
+from pathlib import Path
 
+import dvae_ref
 from benchmarks import computer
 from dvae_ref.experiment import process
+
+OURS = "benchmarks.ours:", "benchmarks.rows:"
 
 
 def main():
     cores, target = int(sys.argv[1]), sys.argv[2]
-    ours = target.startswith("benchmarks.ours:")
+    ours = target.startswith(OURS)
     computer.use_cores(cores, blas_threads=1 if ours else cores)
     if ours:  # what the command line does
         process.prepare()
@@ -32,18 +36,24 @@ def main():
     imported = computer.peak_memory()
     made = make(*pickle.load(orders))
     run, answer = made if isinstance(made, tuple) else (made, made)
-    first = {"answer": answer(), "imports": imported, "blas": computer.blas()}
+    first = {
+        "answer": answer(),
+        "imports": imported,
+        "blas": computer.blas(),
+        "tree": str(Path(dvae_ref.__file__).parent.parent),
+    }
     run()
     _send(replies, first)
     while orders.readline():
-        _send(replies, (_seconds(run), computer.peak_memory()))
+        _send(replies, (*_seconds(run), computer.peak_memory()))
 
 
 def _seconds(run):
+    """Of the clock, and of all cores together."""
     run()  # its threads awake, its tables in the caches: this is to be had in training, too
-    before = time.perf_counter()
+    before, busy = time.perf_counter(), time.process_time()
     run()
-    return time.perf_counter() - before
+    return time.perf_counter() - before, time.process_time() - busy
 
 
 def _send(replies, value):

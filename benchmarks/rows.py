@@ -1,0 +1,122 @@
+"""What `against` measures. A row is made in either tree, so by names that this tree and older ones have in common."""
+
+import itertools
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+
+from benchmarks import machines, ours, training
+from benchmarks.step import deviation
+from benchmarks.timing import Case
+from dvae_ref.experiment import evaluation
+from dvae_ref.sampling import pcd, philox
+from dvae_ref.structures import STRUCTURES
+
+CHAINS, SWEEPS = 1000, 40  # as in training
+SIZES = {100: 8, 200: 4, 400: 1, 1024: 1}  # units a side: calls to a run
+SAMPLES = {1: 12, 5: 4, 25: 1}  # K: steps to a run
+IMAGES, EVALUATED = 2, 4000
+TEMPERATURES = 10_000
+
+
+def cases():
+    """{name of a row: Case}, whose contenders `now` and `before` do the same, each in its tree."""
+    rows = {f"gibbs-{n}": _gibbs(n, calls) for n, calls in SIZES.items()}
+    rows |= {"ais": _ais()} | {f"moments-{n}": _moments(n) for n in (100, 200)}
+    for struct, (k, steps), alone in itertools.product(STRUCTURES, SAMPLES.items(), (False, True)):
+        rows[f"step-{struct}-k{k}{'-alone' * alone}"] = _step(struct, k, steps, alone)
+    return rows | {"evaluation": _evaluation()}
+
+
+def _gibbs(n, calls):
+    name = f"Gibbs, {n} x {n}, {CHAINS:,} chains, calls of {SWEEPS} sweeps"
+    scale = 1e9 / (calls * SWEEPS * CHAINS * 2 * n)
+    return _row(name, "ns/spin", scale, ("gibbs", n, calls), machines.deviation_of_means)
+
+
+def gibbs(n, calls):
+    return _calls(ours.gibbs(machines.rbm(n), CHAINS, SWEEPS), calls)
+
+
+def _ais():
+    name = f"AIS, 100 x 100, {CHAINS:,} chains, {TEMPERATURES:,} temperatures"
+    return _row(name, "s", 1, ("ais",), lambda a, b: abs(a[0] - b[0]) / np.hypot(a[1], b[1]))
+
+
+def ais():
+    return ours.ais(machines.rbm(100), CHAINS, TEMPERATURES)
+
+
+def _moments(n):
+    return _row(f"0 sweeps with moments, {n} x {n}", "ms", 1e3 / 20, ("moments", n), _deviation_of_moments)
+
+
+def moments(n):
+    """Calls of pcd.step that draw nothing: the moments of the chains as they are."""
+    rbm = machines.rbm(n)
+    state, _ = pcd.step(ours.KEY, pcd.init(ours.KEY, rbm, CHAINS), rbm, SWEEPS)
+
+    def run():
+        found = pcd.step(ours.KEY, state, rbm, 0)[1].moments
+        return np.append(found.z, found.zz)
+
+    return _calls(run, 20)
+
+
+def _deviation_of_moments(before, now):
+    p = np.clip((before + now) / 2, 1 / CHAINS, 1 - 1 / CHAINS)
+    return np.max(np.abs(before - now) / np.sqrt(2 * p * (1 - p) / CHAINS))
+
+
+def _step(struct, k, steps, alone):
+    name = f"Training step, {struct}, K = {k}{', without sampler' * alone}"
+    return _row(name, "ms", 1e3 / steps, ("step", struct, k, steps, alone), deviation, "relative")
+
+
+def step(struct, k, steps, alone):
+    """(run, answer): the answer is the bound and gradient of given noise and moments, whatever random streams are."""
+    settings, start, batches = training.setting(struct, k)
+    latents = len(start.params.rbm.a)
+    noise = np.random.default_rng(5).uniform(1e-6, 1 - 1e-6, (2, training.IMAGES * k, latents)).astype(np.float32)
+    given = SimpleNamespace(z=np.full(latents, 0.4, np.float32), zz=np.full(start.params.rbm.W.shape, 0.2, np.float32))
+    run, _ = ours.training_step(settings, start, batches, given, not alone, steps)
+    return run, lambda: ours.bound_and_gradient(settings, start, batches[0], noise, given)
+
+
+def _evaluation():
+    name = f"Evaluation of an image, 1-layer-nonlin, {EVALUATED:,} samples"
+    agreement = "nats, largest of log p(x)"
+    return _row(name, "ms", 1e3 / IMAGES, ("evaluate",), lambda a, b: np.max(np.abs(a - b)), agreement)
+
+
+def evaluate():
+    """log p(x) of images, after some steps of training: batch norm's moving averages are those of a network in use."""
+    settings, state, batches = training.setting("1-layer-nonlin", 1)
+    role = ours.training.keys(settings.seed)
+    for i in range(20):
+        state, _ = ours.training.iterate(state, batches[i % len(batches)], settings, role)
+    images, options = (batches[0] > 0.5)[:IMAGES].astype(np.float32), {"samples": EVALUATED, "log_z": 100.0}
+    threads = numba.get_num_threads()
+    return lambda: (
+        evaluation.log_likelihood(
+            philox.key(1), state.params, state.statistics, images, threads=threads, **options
+        ).log_px
+    )
+
+
+def _row(name, unit, scale, made, agree, agreement="standard errors, largest of all"):
+    function, *arguments = made
+    contenders = dict.fromkeys(("now", "before"), (f"benchmarks.rows:{function}", *arguments))
+    return Case(name, unit, scale, contenders, agree, agreement)
+
+
+def _calls(run, count):
+    """A run of so many calls, the answer that of the last."""
+
+    def several():
+        for _ in range(count - 1):
+            run()
+        return run()
+
+    return several
