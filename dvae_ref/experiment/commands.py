@@ -77,7 +77,7 @@ def sample(args):
     at_least(args, number=1, sweeps=1, seed=0)
     _, state = runs.load(args.run_dir, args.checkpoint)
     out = Path(args.out or Path(args.run_dir) / "samples.png")
-    images = prior_images(philox.key(args.seed), state, args.number, args.sweeps)
+    images = prior_images(training.keys(args.seed)["sample"], state, args.number, args.sweeps)
     plots.samples(images, out, title=f"{args.number} images from the prior, iteration {state.iteration:,}")
     conclude(args, {"picture": str(out), "number": args.number, "sweeps": args.sweeps}, f"wrote {out}")
     return 0
@@ -131,7 +131,7 @@ def prior_images(key, state, number, sweeps):
 
 def draw_pictures(run, number=20, sweeps=2000):
     """curves.png, reconstructions.png and samples.png in the run folder."""
-    state, key = run.state, philox.fold_in(philox.key(run.settings.seed), len(training.ROLES))
+    state, key = run.state, run.role["pictures"]
     images = run.dataset.validation[:number].astype(np.float32)
     u = philox.uniform(philox.fold_in(key, 0), (number, len(state.params.rbm.a)))
     means = model.reconstruct(state.params, state.statistics, images, u)

@@ -12,7 +12,7 @@ from dvae_ref.experiment import datasets, evaluation, files, image_files, traini
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.training import SCALARS
-from dvae_ref.sampling import ais, philox
+from dvae_ref.sampling import ais
 from dvae_ref.sampling import backend as backends
 from dvae_ref.theory.boltzmann import check
 
@@ -208,11 +208,11 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     validated = last_validation(folder)
     settings, state = load(folder, checkpoint, dataset)
     images_there = getattr(dataset, split)
-    key = philox.fold_in(philox.key(seed), training.ROLES.index("evaluation"))
+    role = training.keys(seed)
     options = {"progress": on_ais, "backend": backend}
-    z = ais.log_z(philox.fold_in(key, 0), state.params.rbm, temperatures, ais_chains, **options)
+    z = ais.log_z(role["measurement_log_z"], state.params.rbm, temperatures, ais_chains, **options)
     result = evaluation.log_likelihood(
-        philox.fold_in(key, 1),
+        role["measurement"],
         state.params,
         state.statistics,
         images_there[:images],

@@ -9,11 +9,11 @@ import numpy as np
 
 from dvae_ref import methods, model, team, tree
 from dvae_ref.experiment import evaluation, optimizer
+from dvae_ref.experiment.roles import keys
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais, pcd, philox, population_annealing
 from dvae_ref.structures import STRUCTURES
 
-ROLES = ("init", "noise", "chains", "sweeps", "ais", "evaluation")  # what a run's random numbers are for
 LOG_Z_TEMPERATURES, LOG_Z_CHAINS = 100, 200  # of the AIS behind a record
 SAMPLERS = {"pcd": pcd, "pa": population_annealing}
 
@@ -38,12 +38,6 @@ class State(NamedTuple):
 
 
 SCALARS = ("iteration", "log_z", "bound_sum", "validated", "best_nll", "best_iteration")
-
-
-def keys(seed):
-    """Role -> key."""
-    root = philox.key(seed)
-    return {role: philox.fold_in(root, i) for i, role in enumerate(ROLES)}
 
 
 def config_of(settings):
@@ -160,7 +154,7 @@ def record(state, settings, role, backend="cpu"):
     i, every = state.iteration, settings.log_every
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few effective samples: for a picture they will do
-        key = philox.fold_in(role["ais"], i)
+        key = philox.fold_in(role["record_log_z"], i)
         log_z = ais.log_z(key, state.params.rbm, LOG_Z_TEMPERATURES, LOG_Z_CHAINS, backend=backend).log_z
     kappa = sum(kappa_at(j, settings) for j in range(i - every, i)) / every
     bound = state.bound_sum / every - kappa * (state.log_z + log_z) / 2
@@ -171,10 +165,10 @@ def record(state, settings, role, backend="cpu"):
 def validate(state, dataset, settings, role, threads=1, progress=None, backend="cpu"):
     """log Z by AIS and the validation NLL by importance sampling: (State, record for the metrics)."""
     i = state.iteration
-    key, rbm = philox.fold_in(role["ais"], i), state.params.rbm
+    key, rbm = philox.fold_in(role["validation_log_z"], i), state.params.rbm
     z = ais.log_z(key, rbm, settings.eval_temperatures, settings.chains, backend=backend)
     result = evaluation.log_likelihood(
-        philox.fold_in(role["evaluation"], i),
+        philox.fold_in(role["validation"], i),
         state.params,
         state.statistics,
         dataset.validation,

@@ -186,7 +186,7 @@ def test_log_z_of_a_record_is_good_to_tenths_of_a_nat(dataset):
     at_start = state.log_z
     for i in range(60):
         state, _ = training.iterate(state, datasets.batch(dataset, 0, i, settings.batch_size), settings, role)
-    z = ais.log_z(role["ais"], state.params.rbm, 300, 500)
+    z = ais.log_z(role["measurement_log_z"], state.params.rbm, 300, 500)
     state, record = training.record(state, settings, role)
     assert z.standard_error < 0.02
     assert record["log_z_rough"] == state.log_z
