@@ -97,6 +97,8 @@ def batch_norm(params, x, team=ALONE):
 
     Where x is a member's share of the batch, mean and variance are those of the team.
     """
+    if len(x) == 0:
+        raise ValueError(f"batch norm takes at least one row; got x of shape {x.shape}")
     mean = team.mean(x.mean(0))
     centred = x - mean
     variance = team.mean(np.mean(centred * centred, 0))
@@ -154,8 +156,11 @@ def tanh_backward(d_y, y):
 
 @twinned
 def bernoulli(x, logits):
-    """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,)."""
-    l = logits.reshape(len(x), -1, x.shape[1])
+    """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,).
+
+    Raises ValueError for logits of other pixels, or that are no K rows an image.
+    """
+    l = _by_image(x, logits)
     value = (l @ x[:, :, None])[..., 0] - softplus(l).sum(-1)
     return value.reshape(-1), (x, logits)
 
@@ -164,5 +169,12 @@ def bernoulli(x, logits):
 def bernoulli_backward(d_value, cache):
     """Gradient in logits: d_value times the residual x - sigmoid(logits), pixel minus its prediction."""
     x, logits = cache
-    residual = x[:, None] - sigmoid(logits).reshape(len(x), -1, x.shape[1])
+    residual = x[:, None] - sigmoid(_by_image(x, logits))
     return d_value[:, None] * residual.reshape(logits.shape)
+
+
+def _by_image(x, logits):
+    """The logits as (B, K, V)."""
+    if x.ndim != 2 or logits.ndim != 2 or len(x) == 0 or x.shape[1] != logits.shape[1] or len(logits) % len(x):
+        raise ValueError(f"the likelihood takes x (B, V) and logits (B K, V); got {x.shape} and {logits.shape}")
+    return logits.reshape(len(x), -1, x.shape[1])

@@ -8,11 +8,16 @@ import contextlib
 import functools
 import importlib
 
+import numpy as np
+
 _enabled = True
 
 
 def twinned(readable):
-    """Decorate a readable function: what its twin takes goes to the twin. `function.readable` is the readable one."""
+    """Decorate a readable function: what its twin takes goes to the twin. `function.readable` is the readable one.
+
+    Arrays of integers go to the readable form as float64. TypeError for numbers that are neither: float16, complex.
+    """
     module, name = readable.__module__.rpartition(".")[2], readable.__name__
 
     @functools.cache
@@ -25,15 +30,36 @@ def twinned(readable):
             value = twin()(*args, **options)
             if value is not NotImplemented:
                 return value
-        return readable(*args, **options)
+        return readable(*(_real(argument, readable) for argument in args), **options)
 
     function.readable, function.twin = readable, twin
     return function
 
 
+def _real(argument, function):
+    """The argument, its arrays of integers as float64: NumPy would take e^x of an int8 in float16."""
+    if isinstance(argument, tuple):
+        return _real_fields(argument, function)
+    if not isinstance(argument, np.ndarray):
+        return argument
+    if argument.dtype.kind in "biu":
+        return argument.astype(np.float64)
+    if argument.dtype.kind != "f" or argument.dtype.itemsize < 4:
+        module = function.__module__.rpartition(".")[2]
+        raise TypeError(f"{module}.{function.__name__} takes float32, float64 or integers; got {argument.dtype}")
+    return argument
+
+
+def _real_fields(fields, function):
+    real = [_real(field, function) for field in fields]
+    if all(new is old for new, old in zip(real, fields, strict=True)):
+        return fields
+    return type(fields)(*real) if hasattr(fields, "_fields") else tuple(real)
+
+
 @contextlib.contextmanager
 def readable_only():
-    """While it lasts, everything runs as it is read."""
+    """While it lasts, everything runs as it is read, in this thread and all others."""
     global _enabled
     _enabled, before = False, _enabled
     try:

@@ -11,6 +11,7 @@ from numba.extending import register_jitable
 
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
+from dvae_ref.fast.shapes import alike
 
 _NUMPY = {"nogil": True, "error_model": "numpy"}  # Python's tests divisors for 0: no vectors
 OPTIONS = _NUMPY | {"fastmath": {"contract"}}  # x y + z is rounded once
@@ -129,13 +130,9 @@ def _on_arrays(kernel):
     """The function of contiguous float32 arrays of one shape that a kernel of flat arrays makes."""
 
     def function(*arrays):
-        first = arrays[0]
-        for array in arrays:
-            if type(array) is not np.ndarray or array.dtype != np.float32 or array.shape != first.shape:
-                return NotImplemented
-            if not array.flags.c_contiguous:
-                return NotImplemented
-        out = np.empty(first.shape, np.float32)
+        if not alike(*arrays) or not all(array.flags.c_contiguous for array in arrays):
+            return NotImplemented
+        out = np.empty(arrays[0].shape, np.float32)
         kernel(*(array.reshape(-1) for array in arrays), out.reshape(-1))
         return out
 

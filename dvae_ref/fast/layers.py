@@ -6,6 +6,7 @@ import numpy as np
 
 from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, mean_decay
 from dvae_ref.fast.jit import compiled
+from dvae_ref.fast.shapes import agree
 from dvae_ref.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
 from dvae_ref.team import ALONE
 
@@ -45,16 +46,21 @@ def _product(e):
     return total
 
 
+def _of_images(x, logits, *layout):
+    """Whether these are B images and N = B K rows of logits."""
+    return agree((x, "BV"), (logits, "NV"), *layout) and len(x) > 0 and len(logits) % len(x) == 0
+
+
 def bernoulli(x, logits):
     """log p(x|logits) of layers.bernoulli: (B, V), (B K, V) -> (B K,), in float32 only.
 
     Releases the interpreter lock, so chunks can run in threads. Agrees with the readable form in float64 to 2e-7
     relative to sum (|l| + log 2) (tests/test_kernels.py).
     """
-    if logits.dtype != np.float32:
+    if not _of_images(x, logits):
         return NotImplemented
     out = np.empty(len(logits), np.float32)
-    _bernoulli(np.ascontiguousarray(x, np.float32), np.ascontiguousarray(logits), out)
+    _bernoulli(x, logits, out)
     return out, (x, logits)
 
 
@@ -70,10 +76,10 @@ def _bernoulli_backward(d_value, x, logits, d_logits):
 
 def bernoulli_backward(d_value, cache):
     x, logits = cache
-    if logits.dtype != np.float32:
+    if not _of_images(x, logits, (d_value, "N")):
         return NotImplemented
     d_logits = np.empty_like(logits)
-    _bernoulli_backward(d_value, np.ascontiguousarray(x), logits, d_logits)
+    _bernoulli_backward(d_value, x, logits, d_logits)
     return d_logits
 
 
@@ -143,7 +149,7 @@ def norm_backward(d, normed, mean_scale, mean_offset, factor):
 
 
 def batch_norm_tanh(params, x, team=ALONE):
-    if x.dtype != np.float32:
+    if not agree((x, "NH"), (params.scale, "H"), (params.offset, "H")) or len(x) == 0:
         return NotImplemented
     mean, square = team.mean(moments(x))
     batch = Averages(mean.astype(np.float32), (square - mean * mean).astype(np.float32))
@@ -154,7 +160,9 @@ def batch_norm_tanh(params, x, team=ALONE):
 
 def batch_norm_tanh_backward(d_y, cache):
     norm, y = cache
-    if y.dtype != np.float32:
+    if not agree((d_y, "NH"), (y, "NH"), (norm.normed, "NH"), (norm.scale, "H"), (norm.inverse_std, "H")):
+        return NotImplemented
+    if len(y) == 0:
         return NotImplemented
     d_x, sums = tanh_backward(d_y, y, norm.normed)
     mean_scale, mean_offset = norm.team.mean(sums / np.float32(len(y)))

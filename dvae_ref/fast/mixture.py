@@ -16,6 +16,7 @@ from numba.extending import register_jitable
 from dvae_ref.fast import smoothing as scalar
 from dvae_ref.fast.elementary import OPTIONS, decay
 from dvae_ref.fast.jit import compiled
+from dvae_ref.fast.shapes import agree, alike, uniform
 from dvae_ref.fast.smoothing import sigmoid
 from dvae_ref.fast.sums import positive, sum_with_logs
 from dvae_ref.theory.mixture import LogQ
@@ -107,16 +108,10 @@ _FAMILIES = {
 
 
 def takes(smoothing, *arrays):
-    """Whether there are kernels for this smoothing and these arrays: float32, all of one shape."""
-    return type(smoothing) in _FAMILIES and alike(*arrays)
-
-
-def alike(*arrays):
-    """Whether all are float32, of one shape, which is not ()."""
-    first = arrays[0]
-    return all(
-        isinstance(a, np.ndarray) and a.dtype == np.float32 and a.ndim > 0 and a.shape == first.shape for a in arrays
-    )
+    """Whether there are kernels for this smoothing, with a beta or one a unit, and these arrays of one shape."""
+    if type(smoothing) not in _FAMILIES or not alike(*arrays):
+        return False
+    return np.shape(smoothing.beta) in ((), arrays[0].shape[-1:])
 
 
 def _run(name, smoothing, inputs, outputs=1):
@@ -137,27 +132,24 @@ def _run(name, smoothing, inputs, outputs=1):
 
 
 def draw(logit_q, u, rho, smoothing):
-    """(t, zeta): mixture.sample and smoothing.zeta."""
+    if not (takes(smoothing, logit_q, u, rho) and uniform(u) and uniform(rho)):
+        return NotImplemented
     return _run("draw", smoothing, (logit_q, u, rho), 2)
 
 
 def draw_backward(d_logit_q, d_t, d_zeta, t, logit_q, smoothing):
-    """d_logit_q + (d_t + d_zeta dzeta/dt) dt/dlogit q: posteriors.Mixture.draw_backward."""
     return _run("d_out", smoothing, (d_logit_q, d_t, d_zeta, t, logit_q))
 
 
 def d_t_d_logit_q(t, logit_q, smoothing):
-    """mixture.d_t_d_logit_q."""
     return _run("d_logit", smoothing, (t, logit_q))
 
 
 def log_ratio(t, smoothing):
-    """smoothing.log_ratio."""
     return _run("log_ratio", smoothing, (t,))
 
 
 def d_log_ratio(t, smoothing):
-    """smoothing.d_log_ratio."""
     return _run("d_log_ratio", smoothing, (t,))
 
 
@@ -173,8 +165,8 @@ def _gaussian_d_beta(t, logit_q, c, out):
 
 
 def d_t_d_beta(t, logit_q, smoothing):
-    """mixture.d_t_d_beta of a Gaussian: (nu - zeta) / (2 beta), nu = q(z=1|x,zeta), since dR/dbeta there is r times
-    the distance to the vertex / (2 beta)."""
+    """Of a Gaussian: (nu - zeta) / (2 beta), nu = q(z=1|x,zeta), since dR/dbeta there is r times the distance to the
+    vertex / (2 beta)."""
     return _run(_gaussian_d_beta, smoothing, (t, logit_q)) if type(smoothing) is Gaussian else NotImplemented
 
 
@@ -206,13 +198,8 @@ def _log_q_backward(d, logit_q, b, d_logit_q, d_b):
             d_b[i, j] = -d[i] * off if b[i, j] > _ZERO else d[i] * off
 
 
-def rows(*arrays):
-    """Whether there are kernels for these arrays: float32 in contiguous rows."""
-    return all(a.dtype == np.float32 and a.ndim == 2 and a.flags.c_contiguous for a in arrays)
-
-
 def log_q(logit_q, b):
-    if not rows(logit_q, b):
+    if not agree((logit_q, "ND"), (b, "ND")):
         return NotImplemented
     out = np.empty(len(b), np.float32)
     _log_q(logit_q, b, out)
@@ -221,7 +208,7 @@ def log_q(logit_q, b):
 
 def log_q_backward(d_log_q, cache):
     logit_q, b = cache
-    if not rows(logit_q, b):
+    if not agree((d_log_q, "N"), (logit_q, "ND"), (b, "ND")):
         return NotImplemented
     out = np.empty_like(b), np.empty_like(b)
     _log_q_backward(d_log_q, logit_q, b, *out)

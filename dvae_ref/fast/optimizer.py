@@ -4,6 +4,7 @@ import numpy as np
 
 from dvae_ref.fast.elementary import OPTIONS
 from dvae_ref.fast.jit import compiled
+from dvae_ref.fast.shapes import alike
 
 
 @compiled(**OPTIONS)
@@ -19,7 +20,7 @@ def _adam(p, g, m, v, decay, rate, beta1, rest1, beta2, rest2, epsilon, new_p, n
 
 
 def step(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
-    if p.dtype != np.float32:
+    if not alike(p, g, m, v):
         return NotImplemented
     # 1 - beta2 before it is rounded: it would lose 5e-5
     f = np.float32

@@ -4,7 +4,7 @@ import numpy as np
 
 from dvae_ref.fast.elementary import OPTIONS, decay
 from dvae_ref.fast.jit import compiled
-from dvae_ref.fast.mixture import rows
+from dvae_ref.fast.shapes import agree
 from dvae_ref.fast.smoothing import sigmoid
 from dvae_ref.fast.sums import plain_sum, positive, sum_with_logs
 from dvae_ref.theory.boltzmann import RBM
@@ -55,6 +55,11 @@ def _row_dots(x, y, out):
         out[i] -= plain_sum(terms)
 
 
+def _fit(rbm, *layout):
+    """Whether these arrays agree with an RBM of D = L + R units."""
+    return agree((rbm.a, "D"), (rbm.W, "LR"), *layout) and len(rbm.a) == sum(rbm.W.shape)
+
+
 def log_p(rbm, b, sweeps=5):
     """The fields left = W m_right and right = m_left W of the last sweep say it all: since
     H(m) + (a + b) m = softplus(logit m) - m field, the value is
@@ -63,7 +68,7 @@ def log_p(rbm, b, sweeps=5):
 
     m_left W m_right having gone with the left side's m·field. Where b > 0, softplus(l) - b = (l - b) + softplus(-l).
     """
-    if not (sweeps and rows(b)):
+    if sweeps < 1 or not _fit(rbm, (b, "ND")):
         return NotImplemented
     n_left, W_T, a_left, a_right = rbm.W.shape[0], rbm.W.T, rbm.a_left, rbm.a_right
     left, right = np.empty((len(b), n_left), np.float32), np.empty((len(b), len(a_right)), np.float32)
@@ -99,7 +104,7 @@ def _log_p_backward(d, b, logit_m, left, right, d_b):
 
 def log_p_backward(d_log_p, cache):
     rbm, b, logit_m = cache
-    if not rows(b, logit_m):
+    if not _fit(rbm, (d_log_p, "N"), (b, "ND"), (logit_m, "ND")):
         return NotImplemented
     left, right = (np.empty((len(b), n), np.float32) for n in rbm.W.shape)
     d_b = np.empty_like(b)

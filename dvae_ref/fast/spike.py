@@ -7,19 +7,21 @@ from numba.extending import register_jitable
 
 from dvae_ref.fast.elementary import OPTIONS, exp_minus, log, log1p
 from dvae_ref.fast.jit import compiled
-from dvae_ref.fast.mixture import alike
+from dvae_ref.fast.shapes import alike, uniform
 
 _ZERO, _ONE, _TINY = np.float32(0), np.float32(1), np.float32(np.finfo(np.float32).tiny)
 
 
 @register_jitable(forceinline=True, error_model="numpy")
 def _above_spike(logit_q, rho):
-    """(s, 1 - s) of spike.py, 1 - q."""
+    """(s, 1 - s) of spike.py, 1 - q. Comparisons are such that a NaN stays one."""
     e = exp_minus(abs(logit_q))
     larger = _ONE / (_ONE + e)
-    q, one_minus_q = max(e * larger if logit_q < _ZERO else larger, _TINY), larger if logit_q < _ZERO else e * larger
-    one_minus_s = min((_ONE - rho) / q, _ONE)
-    near = max(rho - one_minus_q, _ZERO) / q
+    q, one_minus_q = (e * larger, larger) if logit_q < _ZERO else (larger, e * larger)
+    q = _TINY if q < _TINY else q
+    one_minus_s, above = (_ONE - rho) / q, rho - one_minus_q
+    one_minus_s = _ONE if one_minus_s > _ONE else one_minus_s
+    near = (_ZERO if above < _ZERO else above) / q
     return (near if one_minus_q < q else _ONE - one_minus_s), one_minus_s, one_minus_q
 
 
@@ -28,7 +30,8 @@ def _spike_sample(logit_q, rho, rise, beta, out):
     for i in range(out.size):
         s, _, _ = _above_spike(logit_q[i], rho[i])
         y = rise * s
-        out[i] = (log1p(min(y, _ONE)) if y < _ONE else log(_ONE + y)) / beta
+        high = log(_ONE + y) if y >= _ONE else y  # a NaN stays one
+        out[i] = (log1p(min(y, _ONE)) if y < _ONE else high) / beta
 
 
 @compiled(**OPTIONS)
@@ -36,11 +39,11 @@ def _spike_slope(logit_q, rho, rise, beta, out):
     for i in range(out.size):
         s, one_minus_s, one_minus_q = _above_spike(logit_q[i], rho[i])
         slope = rise / beta / (rise * s + _ONE) * one_minus_s * one_minus_q
-        out[i] = slope if s > _ZERO else _ZERO
+        out[i] = _ZERO if s <= _ZERO else slope
 
 
 def _run_spike(kernel, logit_q, rho, beta):
-    if not alike(logit_q, rho):
+    if not (alike(logit_q, rho) and uniform(rho) and 0 < beta < 88):
         return NotImplemented
     out = np.empty(logit_q.shape, np.float32)
     arrays = (np.ascontiguousarray(a).reshape(-1) for a in (logit_q, rho))

@@ -45,8 +45,10 @@ class Moments(NamedTuple):
 
 
 def split(z, rbm):
-    """(z_left, z_right): views of the two sides of the last axis of z."""
-    n_left = rbm.W.shape[0]
+    """(z_left, z_right): views of the two sides of the last axis of z.  ValueError if z is of other units."""
+    n_left, n_right = rbm.W.shape
+    if z.shape[-1] != n_left + n_right:
+        raise ValueError(f"the RBM's W {rbm.W.shape} has {n_left + n_right} units; got an array of shape {z.shape}")
     return z[..., :n_left], z[..., n_left:]
 
 

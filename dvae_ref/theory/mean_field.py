@@ -15,7 +15,10 @@ def mean_field(rbm, b, sweeps=5):
 
     m_right <- sigmoid(a_right + b_right + m_left W);  m_left <- sigmoid(a_left + b_left + W m_right).
     b: (N, D) -> (N, D). sweeps = 0 gives m = 1/2. Each side's update minimises the KL given the other.
+    Raises ValueError for sweeps < 0, and for b and RBM of other numbers of units.
     """
+    if sweeps < 0:
+        raise ValueError(f"the mean field takes sweeps >= 0; got {sweeps}")
     bias_left, bias_right = split(rbm.a + b, rbm)
     left, right = np.zeros_like(bias_left), np.zeros_like(bias_right)
     for _ in range(sweeps):

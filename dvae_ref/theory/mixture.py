@@ -13,13 +13,17 @@ import numpy as np
 from scipy.optimize import elementwise
 
 from dvae_ref.theory.elementary import logaddexp, sigmoid, softplus
-from dvae_ref.theory.smoothing import inside
+from dvae_ref.theory.smoothing import check_uniform, inside
 from dvae_ref.twins import twinned
 
 
 @twinned
 def draw(logit_q, u, rho, smoothing):
-    """Ancestral sample (t, zeta): z = [u < q], zeta ~ r(zeta|z) from rho.  u, rho: uniform on (0, 1)."""
+    """Ancestral sample (t, zeta): z = [u < q], zeta ~ r(zeta|z) from rho.  u, rho: uniform on (0, 1).
+
+    End points are read as the nearest numbers inside. Raises ValueError for u or rho outside [0, 1], and for NaN.
+    """
+    check_uniform(u=u, rho=rho)
     t0 = smoothing.sample0(rho)
     t = np.where(u < sigmoid(logit_q), -t0, t0)
     return t, smoothing.zeta(t)
@@ -45,9 +49,10 @@ def inverse_cdf(logit_q, rho, smoothing):
     logit_q, rho = np.asarray(logit_q), np.asarray(rho)
     upper = rho > 0.5
     flip = np.where(upper, -1.0, 1.0)
+    check_uniform(rho=rho)
+    if not np.all(np.isfinite(logit_q)):
+        raise ValueError(f"inverse_cdf takes a finite logit_q; got {logit_q[~np.isfinite(logit_q)][0]}")
     logit, tail = flip * logit_q.astype(np.float64), np.where(upper, 1 - rho, rho).astype(np.float64)
-    if not np.all((tail >= 0) & np.isfinite(logit)):
-        raise ValueError("inverse_cdf takes rho in [0, 1] and a finite logit_q")
     tail = inside(tail)
     low = smoothing.quantile0_bounds(tail)[0]
     high = -smoothing.quantile0_bounds(1 - tail)[0]

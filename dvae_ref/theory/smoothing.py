@@ -321,6 +321,15 @@ def _log(beta):
     return math.log(beta) if np.ndim(beta) == 0 else np.log(beta)
 
 
+def check_uniform(**numbers):
+    """Raise ValueError unless all are in [0, 1]; what is given by name is called by it."""
+    for name, values in numbers.items():
+        within = (values >= 0) & (values <= 1)  # NaN is not
+        if not np.all(within):
+            worst = np.asarray(values)[~np.asarray(within)].flat[0]
+            raise ValueError(f"{name} is a uniform number in (0, 1); got {worst}")
+
+
 def inside(rho):
     """rho with 0 and 1 moved to the nearest numbers of its dtype inside (0, 1)."""
     info = np.finfo(rho.dtype)

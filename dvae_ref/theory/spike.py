@@ -8,22 +8,34 @@ import math
 import numpy as np
 
 from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import check_uniform
 from dvae_ref.twins import twinned
 
 
 @twinned
 def sample(logit_q, rho, beta):
     """zeta at which CDF(zeta) = rho: 0 for rho <= 1 - q, else log((e^beta - 1) s + 1) / beta with
-    s = (rho - (1 - q)) / q in (0, 1].  rho in (0, 1); any logit, 0 < beta < 88: float32 holds e^88."""
+    s = (rho - (1 - q)) / q in (0, 1].  rho in (0, 1); any logit, 0 < beta < 88: float32 holds e^88.
+
+    Raises ValueError for another beta, for rho outside [0, 1], and for NaN.
+    """
+    _check(rho, beta)
     return np.log1p(math.expm1(beta) * _above_spike(logit_q, rho)[0]) / beta
 
 
 @twinned
 def d_zeta_d_logit_q(logit_q, rho, beta):
     """dzeta/dlogit(q) at fixed rho: (e^beta - 1) (1 - rho) (1 - q) / (q beta ((e^beta - 1) s + 1)) where zeta > 0."""
+    _check(rho, beta)
     s, one_minus_s = _above_spike(logit_q, rho)
     slope = math.expm1(beta) / beta / (math.expm1(beta) * s + 1)
-    return np.where(s > 0, slope * one_minus_s * sigmoid(-logit_q), 0)
+    return np.where(s <= 0, 0, slope * one_minus_s * sigmoid(-logit_q))
+
+
+def _check(rho, beta):
+    if not 0 < beta < 88:
+        raise ValueError(f"the spike-and-exponential takes 0 < beta < 88; got {beta}")
+    check_uniform(rho=rho)
 
 
 def _above_spike(logit_q, rho):
