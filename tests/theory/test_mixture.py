@@ -68,7 +68,7 @@ def test_inverse_cdf_reads_the_end_points_as_the_nearest_numbers_and_refuses_oth
     assert t[0] < -1000
     assert t[1] > 30
     for logit_q, rho in ((0, -1e-9), (0, 1.1), (0, np.nan), (np.nan, 0.5), (np.inf, 0.5)):
-        with pytest.raises(ValueError, match="inverse_cdf takes a finite|rho is a uniform"):
+        with pytest.raises(ValueError, match=r"inverse_cdf takes a finite|rho is a uniform"):
             mixture.inverse_cdf(np.array([logit_q]), np.array([rho]), smoothing)
 
 
