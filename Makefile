@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := out/demo
 TEST_EXTRAS ?= test
 
-.PHONY: demo test bench figures lint clean
+.PHONY: demo test release bench figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -23,6 +23,9 @@ demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: a
 # With TEST_EXTRAS=test,cuda,sass (500 MB more) the CUDA kernels are tested, too; no GPU is needed.
 test: .venv/.installed-$(TEST_EXTRAS) ## the whole test suite
 	$(BIN)/python -m pytest
+
+release: .venv/.installed-$(TEST_EXTRAS) ## the test suite, and what takes longer: before a release
+	$(BIN)/python -m pytest -m "release or not release"
 
 # The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
 bench: .venv/.installed-bench ## how fast the samplers are; figures in out/bench/

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.team import ALONE, Alone, Member
-from dvae_ref.theory.elementary import sigmoid, softplus
+from dvae_ref.theory.elementary import per_row, sigmoid, softplus
 from dvae_ref.twins import twinned
 
 
@@ -112,6 +112,8 @@ def batch_norm(params, x, team=ALONE):
 def batch_norm_backward(d_y, cache):
     """Gradients (BatchNorm, d_x): what moves the batch's mean or variance is projected out of d_x."""
     normed, scale, inverse_std, _, team = cache
+    if d_y.shape != normed.shape:
+        raise ValueError(f"batch norm of {normed.shape} takes cotangents of that shape; got {d_y.shape}")
     d_scale, d_offset = np.sum(d_y * normed, 0), d_y.sum(0)
     mean_scale, mean_offset = team.mean(np.stack([d_scale, d_offset]) / len(d_y))
     d_x = (d_y - mean_offset - normed * mean_scale) * (scale * inverse_std)
@@ -170,7 +172,7 @@ def bernoulli_backward(d_value, cache):
     """Gradient in logits: d_value times the residual x - sigmoid(logits), pixel minus its prediction."""
     x, logits = cache
     residual = x[:, None] - sigmoid(_by_image(x, logits))
-    return d_value[:, None] * residual.reshape(logits.shape)
+    return per_row(d_value, logits) * residual.reshape(logits.shape)
 
 
 def _by_image(x, logits):

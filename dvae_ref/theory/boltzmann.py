@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.elementary import per_row, sigmoid
 
 
 class RBM(NamedTuple):
@@ -99,9 +99,10 @@ def energy(rbm, z):
 def energy_backward(d_energy, rbm, z):
     """Gradients of sum(d_energy * E(z)) in (rbm, z).  d_energy: (N,), z: (N, D)."""
     right = split(z, rbm)[1]
-    weighted = d_energy[:, None] * z
+    d = per_row(d_energy, z)
+    weighted = d * z
     weighted_left = split(weighted, rbm)[0]
-    d_z = d_energy[:, None] * -field(rbm, z)
+    d_z = d * -field(rbm, z)
     return RBM(-weighted.sum(0), -(weighted_left.T @ right)), d_z
 
 

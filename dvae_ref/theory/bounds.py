@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from dvae_ref.theory.elementary import per_row
+
 
 def log_weights(log_ratio, log_px, *, kappa=1.0):
     """log w = kappa log_ratio + log p(x|zeta); kappa is the KL warm-up coefficient.
@@ -36,4 +38,4 @@ def importance_weighted(log_w):
 
 def backward(d_bound, weights):
     """d bound / d log w_k is the weight of sample k, for either bound: exact, nothing is stopped.  (B,) -> (B, K)."""
-    return d_bound[:, None] * weights
+    return per_row(d_bound, weights) * weights

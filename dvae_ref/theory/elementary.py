@@ -35,3 +35,10 @@ def bernoulli_entropy(logit):
     size = np.abs(logit)
     e = np.exp(-size)
     return np.log1p(e) + size * e / (1 + e)
+
+
+def per_row(d, x):
+    """Cotangents d (N,), one for each row of x (N, D), as a column (N, 1).  ValueError if they are not one a row."""
+    if d.shape != x.shape[:-1]:
+        raise ValueError(f"need one cotangent a row: got cotangents of shape {d.shape} for rows of shape {x.shape}")
+    return d[..., None]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.theory.boltzmann import RBM, couple, field, split
-from dvae_ref.theory.elementary import logaddexp, sigmoid
+from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid
 
 MARGIN = 5.0  # by which lam stays above the largest singular value of W
 
@@ -67,7 +67,7 @@ def _log_det(rbm, lam):
 def log_p_backward(d_log_p, cache):
     """Gradients (RBM, d_zeta), without the negative phase of log Z.  d/dzeta = (J + lam I)(E[z|zeta] - zeta)."""
     rbm, lam, zeta, mean_z, d_log_det = cache
-    d = d_log_p[:, None]
+    d = per_row(d_log_p, zeta)
     left, right = split(zeta, rbm)
     mean_left, mean_right = split(d * mean_z, rbm)
     d_W = mean_left.T @ right + left.T @ mean_right - (d * left).T @ right + d_log_p.sum() * d_log_det

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.theory.boltzmann import RBM, couple, split
-from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.theory.elementary import bernoulli_entropy, per_row, sigmoid
 
 
 class Overlapping(NamedTuple):
@@ -40,7 +40,7 @@ def overlapping_term(rbm, logit_q, b, groups):
 def overlapping_term_backward(d_term, cache, groups):
     """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase."""
     rbm, logit_q, mu, nu = cache
-    d, one_minus_mu = d_term[:, None], sigmoid(-logit_q)
+    d, one_minus_mu = per_row(d_term, logit_q), sigmoid(-logit_q)
     d_mu = d * (rbm.a - logit_q)  # the entropy's derivative in mu is -logit
     d_mu_left, d_mu_right = split(d_mu, rbm)
     right = split(mu, rbm)[1]
@@ -89,7 +89,7 @@ def spike_term_backward(d_term, cache):
     """
     rbm, logit_q, z = cache
     q, one_minus_q = sigmoid(logit_q), sigmoid(-logit_q)
-    d = d_term[:, None]
+    d = per_row(d_term, logit_q)
     left, right = split(z, rbm)
     one_minus_z = np.concatenate([1 - left, split(one_minus_q, rbm)[1]], -1)
     d_logit_q = d * q * ((rbm.a - logit_q) * one_minus_q + couple(rbm, z) * one_minus_z)

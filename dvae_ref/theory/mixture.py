@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import elementwise
 
-from dvae_ref.theory.elementary import logaddexp, sigmoid, softplus
+from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid, softplus
 from dvae_ref.theory.smoothing import check_uniform, inside
 from dvae_ref.twins import twinned
 
@@ -134,5 +134,5 @@ def log_q_backward(d_log_q, cache):
     """Gradients (d_logit_q, d_b).  With nu = sigmoid(logit q + b) = q(z=1|x,zeta): nu - q and nu - [b > 0]."""
     logit_q, b = cache
     nu, one_minus_nu = sigmoid(logit_q + b), sigmoid(-logit_q - b)
-    d = d_log_q[:, None]
+    d = per_row(d_log_q, nu)
     return d * (nu - sigmoid(logit_q)), d * np.where(b > 0, -one_minus_nu, nu)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.theory.boltzmann import RBM, split
-from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.elementary import per_row, sigmoid
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 from dvae_ref.twins import twinned
 
@@ -35,6 +35,6 @@ def log_p_backward(d_log_p, cache):
     """
     rbm, b, logit_m = cache
     m, one_minus_m = sigmoid(logit_m), sigmoid(-logit_m)
-    d = d_log_p[:, None]
+    d = per_row(d_log_p, logit_m)
     left, right = split(m, rbm)
     return RBM(d_log_p @ m, (d * left).T @ right), d * np.where(b > 0, -one_minus_m, m)
