@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "fast": LEAVES | {"theory", "fast", "layers"},
     **dict.fromkeys(MODEL, LEAVES | {"theory"} | MODEL),
     "sampling": LEAVES | {"theory.boltzmann", "theory.elementary", "fast", "sampling"},
-    "exact": LEAVES | {"theory", "fast.jit"} | MODEL | {"exact"},
+    "exact": LEAVES | {"theory", "fast.jit", "sampling.tasks"} | MODEL | {"exact"},
     "experiment": LEAVES | {"theory"} | MODEL | {"sampling", "experiment", "__version__"},
     "conformance": LEAVES | {"theory"} | MODEL | {"exact", "experiment", "conformance", "__version__"},
     "__main__": {"experiment", "sampling", "conformance", "__version__"},

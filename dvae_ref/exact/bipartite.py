@@ -20,11 +20,11 @@ log Z. Typically errors grow as the square roots.
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from dvae_ref.exact import accumulate, states
 from dvae_ref.fast.jit import compiled
+from dvae_ref.sampling.tasks import share_out, take
 from dvae_ref.theory.boltzmann import split
 from dvae_ref.theory.elementary import logaddexp
 
@@ -100,16 +100,19 @@ def log_sum(p):
     n_blocks = blocks(p)
     rest = np.empty(len(p.on_listed) * n_blocks)
     for start in range(0, rest.size, TASKS):  # short calls: an interrupt can come between them
-        _log_sums(p, start, n_blocks, rest[start : start + TASKS])
+        out = rest[start : start + TASKS]
+        share_out(_log_sums, out.size, 1, p, start, n_blocks, out)
     reference = p.off_listed.sum(1) + logaddexp(p.on_summed, p.off_summed).sum(1)
     return accumulate.combine(reference, accumulate.logsumexp(rest.reshape(-1, n_blocks)))
 
 
-@compiled(parallel=True)
-def _log_sums(p, start, n_blocks, out):
-    for task in numba.prange(out.size):
+@compiled(nogil=True)
+def _log_sums(counter, width, p, start, n_blocks, out):
+    task = take(counter)
+    while task < out.size:
         row, block = (start + task) // n_blocks, (start + task) % n_blocks
         out[task] = _log_sum_of_block(p, row, block * HIGH_STATES)
+        task = take(counter)
 
 
 @compiled()

@@ -6,12 +6,12 @@ and of 0 are summed apart, so that each keeps its relative accuracy: neither is 
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from dvae_ref.exact import accumulate, bipartite, states
 from dvae_ref.exact.bipartite import HIGH_STATES
 from dvae_ref.fast.jit import compiled
+from dvae_ref.sampling.tasks import share_out, take
 
 
 class Marginals(NamedTuple):
@@ -43,7 +43,7 @@ def marginals(p, log_sums, lists_left):
     for start in range(0, rows * n_blocks, bipartite.TASKS):
         tasks = np.arange(start, min(start + bipartite.TASKS, rows * n_blocks))
         parts = _zeros(len(tasks), *p.W.shape)
-        _fill(p, log_sums, start, n_blocks, parts)
+        share_out(_fill, len(tasks), 1, p, log_sums, start, n_blocks, parts)
         for total, part in zip(totals, parts, strict=True):
             np.add.at(total, tasks // n_blocks, part)
     order = 1 if lists_left else -1
@@ -53,11 +53,13 @@ def marginals(p, log_sums, lists_left):
     return Marginals(on / norm, off / norm, zz if lists_left else zz.swapaxes(1, 2))
 
 
-@compiled(parallel=True)
-def _fill(p, log_sums, start, n_blocks, parts):
-    for t in numba.prange(len(parts.on_listed)):
+@compiled(nogil=True)
+def _fill(counter, width, p, log_sums, start, n_blocks, parts):
+    t = take(counter)
+    while t < len(parts.on_listed):
         row, block = (start + t) // n_blocks, (start + t) % n_blocks
         _add_block(p, row, block * HIGH_STATES, log_sums[row], t, parts)
+        t = take(counter)
 
 
 @compiled()

@@ -13,13 +13,13 @@ hence the last form: a sum of terms none of which is negative. K(x) is KL(m || p
 
 import math
 
-import numba
 import numpy as np
 
 from dvae_ref.exact import accumulate, limits
 from dvae_ref.exact.bipartite import lists_left
 from dvae_ref.exact.machines import check_rows, smaller
 from dvae_ref.fast.jit import compiled
+from dvae_ref.sampling.tasks import share_out, take
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import split
 from dvae_ref.theory.elementary import sigmoid, softplus
@@ -58,7 +58,8 @@ def _kl(rbm, b, logit_m):
     n_blocks = max(1, 2 ** len(W) // STATES)
     parts = np.empty(len(l) * n_blocks)
     for start in range(0, parts.size, TASKS):
-        _fill(*arrays, np.ascontiguousarray(W), start, n_blocks, parts[start : start + TASKS])
+        out = parts[start : start + TASKS]
+        share_out(_fill, out.size, 1, *arrays, np.ascontiguousarray(W), start, n_blocks, out)
     return softplus(accumulate.logsumexp(parts.reshape(-1, n_blocks)))
 
 
@@ -70,11 +71,13 @@ def _sample(rbm, b, logit_m):
     return 2 ** min(part.W.shape)
 
 
-@compiled(parallel=True)
-def _fill(slope_x, l_x, slope_y, l_y, W, start, n_blocks, out):
-    for t in numba.prange(out.size):
+@compiled(nogil=True)
+def _fill(counter, width, slope_x, l_x, slope_y, l_y, W, start, n_blocks, out):
+    t = take(counter)
+    while t < out.size:
         row, block = (start + t) // n_blocks, (start + t) % n_blocks
         out[t] = _log_mean_of_block(slope_x[row], l_x[row], slope_y[row], l_y[row], W, block * STATES)
+        t = take(counter)
 
 
 @compiled()

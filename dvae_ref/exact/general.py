@@ -17,11 +17,11 @@ products add 12 eps, the sums 128 eps; those over high states are compensated.
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from dvae_ref.exact import accumulate, states
 from dvae_ref.fast.jit import compiled
+from dvae_ref.sampling.tasks import share_out, take
 
 TABLE_BITS = 12
 HIGH_STATES = 64  # of a block
@@ -57,7 +57,8 @@ def log_sum(p):
     """log Z. The state 0, of energy 0, enters apart: log Z = log1p(the rest), accurate even where it is tiny."""
     rest = np.empty(blocks(p))
     for start in range(0, rest.size, TASKS):
-        _log_sums(p, start, rest[start : start + TASKS])
+        out = rest[start : start + TASKS]
+        share_out(_log_sums, out.size, 1, p, start, out)
     return accumulate.combine(0.0, accumulate.logsumexp(rest[None]))[0]
 
 
@@ -65,10 +66,12 @@ def blocks(p):
     return max(1, 2 ** len(p.a) // p.table.size // HIGH_STATES)
 
 
-@compiled(parallel=True)
-def _log_sums(p, start, out):
-    for t in numba.prange(out.size):
+@compiled(nogil=True)
+def _log_sums(counter, width, p, start, out):
+    t = take(counter)
+    while t < out.size:
         out[t] = _log_sum_of_block(p, (start + t) * HIGH_STATES)
+        t = take(counter)
 
 
 @compiled()

@@ -2,12 +2,12 @@
 
 import math
 
-import numba
 import numpy as np
 
 from dvae_ref.exact import accumulate, general, states
 from dvae_ref.exact.general import HIGH_STATES
 from dvae_ref.fast.jit import compiled
+from dvae_ref.sampling.tasks import share_out, take
 
 
 def moments(p, log_z):
@@ -16,16 +16,18 @@ def moments(p, log_z):
     for start in range(0, n_blocks, general.TASKS):
         n = min(general.TASKS, n_blocks - start)
         upper, probability = np.zeros((n, d, d)), np.zeros(n)
-        _fill(p, log_z, start, upper, probability)
+        share_out(_fill, n, 1, p, log_z, start, upper, probability)
         total, norm = total + upper.sum(0), norm + probability.sum()
     total = total / norm
     return np.triu(total) + np.triu(total, 1).T
 
 
-@compiled(parallel=True)
-def _fill(p, log_z, start, upper, probability):
-    for t in numba.prange(len(upper)):
+@compiled(nogil=True)
+def _fill(counter, width, p, log_z, start, upper, probability):
+    t = take(counter)
+    while t < len(upper):
         probability[t] = _add_block(p, (start + t) * HIGH_STATES, log_z, upper[t])
+        t = take(counter)
 
 
 @compiled()

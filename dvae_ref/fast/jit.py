@@ -26,10 +26,15 @@ _warned = set()
 
 
 def compiled(**options):
-    """numba.njit(**options), cached. With NUMBA_DISABLE_JIT=1 the function itself, as in numba."""
+    """numba.njit(**options), cached. With NUMBA_DISABLE_JIT=1 the function itself, as in numba.
+
+    A kernel that calls another has its code inlined. Called by name, a copy of it would come with every caller, each
+    optimised for its caller, and all calls would go to whichever copy a process has loaded first: where sums may be
+    reordered or products fused, what was computed before would decide the last bits.
+    """
 
     def decorate(function):
-        dispatcher = numba.njit(**options)(function)
+        dispatcher = numba.njit(forceinline=True, **options)(function)
         if ENABLED:
             _keep(dispatcher, function)
         return dispatcher
