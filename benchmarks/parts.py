@@ -38,7 +38,7 @@ def _sizes(n, repeats):
     sweeps = _least(lambda: gibbs.sweep(philox.key(0), many, rbm, _SWEEPS), repeats // 10)
     found["whole sweep"] = sweeps / (_SWEEPS * _MANY * 2 * n)
     found["the same fields by sgemm"] = _sgemm(_CHAINS * 16, n, repeats)
-    traffic = {"look-ups and sums": -(-n // 4), "random bits": 32}
+    traffic = {"look-ups and sums": -(-n // 4), "random bits": 16}
     return {
         "parts": f"{n} x {n}",
         "unit": "ns/spin",
@@ -49,12 +49,11 @@ def _sizes(n, repeats):
 
 def _rows(chains, rbm):
     """Fields and draws of the right side by the kernel for any CPU."""
-    table, q = fields.tables(rbm.W, rbm.a_right), chains.right.shape[1]
-    rows, planes = fields.empty_rows(_CHAINS, table), fields.empty_planes(_CHAINS, q)
-    nibbles, counter = chains.right.reshape(-1).copy(), (np.uint64(0), np.uint64(3), gibbs.RIGHT, _K0, _K1)
+    table, nibbles = fields.tables(rbm.W, rbm.a_right), chains.right.copy()
+    rows = fields.empty_rows(_CHAINS, table)
     return {
-        "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows, planes),
-        "words, sigmoid, compare, pack": lambda: gibbs.flip(nibbles, planes, *counter),
+        "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows),
+        "words, sigmoid, compare, pack": lambda: gibbs.draw_rows(nibbles, rows, 0, np.uint64(3), gibbs.RIGHT, _K0, _K1),
     }
 
 
@@ -108,9 +107,9 @@ def _all_fields(entries, source, target):
 
 @numba.njit
 def _all_draws(target, step, k0, k1):
-    sums, q = np.zeros((4, lanes.GROUP), np.int32), np.uint64(len(target))
-    for g in range(len(target)):
-        lanes.flip(target[g], sums, step, np.uint8(15), np.uint64(g), q, np.uint64(3), gibbs.RIGHT, k0, k1)
+    sums, q = np.zeros((4, lanes.GROUP), np.int32), len(target)
+    for g in range(q):
+        lanes.flip(target[g], sums, step, np.uint8(15), (0, g, q, np.uint64(3), gibbs.RIGHT, k0, k1))
 
 
 @numba.njit

@@ -278,9 +278,10 @@ def missing_names(text):
     """Of the names like `boltzmann.energy` in a text, those that dvae_ref does not have."""
     for dotted in sorted(set(re.findall(r"`(?:dvae_ref\.)?([a-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\([^`]*\))?`", text))):
         head, *rest = dotted.split(".")
-        if rest == ["py"] or importlib.util.find_spec(f"dvae_ref.{head}") is None:
+        homes = [home for home in ("dvae_ref", "dvae_ref.theory") if importlib.util.find_spec(f"{home}.{head}")]
+        if rest == ["py"] or not homes:
             continue
-        thing = importlib.import_module(f"dvae_ref.{head}")
+        thing = importlib.import_module(f"{homes[0]}.{head}")
         for part in rest:
             if (
                 isinstance(thing, types.ModuleType)

@@ -8,7 +8,7 @@ Each is plain Python that numba compiles too. The arithmetic is chosen so that e
   compilers for GPUs contract a * b + c into one rounding, so products go through `mul`, which a GPU backend
   maps to its uncontracted multiply.
 
-All but `clamp`, `exp_minus` and `nibble` work elementwise on arrays as well, so the NumPy oracles call the very same
+All but `clamp` and `exp_minus` work elementwise on arrays as well, so the NumPy oracles call the very same
 functions.
 """
 
@@ -20,6 +20,8 @@ HALF = np.float32(0.5)
 FIELD_MAX = np.float32(80)
 _ULP_OF_UNIFORM = np.float32(2.0**-23)
 _NINE, _TWELVE, _TWENTY = np.uint64(9), np.uint64(12), np.uint64(20)
+_FOUR, _HALF_WORD = np.uint64(4), np.uint64(0xFFFF)
+_FINE_BITS, _FINE_MOST = np.int32(7), np.int32(127)
 
 _LOG2_E = np.float32(1.44269504)
 _ROUND = np.float32(1.5 * 2.0**23)  # adding it leaves the nearest integer in the low bits of the sum
@@ -94,13 +96,41 @@ def exp_minus(field):
     return exp(-clamp(field))
 
 
+# -- a spin from 16 bits, and 7 more where they do not decide (docs/derivations/09-sampling.md) ----------------------
+
+
 @register_jitable(forceinline=True)
-def nibble(words, e0, e1, e2, e3):
-    """Four units drawn from the four words of a counter: bit k is 1 with probability sigmoid(field_k), given e_k =
-    exp_minus(field_k)."""
-    up0, up1 = is_up(uniform(words[0]), e0), is_up(uniform(words[1]), e1)
-    up2, up3 = is_up(uniform(words[2]), e2), is_up(uniform(words[3]), e3)
-    return np.uint8(up0) | np.uint8(up1) << 1 | np.uint8(up2) << 2 | np.uint8(up3) << 3
+def half(word, odd):
+    """16 bits of a word, the low ones for an even chain of a counter's eight, the high ones for an odd one; int32."""
+    return np.int32(word >> (odd << _FOUR) & _HALF_WORD)
+
+
+@register_jitable(forceinline=True)
+def fine_bits(bits):
+    """The 7 bits that a second counter adds: the leading ones of 16."""
+    return bits >> np.int32(9)
+
+
+@register_jitable(forceinline=True)
+def spin_uniform(coarse, fine):
+    """u of a spin: (n + 1/2) / 2**23 with the 23 bits n = coarse 2**7 + fine; int32 of 16 and of 7 bits."""
+    return mul(np.float32((coarse << _FINE_BITS) | fine) + HALF, _ULP_OF_UNIFORM)
+
+
+@register_jitable(forceinline=True)
+def surely_up(coarse, exp_minus_field):
+    """Whether the spin is 1 whatever the 7 fine bits are: for the largest u that the 16 coarse bits leave.
+
+    `is_up` falls with u, rounding included (products with one positive number round monotonically), so
+    surely_up <= spin <= possibly_up, and where these two agree no second counter is needed.
+    """
+    return is_up(spin_uniform(coarse, _FINE_MOST), exp_minus_field)
+
+
+@register_jitable(forceinline=True)
+def possibly_up(coarse, exp_minus_field):
+    """Whether the spin is 1 for the least u that the 16 coarse bits leave."""
+    return is_up(spin_uniform(coarse, np.int32(0)), exp_minus_field)
 
 
 @register_jitable(forceinline=True)

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.sampling import ais_kernel, ais_lanes, fields, gibbs, lanes
+from dvae_ref.sampling import ais_kernel, ais_lanes, fields, gibbs, lanes, philox
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling.ais_kernel import Path
 from dvae_ref.theory.boltzmann import RBM
@@ -87,7 +87,7 @@ def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
     rounded = _check_batch(W, np.asarray(a), chains)
     base_left = base[:, : len(W)]
     left = [
-        fields.pack(gibbs.draw(key, 0, gibbs.LEFT, np.tile(row, (chains, 1)), n * chains))
+        fields.pack(gibbs.draw(key, 0, gibbs.LEFT, np.tile(row, (chains, 1)), n * philox.whole_counters(chains)))
         for n, row in enumerate(base_left)
     ]
     left, start = np.stack(left), np.sum(softplus(base.astype(np.float64)), -1)
@@ -241,5 +241,5 @@ def least_effective(chains):
 def _check_chains(chains, path, machines=1):
     if chains < 2:
         raise ValueError(f"annealed importance sampling needs at least 2 chains for a standard error; got {chains}")
-    if machines * chains * max(path.W.shape) >= 2**32:
+    if machines * philox.whole_counters(chains) > philox.MOST_CHAINS:
         raise ValueError(f"too many chains for one key: {machines * chains}")

@@ -13,7 +13,7 @@ from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import ais_kernel, fields, lanes
 from dvae_ref.sampling.ais_kernel import Path
 from dvae_ref.sampling.lanes import GROUP
-from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
+from dvae_ref.sampling.philox import LEFT, RIGHT, whole_counters
 from dvae_ref.sampling.tasks import share_out, take
 
 
@@ -79,7 +79,7 @@ def _anneal_groups(counter, width, left, log_w, inv_temps, done, tables, k0, k1)
     while task < machines * groups:
         machine, start = task // groups, task % groups * GROUP
         part, bases = slice(start, start + GROUP), (tables.base_right[machine], tables.base_left[machine])
-        first = machine * chains + start
+        first = machine * whole_counters(chains) + start
         _anneal_group(left[machine, part], log_w[machine, part], first, inv_temps, done, tables, bases, k0, k1)
         task = width * take(counter)
 
@@ -96,7 +96,7 @@ def _anneal_group(left, log_w, first, inv_temps, done, tables, bases, k0, k1):
         _draw_side(z_right, tables.to_left, bases[1], t, t_next, fine, z_left, weights[:0], first, sweep, LEFT, k0, k1)
     lanes.from_lanes(z_left, left)
     for c in range(len(left)):
-        log_w[c] += np.ascontiguousarray(weights[:, c]).sum()
+        log_w[c] += np.ascontiguousarray(weights[:, lanes.lane(c)]).sum()
 
 
 @compiled(nogil=True)
@@ -108,7 +108,7 @@ def _weigh_left(left, linear, delta_t, log_w):
         for c in range(GROUP):
             total[c] += entries[np.uint64(nibbles[c])]
     for c in range(len(log_w)):
-        log_w[c] += delta_t * total[c]
+        log_w[c] += delta_t * total[lanes.lane(c)]
 
 
 @compiled(nogil=True)
@@ -118,48 +118,44 @@ def _draw_side(source, to_target, base, t, t_next, fine, target, weights, first,
     for g in range(q_out):
         lanes.add_up(to_target.entries[g], source, sums)
         h, own = (sums, to_target.step), base[:, g]
-        numbers = np.uint64(first * q_out + g), np.uint64(q_out), sweep, side, k0, k1
+        place = first, g, q_out, sweep, side, k0, k1
         if len(weights) and fine:
-            _weigh_and_draw(target[g], weights[g], h, own, t, t_next, to_target.present[g], numbers)
+            _weigh_and_draw(target[g], weights[g], h, own, t, t_next, to_target.present[g], place)
         else:
             if len(weights):
                 _weigh_coarsely(weights[g], h, own, t, t_next)
-            _draw(target[g], h, own, t_next, to_target.present[g], numbers)
+            _draw(target[g], h, own, t_next, to_target.present[g], place)
 
 
 @compiled(nogil=True)
-def _draw(nibbles, h, base, t, present, numbers):
+def _draw(nibbles, h, base, t, present, place):
     """A nibble of each chain at inverse temperature t; h: sums and step of lanes.add_up."""
-    (sums, step), (counter, stride, sweep, side, k0, k1) = h, numbers
-    sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]
-    base0, base1, base2, base3 = base[0], base[1], base[2], base[3]
-    for c in range(GROUP):
-        words = philox(counter + np.uint64(c) * stride, sweep, side, DOMAIN_GIBBS, k0, k1)
-        e0, e1 = _exp_minus(sums0[c], step, base0, t), _exp_minus(sums1[c], step, base1, t)
-        e2, e3 = _exp_minus(sums2[c], step, base2, t), _exp_minus(sums3[c], step, base3, t)
-        nibbles[c] = scalars.nibble(words, e0, e1, e2, e3) & present
+    lanes.draw(nibbles, _exps(h, base, t), present, place)
+
+
+@compiled(nogil=True)
+def _exps(h, base, t):
+    """exp(-field) at inverse temperature t: (4, GROUP), float32."""
+    (sums, step), exps = h, np.empty((4, GROUP), np.float32)
+    for k in range(4):
+        own, e, b = sums[k], exps[k], base[k]
+        for c in range(GROUP):
+            e[c] = scalars.exp_minus(b + scalars.mul(t, scalars.mul(np.float32(own[c]), step)))
+    return exps
 
 
 @compiled(nogil=True, error_model="numpy")  # a test for division by zero would keep it from vectorising
-def _weigh_and_draw(nibbles, weights, h, base, t, t_next, present, numbers):
+def _weigh_and_draw(nibbles, weights, h, base, t, t_next, present, place):
     """_draw at t_next, and weights += sum over the four units of softplus(base + t_next h) - softplus(base + t h)."""
-    (sums, step), (counter, stride, sweep, side, k0, k1) = h, numbers
+    (sums, step), exps = h, _exps(h, base, t_next)
     sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]
-    base0, base1, base2, base3 = base[0], base[1], base[2], base[3]
+    e0, e1, e2, e3 = exps[0], exps[1], exps[2], exps[3]
     change = scalars.mul(t_next - t, step)
     for c in range(GROUP):
-        words = philox(counter + np.uint64(c) * stride, sweep, side, DOMAIN_GIBBS, k0, k1)
-        e0, e1 = _exp_minus(sums0[c], step, base0, t_next), _exp_minus(sums1[c], step, base1, t_next)
-        e2, e3 = _exp_minus(sums2[c], step, base2, t_next), _exp_minus(sums3[c], step, base3, t_next)
-        nibbles[c] = scalars.nibble(words, e0, e1, e2, e3) & present
-        total = _increment(e0, sums0[c], change) + _increment(e1, sums1[c], change)
-        total += _increment(e2, sums2[c], change) + _increment(e3, sums3[c], change)
+        total = _increment(e0[c], sums0[c], change) + _increment(e1[c], sums1[c], change)
+        total += _increment(e2[c], sums2[c], change) + _increment(e3[c], sums3[c], change)
         weights[c] += total
-
-
-@register_jitable(forceinline=True)
-def _exp_minus(total, step, base, t):
-    return scalars.exp_minus(base + scalars.mul(t, scalars.mul(np.float32(total), step)))
+    lanes.draw(nibbles, exps, present, place)
 
 
 @register_jitable(forceinline=True)

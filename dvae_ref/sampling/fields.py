@@ -101,46 +101,43 @@ def aligned(*shape):
     return buffer[start : start + size].view(np.float32).reshape(shape)
 
 
-def side_planes(values, chains):
-    """A side's values (units,) laid out as `add_up` lays out the fields of a block; padding units have NEVER."""
-    planes = np.full((4, -(-len(values) // 4)), NEVER)
-    planes.reshape(-1)[: len(values)] = values
-    return np.tile(planes, (1, chains))
+def width(table):
+    """Fields to a row: the units out, filled up to whole tiles."""
+    return len(table) * _TILE
 
 
-@compiled()
-def empty_planes(chains, q):
-    """Room for the fields of a block of chains, (4, chains q), and for a vector that `add_up` writes past the end."""
-    return np.empty((4, chains * q + vector.LANES), np.float32)
+def side_row(values, width):
+    """A side's values (units,) as `add_up` lays out the fields of a chain; padding units have NEVER."""
+    row = np.full(width, NEVER)
+    row[: len(values)] = values
+    return row
 
 
 @compiled()
 def empty_rows(chains, table):
-    """Scratch for `add_up`: a row of whole tiles for every chain, and a vector that is read past the end.
+    """Room for the fields of a block of chains, (chains, width): a whole number of tiles each.
 
     Allocated once per block: to return it to the system and ask again in each sweep would cost more than the sweep.
     """
-    return np.empty(chains * len(table) * _TILE + vector.LANES, np.float32)
+    return np.empty((chains, len(table) * _TILE), np.float32)
 
 
 @compiled()
-def add_up(nibbles, table, rows, planes):
-    """Fields of a block of chains: planes[k, c q_out + g] is that of unit k q_out + g of chain c.
+def add_up(nibbles, table, rows):
+    """Fields of a block of chains: rows[c, u] is that of unit u of chain c.
 
-    nibbles: (R, q_in), of the other side; table: from `tables`; rows: from `empty_rows`, scratch; planes: from
-    `empty_planes`, written.
+    nibbles: (R, q_in), of the other side; table: from `tables`; rows: from `empty_rows`, written.
     It goes tile by tile: the part of the table in use (2 KB x q_in) then stays in the nearest caches for all chains,
     and the sums stay in registers.
     """
     chains, tiles = len(nibbles), len(table)
-    entries = table.reshape(-1)
+    entries, flat = table.reshape(-1), rows.reshape(-1)
     for tile in range(tiles):
         for c in range(chains):
             low, high = _sum_tile(nibbles[c], entries, np.uint64(tile * table.shape[1] * _TILE))
             start = np.uint64((c * tiles + tile) * _TILE)
-            vector.store(rows, start, low)
-            vector.store(rows, start + _LANES, high)
-    _to_planes(rows, chains, tiles * _TILE, planes)
+            vector.store(flat, start, low)
+            vector.store(flat, start + _LANES, high)
 
 
 @compiled()
@@ -154,14 +151,3 @@ def _sum_tile(nibbles, entries, start):
         low = vector.add(low, vector.load(entries, entry))
         high = vector.add(high, vector.load(entries, entry + _LANES))
     return low, high
-
-
-@compiled()
-def _to_planes(rows, chains, width, planes):
-    """planes[k, c q + g] = rows[c, k q + g], in whole vectors: what spills over is overwritten for the next chain."""
-    q, flat = (planes.shape[1] - vector.LANES) // chains, planes.reshape(-1)
-    for k in range(4):
-        for c in range(chains):
-            source, target = np.uint64(c * width + k * q), np.uint64(k * planes.shape[1] + c * q)
-            for g in range(0, q, vector.LANES):
-                vector.store(flat, target + np.uint64(g), vector.load(rows, source + np.uint64(g)))

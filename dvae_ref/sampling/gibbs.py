@@ -14,8 +14,8 @@ import numpy as np
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import fields, lanes
-from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
+from dvae_ref.sampling import fields, lanes, philox
+from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, coarse_words, fine_words
 from dvae_ref.sampling.tasks import share_out, take
 
 _BLOCK = 128  # chains to a task: fewer read the tables more often, more leave cores without work
@@ -82,12 +82,19 @@ def sweep_reference(key, chains, rbm, sweeps):
 def draw(key, t, side, field, first=0):
     """z ~ Bernoulli(sigmoid(field)); field: (R, units), of the chains first, first + 1, ..."""
     chains, units = field.shape
-    q = -(-units // 4)
-    counter = np.arange(first * q, (first + chains) * q, dtype=np.uint64).reshape(chains, q)
-    words = philox(counter, np.uint64(t), side, DOMAIN_GIBBS, np.uint64(key.k0), np.uint64(key.k1))
-    u = scalars.uniform(np.concatenate(words, -1)[:, :units])
+    octets = np.arange(first // CHAINS, -(-(first + chains) // CHAINS), dtype=np.uint64)[:, None]
+    place = octets, np.uint64(t), side, np.arange(units, dtype=np.uint64), np.uint64(key.k0), np.uint64(key.k1)
+    own = slice(first % CHAINS, first % CHAINS + chains)
+    coarse, fine = (_halves(words(*place))[own] for words in (coarse_words, fine_words))
     bounded = np.clip(field, -scalars.FIELD_MAX, scalars.FIELD_MAX)
+    u = scalars.spin_uniform(coarse, scalars.fine_bits(fine))
     return scalars.is_up(u, scalars.exp(-bounded)).astype(np.float32)
+
+
+def _halves(words):
+    """The 16 bits of each chain: 4 words (octets, units) -> (8 octets, units)."""
+    halves = [scalars.half(word, np.uint64(odd)) for word in words for odd in (0, 1)]
+    return np.stack(halves, 1).reshape(-1, words[0].shape[1])
 
 
 def _checked(chains, rbm, sweeps):
@@ -101,7 +108,7 @@ def _checked(chains, rbm, sweeps):
         )
     if sweeps < 0 or int(chains.sweeps) + sweeps >= 2**32:
         raise ValueError(f"sweeps must be >= 0, 2**32 to a key; asked for {sweeps} after {chains.sweeps}")
-    if len(chains.left) * max(chains.left.shape[1], chains.right.shape[1]) >= 2**32:
+    if len(chains.left) > philox.MOST_CHAINS or max(rbm.W.shape) > philox.MOST_UNITS:
         raise ValueError(f"too many chains for one key: {len(chains.left)}")
     return rbm
 
@@ -118,23 +125,67 @@ def _sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps,
 @compiled()
 def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
     """Sweeps number start, start + 1, ... of a block of chains, the first of which is number `first`."""
-    chains, q_left, q_right = len(left), left.shape[1], right.shape[1]
-    rows_right, planes_right = fields.empty_rows(chains, to_right), fields.empty_planes(chains, q_right)
-    rows_left, planes_left = fields.empty_rows(chains, to_left), fields.empty_planes(chains, q_left)
+    rows_right, rows_left = fields.empty_rows(len(left), to_right), fields.empty_rows(len(left), to_left)
     for t in range(start, start + sweeps):
-        fields.add_up(left, to_right, rows_right, planes_right)
-        flip(right.reshape(-1), planes_right, np.uint64(first * q_right), np.uint64(t), RIGHT, k0, k1)
-        fields.add_up(right, to_left, rows_left, planes_left)
-        flip(left.reshape(-1), planes_left, np.uint64(first * q_left), np.uint64(t), LEFT, k0, k1)
+        fields.add_up(left, to_right, rows_right)
+        draw_rows(right, rows_right, first, np.uint64(t), RIGHT, k0, k1)
+        fields.add_up(right, to_left, rows_left)
+        draw_rows(left, rows_left, first, np.uint64(t), LEFT, k0, k1)
 
 
 @compiled()
-def flip(nibbles, planes, first, t, side, k0, k1):
-    """Four units to a counter, one nibble to four units; every line of the loop is vectorised over
-    counters."""
-    field0, field1, field2, field3 = planes[0], planes[1], planes[2], planes[3]
-    for i in range(nibbles.size):
-        words = philox(first + np.uint64(i), t, side, DOMAIN_GIBBS, k0, k1)
-        e0, e1 = scalars.exp_minus(field0[i]), scalars.exp_minus(field1[i])
-        e2, e3 = scalars.exp_minus(field2[i]), scalars.exp_minus(field3[i])
-        nibbles[i] = scalars.nibble(words, e0, e1, e2, e3)
+def draw_rows(nibbles, rows, first, t, side, k0, k1):
+    """A side of a block of chains from their fields, `fields.empty_rows`; `first`, a multiple of 8, numbers its first
+    chain."""
+    units = 4 * nibbles.shape[1]
+    words, spins = np.empty((4, units), np.uint32), np.empty(units, np.uint8)
+    for start in range(0, len(nibbles), CHAINS):
+        octet = np.uint64((first + start) // CHAINS)
+        _draw_words(words, octet, t, side, k0, k1)
+        for c in range(start, min(start + CHAINS, len(nibbles))):
+            word, shift = words[(c - start) // 2], np.uint32(16 * (c % 2))
+            if _compare(spins, rows[c], word, shift):
+                _settle(spins, rows[c], word, c - start, octet, t, side, k0, k1)
+            _join(spins, nibbles[c])
+
+
+@compiled()
+def _draw_words(words, octet, t, side, k0, k1):
+    """(4, units), uint32: the coarse words of eight chains; vectorised over units."""
+    words0, words1, words2, words3 = words[0], words[1], words[2], words[3]
+    for unit in range(words.shape[1]):
+        w0, w1, w2, w3 = coarse_words(octet, t, side, np.uint64(unit), k0, k1)
+        words0[unit], words1[unit], words2[unit], words3[unit] = w0, w1, w2, w3
+
+
+@compiled()
+def _compare(spins, row, word, shift):
+    """spins (units,): 0 or 1 where 16 bits decide, 2 where they do not; whether there are any of these."""
+    unsure = np.uint8(0)
+    for u in range(spins.size):
+        coarse, e = np.int32(word[u] >> shift & np.uint32(0xFFFF)), scalars.exp_minus(row[u])
+        most, least = np.uint8(scalars.possibly_up(coarse, e)), np.uint8(scalars.surely_up(coarse, e))
+        spins[u] = most + (most ^ least)
+        unsure |= most ^ least
+    return unsure
+
+
+@compiled()
+def _settle(spins, row, word, i, octet, t, side, k0, k1):
+    """Spins that 16 bits do not decide (one in 60,000), of chain i of the eight."""
+    odd = np.uint64(i % 2)
+    for u in range(spins.size):
+        if spins[u] == 2:
+            coarse = scalars.half(np.uint64(word[u]), odd)
+            fine = scalars.half(fine_words(octet, t, side, np.uint64(u), k0, k1)[i // 2], odd)
+            uniform = scalars.spin_uniform(coarse, scalars.fine_bits(fine))
+            spins[u] = scalars.is_up(uniform, scalars.exp_minus(row[u]))
+
+
+@compiled()
+def _join(spins, nibbles):
+    """Bit k of nibble g is unit k q + g."""
+    q = nibbles.size
+    spins0, spins1, spins2, spins3 = spins[:q], spins[q : 2 * q], spins[2 * q : 3 * q], spins[3 * q :]
+    for g in range(q):
+        nibbles[g] = spins0[g] | spins1[g] << 1 | spins2[g] << 2 | spins3[g] << 3

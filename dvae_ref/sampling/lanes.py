@@ -14,16 +14,17 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, registry
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import fields
-from dvae_ref.sampling.philox import DOMAIN_GIBBS, LEFT, RIGHT, philox
+from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, coarse_words, fine_words
 from dvae_ref.sampling.tasks import take
 
 GROUP = 64  # chains whose fields are in registers together: 4 vectors, of 4 units each
 _UNITS, _LANES = 4, 16
+_OCTETS = GROUP // CHAINS
 _WORDS = ir.VectorType(ir.IntType(32), _LANES)
 _NEAR = 2**20  # bytes: tables up to this size stay in a core's own caches
 _WIDEST = 8  # groups to a task at most: the states of more would not fit these caches either
@@ -103,11 +104,14 @@ def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
 
 @compiled(nogil=True)
 def to_lanes(nibbles):
-    """(chains, q), uint8 -> (q, chains), int32, chains filled up to whole groups."""
+    """(chains, q), uint8 -> (q, chains), int32, chains filled up to whole groups.
+
+    In lane 8 i + o of a group is chain i of the eight of counter o: so a word of 8 counters is that of neighbours.
+    """
     lanes = np.zeros((nibbles.shape[1], -(-len(nibbles) // GROUP) * GROUP), np.int32)
     for c in range(len(nibbles)):
         for g in range(len(lanes)):
-            lanes[g, c] = nibbles[c, g]
+            lanes[g, lane(c)] = nibbles[c, g]
     return lanes
 
 
@@ -115,7 +119,13 @@ def to_lanes(nibbles):
 def from_lanes(lanes, nibbles):
     for c in range(len(nibbles)):
         for g in range(len(lanes)):
-            nibbles[c, g] = lanes[g, c]
+            nibbles[c, g] = lanes[g, lane(c)]
+
+
+@register_jitable
+def lane(c):
+    """Where chain c is."""
+    return c - c % GROUP + c % CHAINS * _OCTETS + c % GROUP // CHAINS
 
 
 @compiled(nogil=True)
@@ -125,8 +135,8 @@ def _draw_side(source, to_target, target, first, t, side, k0, k1):
     for g in range(q_out):
         for start in range(0, target.shape[1], GROUP):
             add_up(to_target.entries[g], source[:, start:], sums)
-            counter, nibbles = np.uint64((first + start) * q_out + g), target[g, start : start + GROUP]
-            flip(nibbles, sums, to_target.step, to_target.present[g], counter, np.uint64(q_out), t, side, k0, k1)
+            place = first + start, g, q_out, t, side, k0, k1
+            flip(target[g, start : start + GROUP], sums, to_target.step, to_target.present[g], place)
 
 
 @compiled(nogil=True)
@@ -136,16 +146,72 @@ def empty_sums():
 
 
 @compiled(nogil=True)
-def flip(nibbles, sums, step, present, counter, stride, t, side, k0, k1):
-    """A nibble of each chain of a group, from the fields of its units; vectorised over chains, a counter each."""
-    sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]
+def flip(nibbles, sums, step, present, place):
+    """A nibble of each chain of a group, from the fields of its units; vectorised over chains."""
+    exps = np.empty((_UNITS, GROUP), np.float32)
+    for k in range(_UNITS):
+        own, e = sums[k], exps[k]
+        for c in range(GROUP):
+            e[c] = scalars.exp_minus(scalars.mul(np.float32(own[c]), step))
+    draw(nibbles, exps, present, place)
+
+
+@compiled(nogil=True)
+def draw(nibbles, exps, present, place):
+    """A nibble of each chain of a group, given exp(-field) of its units, (4, GROUP).
+
+    place: number of the first chain, the nibble, nibbles to a side, then sweep, side and key.
+    """
+    coarse = np.empty((_UNITS, GROUP), np.int32)
+    _draw_bits(coarse, place)
+    unsure = np.uint8(0)
+    coarse0, coarse1, coarse2, coarse3 = coarse[0], coarse[1], coarse[2], coarse[3]
+    e0, e1, e2, e3 = exps[0], exps[1], exps[2], exps[3]
     for c in range(GROUP):
-        words = philox(counter + np.uint64(c) * stride, t, side, DOMAIN_GIBBS, k0, k1)
-        e0 = scalars.exp_minus(scalars.mul(np.float32(sums0[c]), step))
-        e1 = scalars.exp_minus(scalars.mul(np.float32(sums1[c]), step))
-        e2 = scalars.exp_minus(scalars.mul(np.float32(sums2[c]), step))
-        e3 = scalars.exp_minus(scalars.mul(np.float32(sums3[c]), step))
-        nibbles[c] = scalars.nibble(words, e0, e1, e2, e3) & present
+        most = nibble(scalars.possibly_up, coarse0[c], coarse1[c], coarse2[c], coarse3[c], e0[c], e1[c], e2[c], e3[c])
+        least = nibble(scalars.surely_up, coarse0[c], coarse1[c], coarse2[c], coarse3[c], e0[c], e1[c], e2[c], e3[c])
+        nibbles[c] = (most | (most ^ least) << 4) & (present | present << 4)
+        unsure |= most ^ least
+    if unsure & present:
+        _settle(nibbles, coarse, exps, place)
+
+
+@register_jitable(forceinline=True)
+def nibble(up, c0, c1, c2, c3, e0, e1, e2, e3):
+    return np.uint8(up(c0, e0)) | np.uint8(up(c1, e1)) << 1 | np.uint8(up(c2, e2)) << 2 | np.uint8(up(c3, e3)) << 3
+
+
+@compiled(nogil=True)
+def _draw_bits(coarse, place):
+    first, g, q, t, side, k0, k1 = place
+    octet = np.uint64(first // CHAINS)
+    words = np.empty((4, _UNITS * _OCTETS), np.uint32)
+    words0, words1, words2, words3 = words[0], words[1], words[2], words[3]
+    for i in range(_UNITS * _OCTETS):
+        unit = np.uint64(g + i // _OCTETS * q)
+        w0, w1, w2, w3 = coarse_words(octet + np.uint64(i % _OCTETS), t, side, unit, k0, k1)
+        words0[i], words1[i], words2[i], words3[i] = w0, w1, w2, w3
+    for k in range(_UNITS):
+        for w in range(4):
+            for o in range(_OCTETS):
+                word = words[w, k * _OCTETS + o]
+                coarse[k, 2 * w * _OCTETS + o] = word & np.uint32(0xFFFF)
+                coarse[k, (2 * w + 1) * _OCTETS + o] = word >> np.uint32(16)
+
+
+@compiled(nogil=True)
+def _settle(nibbles, coarse, exps, place):
+    """Spins that 16 bits do not decide (one in 60,000), marked in bits 4 to 7."""
+    first, g, q, t, side, k0, k1 = place
+    for c in range(GROUP):
+        for k in range(_UNITS):
+            if nibbles[c] >> (4 + k) & 1:
+                octet, i = np.uint64(first // CHAINS + c % _OCTETS), c // _OCTETS
+                word = fine_words(octet, t, side, np.uint64(g + k * q), k0, k1)[i // 2]
+                fine = scalars.fine_bits(scalars.half(word, np.uint64(i % 2)))
+                up = scalars.is_up(scalars.spin_uniform(coarse[k, c], fine), exps[k, c])
+                nibbles[c] = nibbles[c] & ~(1 << k) | up << k
+        nibbles[c] &= 15
 
 
 @intrinsic

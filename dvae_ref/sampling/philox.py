@@ -3,7 +3,13 @@
 A block cipher turns (counter, key) into four 32-bit words. A random number is therefore a function of what it
 is for (key, index), never of how many were drawn before or by which thread.
 
-Counters are (index, index or sweep, side, domain); the domain keeps the three uses of one key apart.
+The last word of a counter is its domain, which keeps the three uses of one key apart. Uniform numbers take the counter
+(index, index >> 32, 0, domain). Spins take
+
+    (chain // 8, sweep, side + 2 fine + 4 unit, domain),    side: 0 right, 1 left; fine: 0, or 1 for the second counter,
+
+and a counter serves the chains 8 n, ..., 8 n + 7 of one unit with 16 bits each: chain 8 n + i has a half of word
+i // 2, the low one for even i, the high one for odd i.
 """
 
 import math
@@ -17,10 +23,14 @@ from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling.tasks import share_out, take
 
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
-RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the `side` word of the counter
+RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the side of a spin's counter
+CHAINS = 8  # that a spin's counter serves
+MOST_CHAINS, MOST_UNITS = CHAINS * 2**32, 2**30  # what a counter has room for
+STREAMS = 2  # the version of all this: it changes when the same key gives other numbers (1: dvae_ref 0.1)
 
 _WORD = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
+_FINE, _UNIT = np.uint64(2), np.uint64(2)  # what a fine counter adds to the side; the bits below the unit
 _ZERO = np.uint64(0)
 _MULTIPLIER_0, _MULTIPLIER_2 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -71,6 +81,24 @@ def philox(c0, c1, c2, c3, k0, k1):
         k0 = (k0 + _WEYL_0) & _WORD
         k1 = (k1 + _WEYL_1) & _WORD
     return c0, c1, c2, c3
+
+
+@register_jitable(forceinline=True)
+def coarse_words(octet, sweep, side, unit, k0, k1):
+    """The 16 bits of each of the chains 8 octet, ..., 8 octet + 7, two to a word; all uint64, k0 and k1 the key."""
+    return philox(octet, sweep, side | unit << _UNIT, DOMAIN_GIBBS, k0, k1)
+
+
+@register_jitable(forceinline=True)
+def fine_words(octet, sweep, side, unit, k0, k1):
+    """16 more, of which the leading 7 count, for spins that the first do not decide (`scalars.surely_up`)."""
+    return philox(octet, sweep, side | _FINE | unit << _UNIT, DOMAIN_GIBBS, k0, k1)
+
+
+@register_jitable
+def whole_counters(chains):
+    """How many chain numbers a machine takes in a batch of machines: whole counters of 8."""
+    return (chains + CHAINS - 1) // CHAINS * CHAINS
 
 
 def uniform(key, shape, dtype=np.float32):

@@ -61,14 +61,14 @@ def _fill(counter, width, left, right, to_right, linear, out):
 @compiled()
 def _fill_block(left, right, to_right, linear, out):
     chains, q_right = right.shape
-    planes = fields.empty_planes(chains, q_right)
-    fields.add_up(left, to_right, fields.empty_rows(chains, to_right), planes)
+    rows = fields.empty_rows(chains, to_right)
+    fields.add_up(left, to_right, rows)
     for c in range(chains):
         out[c] = 0.0
         for g in range(left.shape[1]):
             out[c] += linear[np.uint64(16 * g) + np.uint64(left[c, g])]
         for k in range(4):
-            out[c] += _sum_where_up(planes[k, c * q_right : (c + 1) * q_right], right[c], np.uint8(k))
+            out[c] += _sum_where_up(rows[c, k * q_right : (k + 1) * q_right], right[c], np.uint8(k))
 
 
 @compiled(fastmath={"reassoc"})  # vectorised: the sum is exact in any order

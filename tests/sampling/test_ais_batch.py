@@ -18,8 +18,12 @@ def batch(n, n_left, n_right, seed=3):
 
 
 def reference(key, W, a, temperatures, chains):
-    """The log-weights of `log_z_batch` as readable NumPy, in float64 from the same spins: all chains are rows."""
-    inv_temps, base = ais.schedule(temperatures), np.repeat(np.float32(a), chains, 0)
+    """The log-weights of `log_z_batch` as readable NumPy, in float64 from the same spins: all chains are rows.
+
+    A machine's chains begin with a counter of eight; the rows that fill up its last one are left out at the end.
+    """
+    rows = -(-chains // 8) * 8
+    inv_temps, base = ais.schedule(temperatures), np.repeat(np.float32(a), rows, 0)
     (_, rounded), _ = fields.exact_fields(RBM(np.zeros(a.shape[1]), W))
     base_left, base_right = base[:, : len(W)], base[:, len(W) :]
     z_left, log_w = gibbs.draw(key, 0, gibbs.LEFT, base_left), softplus(base.astype(np.float64)).sum(1)
@@ -29,7 +33,7 @@ def reference(key, W, a, temperatures, chains):
         log_w -= softplus(base_right + float(t) * h.astype(np.float64)).sum(1)
         z_right = gibbs.draw(key, k + 1, gibbs.RIGHT, base_right + t_next * h)
         z_left = gibbs.draw(key, k + 1, gibbs.LEFT, base_left + t_next * (z_right @ rounded.T))
-    return log_w.reshape(-1, chains)
+    return log_w.reshape(-1, rows)[:, :chains]
 
 
 @pytest.mark.usefixtures("kernel")

@@ -20,7 +20,7 @@ from dvae_ref.sampling.cuda import device, tiles
 from dvae_ref.sampling.cuda.device import VECTOR
 from dvae_ref.sampling.cuda.gibbs import draw
 from dvae_ref.sampling.cuda.tiles import BLOCK_CHAINS, CHAINS, INPUTS, LANES, OUTPUTS, SUMS, THREADS
-from dvae_ref.sampling.gibbs import LEFT, RIGHT
+from dvae_ref.sampling.philox import LEFT, RIGHT
 
 
 class Tables(NamedTuple):
@@ -90,9 +90,9 @@ def _half_step(source, target, side, inv_temps, counter, shared, h, gained):
         for c in range(CHAINS):
             h0, h1, h2, h3 = h[4 * c], h[4 * c + 1], h[4 * c + 2], h[4 * c + 3]
             gained[c] += _weigh((h0, h1, h2, h3), (b0, b1, b2, b3), inv_temps)
-            f0, f1 = b0 + scalars.mul(t_next, h0), b1 + scalars.mul(t_next, h1)
-            f2, f3 = b2 + scalars.mul(t_next, h2), b3 + scalars.mul(t_next, h3)
-            draw(target, first_chain + CHAINS * y + c, column, counter, (f0, f1, f2, f3))
+            h[4 * c], h[4 * c + 1] = b0 + scalars.mul(t_next, h0), b1 + scalars.mul(t_next, h1)
+            h[4 * c + 2], h[4 * c + 3] = b2 + scalars.mul(t_next, h2), b3 + scalars.mul(t_next, h3)
+        draw(target, first_chain + CHAINS * y, column, counter, h)
     cuda.syncthreads()
 
 
