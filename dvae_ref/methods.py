@@ -43,11 +43,13 @@ def spike_joint(beta, groups):
 def method(baseline, beta, groups, *, epsilon=0.05, mean_field_sweeps=5):
     """The Method of one of BASELINES.
 
-    ValueError for another name, or a beta outside the smoothing's domain: beta > 0, but > 1 for power and < 88 for
-    spike_exp. epsilon is unexp's, mean_field_sweeps those of dvaes, gi excepted.
+    ValueError for another name, a beta outside the smoothing's domain (beta > 0, but > 1 for power and < 88 for
+    spike_exp), and for groups < 1. epsilon is unexp's, mean_field_sweeps those of dvaes, gi excepted.
     """
     if baseline not in BASELINES:
         raise ValueError(f"unknown baseline {baseline!r}, expected one of {', '.join(BASELINES)}")
+    if groups < 1 or groups % 1:
+        raise ValueError(f"groups must be a whole number >= 1; got {groups}")
     family, kind = baseline.split("_", 1)
     if kind == "gi":
         return gaussian_integral(beta)

@@ -24,8 +24,8 @@ class Relaxed:
     mean_field_sweeps: int = 5
 
     def __post_init__(self):
-        if self.mean_field_sweeps < 1:
-            raise ValueError(f"mean_field_sweeps must be at least 1, got {self.mean_field_sweeps}")
+        if self.mean_field_sweeps < 1 or self.mean_field_sweeps % 1:
+            raise ValueError(f"mean_field_sweeps must be a whole number >= 1, got {self.mean_field_sweeps}")
 
     class Cache(NamedTuple):
         sample: Mixture.Sample

@@ -2,13 +2,17 @@
 
 import time
 
+MOST = 2**62  # the numbers of states are int64
+
 
 def check(states, limit, force, what, sample):
-    """Raise ValueError if an enumeration visits more than `limit` states, unless forced.
+    """Raise ValueError if an enumeration visits more than `limit` states, unless forced, or more than 2^62.
 
     The message states the time it would take, from the rate of sample(), which enumerates a small part of the same
     problem and returns the number of its states. The first call, which may compile, is not timed.
     """
+    if states > MOST:
+        raise ValueError(f"{what} would visit more than 2^62 states, which no force brings to an end")
     if states <= limit or force:
         return
     sample()

@@ -36,6 +36,7 @@ def moments(machine, *, force=False):
 
 
 def _rbm_log_sum(rbm, force):
+    boltzmann.check(rbm)
     p = rbm_problem(rbm, np.zeros((1, rbm.a.size)), force)
     return p, bipartite.log_sum(p)
 
@@ -44,6 +45,7 @@ def _general_log_sum(machine, force):
     if not isinstance(machine, BoltzmannMachine):
         raise ValueError(f"expected an RBM or a BoltzmannMachine, got {type(machine).__name__}")
     boltzmann.check_general(machine)
+    _check_energies(machine)
     d = machine.a.size
     limits.check(2**d, MAX_STATES, force, f"the enumeration of {d} units", lambda: _general_sample(machine))
     p = general.problem(machine)
@@ -54,6 +56,7 @@ def rbm_problem(rbm, b, force=False):
     """The bipartite.Problem of the augmented machines with log-ratios b, (N, D): on = a + min(b, 0), off = -max(b, 0),
     which is relative to r_max. ValueError if anything is malformed or too large."""
     boltzmann.check(rbm)
+    _check_energies(rbm)
     check_rows(rbm, b, "b")
     n, rows = min(rbm.W.shape), len(b)
     what = f"the enumeration of {n} units for {rows} machine{'s' * (rows != 1)}"
@@ -64,6 +67,14 @@ def rbm_problem(rbm, b, force=False):
 def _problem(rbm, b):
     b = np.asarray(b, np.float64)
     return bipartite.problem(rbm, rbm.a + np.minimum(b, 0), -np.maximum(b, 0))
+
+
+def _check_energies(machine):
+    """Raise ValueError if an energy may be beyond float64."""
+    with np.errstate(over="ignore"):
+        largest = sum(np.abs(value).sum(dtype=np.float64) for value in machine)
+    if not np.isfinite(largest):
+        raise ValueError("the machine's parameters are too large: its energies are beyond float64")
 
 
 def check_rows(rbm, rows, name):

@@ -53,7 +53,8 @@ def split(z, rbm):
 
 
 def check(rbm):
-    """Raise ValueError unless a and W are finite and of matching shapes."""
+    """Raise ValueError unless a and W are finite and of matching shapes, TypeError if they are no real arrays."""
+    _check_real("RBM", rbm)
     if rbm.W.ndim != 2 or rbm.a.shape != (sum(rbm.W.shape),):
         raise ValueError(
             f"an RBM takes W of shape (D_left, D_right) and a of shape (D_left + D_right,); "
@@ -63,13 +64,24 @@ def check(rbm):
 
 
 def check_general(machine):
-    """Raise ValueError unless a and J are finite, of matching shapes, and J symmetric with a zero diagonal."""
+    """Raise ValueError unless a and J are finite, of matching shapes, and J symmetric with a zero diagonal.
+
+    TypeError if they are no real arrays.
+    """
+    _check_real("machine", machine)
     a, J = machine
     if a.ndim != 1 or J.shape != 2 * a.shape:
         raise ValueError(f"a Boltzmann machine takes a of shape (D,) and J of (D, D); got {a.shape} and {J.shape}")
     _check_finite("machine", machine)
     if np.any(J != J.T) or np.any(np.diag(J)):
         raise ValueError("a Boltzmann machine takes a symmetric J with a zero diagonal")
+
+
+def _check_real(kind, machine):
+    for name, value in zip(machine._fields, machine, strict=True):
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+            got = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+            raise TypeError(f"the {kind}'s {name} must be an array of real numbers; got {got}")
 
 
 def _check_finite(kind, machine):
@@ -129,6 +141,8 @@ def conditional_left(rbm, z_right):
 
 def moments(rbm, z, weights=None):
     """Mean of z and z_left z_right' over rows.  z: (R, D); weights: (R,), summing to 1, default 1/R."""
+    if len(z) == 0:
+        raise ValueError(f"moments are means over at least one row; got z of shape {z.shape}")
     weights = np.full(len(z), 1 / len(z), z.dtype) if weights is None else weights
     left, right = split(z, rbm)
     return Moments(weights @ z, (weights[:, None] * left).T @ right)

@@ -302,3 +302,23 @@ def test_bad_machines_are_refused(machine, message):
     for function in (exact.log_z, exact.moments):
         with pytest.raises(ValueError, match=message):
             function(machine)
+
+
+@pytest.mark.parametrize(
+    ("machine", "error", "message"),
+    [
+        (RBM(np.zeros(6), np.full((3, 3), 1e308)), ValueError, "beyond float64"),
+        (BoltzmannMachine(np.full(4, 1e308), np.zeros((4, 4))), ValueError, "beyond float64"),
+        (RBM(np.zeros(2200), np.zeros((1100, 1100))), ValueError, r"more than 2\^62 states"),
+        (BoltzmannMachine(np.zeros(1100), np.zeros((1100, 1100))), ValueError, r"more than 2\^62 states"),
+        (RBM(np.zeros(7), np.zeros((3, 3))), ValueError, r"W \(3, 3\) and a \(7,\)"),
+        (RBM(np.zeros(4, complex), np.zeros((2, 2))), TypeError, "a must be an array of real numbers; got complex128"),
+        (RBM([0.0] * 4, np.zeros((2, 2))), TypeError, "got list"),
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_what_cannot_be_enumerated_is_named(machine, error, message, force):
+    """They were NaN, an OverflowError of int, an answer without the imaginary part."""
+    for function in (exact.log_z, exact.moments):
+        with pytest.raises(error, match=message):
+            function(machine, force=force)

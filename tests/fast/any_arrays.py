@@ -163,7 +163,10 @@ def judge(subject, given_arrays, counts):
 
 
 def is_margin(subject, given_arrays):
-    """Whether rounding may decide between two answers."""
+    """Whether rounding may decide between two answers: at 0 and 1, which are read as the nearest float, it does."""
+    uniform = [x for x, letters in zip(given_arrays, subject.letters, strict=True) if letters.endswith("u")]
+    if any(np.any((x == 0) | (x == 1)) for x in uniform):
+        return True
     try:
         return not subject.margin(*given_arrays)
     except (ValueError, TypeError):
