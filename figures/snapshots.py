@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from dvae_ref import model
-from dvae_ref.experiment import datasets, files, image_files, runs, training
+from dvae_ref import model, tree
+from dvae_ref.experiment import contents, datasets, files, image_files, runs, schema, training
 from dvae_ref.experiment.commands import Progress, describe
 from dvae_ref.experiment.console import bar_style, report
 from dvae_ref.experiment.interrupt import Interrupt
@@ -100,4 +100,6 @@ def load(path, settings):
     header, arrays = files.load_checkpoint(path)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
     parts = {name: files.restore(name, getattr(like, name), arrays, path) for name in ("params", "statistics")}
-    return Snapshot(header["iteration"], **parts)
+    begun = [item for name in parts for item in tree.items(getattr(like, name), name)]
+    contents.check(arrays.items(), begun, path)
+    return Snapshot(schema.check(header, schema.SNAPSHOT, path)["iteration"], **parts)

@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from dvae_ref import __version__
-from dvae_ref.experiment import files
+from dvae_ref.experiment import files, npz
 
 
 def write(path, arrays):
@@ -17,7 +17,7 @@ def write(path, arrays):
 
 def read(path):
     """The dict of arrays in an npz. ValueError names a file that is damaged."""
-    return files.load_arrays(path, "npz of arrays; delete it to have it computed anew")
+    return npz.read(path, "npz of arrays; delete it to have it computed anew")
 
 
 def digest(settings):

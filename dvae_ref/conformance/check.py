@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.conformance import diagnosis, vectors
-from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.tolerances import Tolerance
-from dvae_ref.experiment import files
+from dvae_ref.experiment import npz
 
 
 class Finding(NamedTuple):
@@ -60,14 +59,16 @@ def check(folder, theirs, manifest, names, on_verdict=lambda verdict: None):
 
 def read_theirs(folder, entry):
     """Their numeric arrays by name, none where there is no file."""
+
+    def check(headers):
+        for name, header in headers.items():
+            if header.dtype.kind not in "biuf":
+                raise ValueError(f"{entry['file']}: {name} is of type {header.dtype}, expected real numbers")
+
     try:
-        arrays = files.load_arrays(Path(folder) / entry["file"])
+        return dict(npz.read(Path(folder) / entry["file"], check=check))
     except FileNotFoundError:
         return {}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"{entry['file']}: {name} is of type {array.dtype}, expected real numbers")
-    return arrays
 
 
 def check_quantity(entry, ours, theirs):
@@ -77,7 +78,7 @@ def check_quantity(entry, ours, theirs):
     failing = {finding.array for finding in findings if finding.failure == "differs"}
     given = {name: ours[name] for name in arrays if name not in allowed}
     usable = {name: theirs[name].astype(float) for name in allowed if _usable(ours[name], theirs.get(name))}
-    wrongs = diagnosis.alternatives(QUANTITIES[entry["name"]], given) if failing else []
+    wrongs = diagnosis.alternatives(vectors.known(entry, given, allowed), given) if failing else []
     diagnoses = diagnosis.diagnose(wrongs, usable, failing, allowed)
     return Verdict(entry["name"], findings, diagnoses)
 

@@ -2,17 +2,20 @@
 
 import hashlib
 import io
-import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from dvae_ref.experiment import files
+from dvae_ref.conformance import quantity
+from dvae_ref.conformance.catalogue import QUANTITIES
+from dvae_ref.experiment import files, npz, reading, schema
+from dvae_ref.experiment.schema import shortened
 
 FORMAT = "dvae_ref conformance"
 VERSION = 1
 MANIFEST = "manifest.json"
+MOST = 2**28  # bytes of a file of a kit
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the time stamp of every member
 
 
@@ -33,37 +36,61 @@ def read_manifest(folder):
     """The manifest of an exported folder; ValueError if it is missing, unreadable or of another kind."""
     path = Path(folder) / MANIFEST
     try:
-        manifest = json.loads(path.read_text())
+        manifest = reading.json_file(path)
     except FileNotFoundError:
         raise ValueError(f"{folder} has no {MANIFEST}: it is not a folder that `conformance export` wrote") from None
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no JSON ({error})") from error
     found = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else type(manifest).__name__
     if found != (FORMAT, VERSION):
-        raise ValueError(f"{path} is of kind {found}; expected {(FORMAT, VERSION)}")
-    _check_entries(manifest, path)
+        raise ValueError(f"{path} is of kind {shortened(str(found))}; expected {(FORMAT, VERSION)}")
+    schema.check(manifest, schema.MANIFEST, path)
+    _demand_once(manifest["quantities"], path)
+    for entry in manifest["quantities"]:
+        _check_entry(entry, path)
     return manifest
 
 
-def _check_entries(manifest, path):
-    """Raise ValueError unless all is there that `check` reads of a manifest."""
-    try:
-        for entry in manifest["quantities"]:
-            names = [array["name"] for array in entry["arrays"]]
-            tolerances = [array["tolerance"] for array in entry["arrays"] if array["role"] != "input"]
-            _ = entry["name"], entry["file"], entry["sha256"], names
-            _ = [(t["absolute"], t["relative"], t["why"]) for t in tolerances]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is incomplete: no {error}") from None
+def _check_entry(entry, path):
+    """ValueError unless a quantity's arrays are there once each, and all but the inputs with a tolerance."""
+    _demand_once(entry["arrays"], path)
+    for array in entry["arrays"]:
+        if array["role"] != "input":
+            schema.check(array.get("tolerance"), schema.TOLERANCE, path, f"the tolerance of {array['name']}")
+
+
+def _demand_once(entries, path):
+    names = [entry["name"] for entry in entries]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{path} is damaged: {', '.join(twice)} there more than once")
 
 
 def read_ours(folder, entry):
     """The arrays of a quantity of the manifest; ValueError if the file is missing or not the one that was exported."""
     path = Path(folder) / entry["file"]
     try:
-        whole = path.read_bytes()
+        whole = reading.content(path, "file of a kit", MOST)
     except FileNotFoundError:
         raise ValueError(f"{path}, which {MANIFEST} lists, is not there: export again") from None
     if hashlib.sha256(whole).hexdigest() != entry["sha256"]:
         raise ValueError(f"{path} is not the file that was exported (its SHA-256 differs): export again")
-    return files.load_arrays(path)
+    return npz.read(path, check=lambda headers: _check_listed(entry, headers, path))
+
+
+def _check_listed(entry, headers, path):
+    """ValueError unless the arrays are those that the manifest lists."""
+    listed = {array["name"]: (array["dtype"], tuple(array["shape"])) for array in entry["arrays"]}
+    found = {name: (header.dtype.name, header.shape) for name, header in headers.items()}
+    for name in listed | found:
+        if listed.get(name) != found.get(name):
+            expected = f"expected {listed.get(name, 'nothing')}, as {MANIFEST} says"
+            raise ValueError(f"{path}: {name} is {found.get(name, 'not there')}; {expected}")
+
+
+def known(entry, given, outputs):
+    """The Quantity of a manifest's entry; ValueError unless its inputs, and the names of its outputs, are those that
+    this version knows."""
+    item = QUANTITIES[entry["name"]]
+    expected = {name: (value.dtype.kind, value.shape) for name, value in quantity.inputs(item, 0).items()}
+    found = {name: (value.dtype.kind, value.shape) for name, value in given.items()}
+    if found != expected or set(outputs) != set(quantity.outputs(item, given)):
+        raise ValueError(f"{MANIFEST} is of another version: {item.name} has other arrays than `conformance show` says")
+    return item

@@ -12,7 +12,6 @@ To binarize is to draw a pixel from Bernoulli(grey level). All that is drawn is 
 """
 
 import functools
-import io
 import os
 import shlex
 import sys
@@ -22,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.experiment import image_files
+from dvae_ref.experiment import image_files, npz
 
 AMAT_FILES = {  # images in each
     "binarized_mnist_train.amat": 50_000,
@@ -164,10 +163,8 @@ def _load_omniglot(root):
 
 def _load_mnist5k(_root):
     path = resources.files("dvae_ref") / "data" / "mnist5k.npz"
-    content = path.read_bytes()
-    image_files.check_digest(path, content, "sha256", MNIST5K_SHA256)
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        grey = file["images"]
+    image_files.check_digest(path, path.read_bytes(), "sha256", MNIST5K_SHA256)
+    grey = npz.read(path)["images"]
     images = _binarize_once(grey[:4_000], grey[4_000:4_500], grey[4_500:])
     return _static("mnist5k", f"bundled, binarized with seed {BINARIZATION_SEED}", *images)
 

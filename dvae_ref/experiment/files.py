@@ -2,18 +2,19 @@
 
 import contextlib
 import json
+import math
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from dvae_ref import tree
+from dvae_ref.experiment import npz, reading
 
 FORMAT = "dvae_ref checkpoint"
 VERSION = 1
-UNREADABLE = (zipfile.BadZipFile, ValueError, KeyError, EOFError, AttributeError, OSError, TypeError, RuntimeError)
+KIND = "checkpoint of dvae_ref"
 
 
 @contextlib.contextmanager
@@ -45,54 +46,75 @@ def remove_partial(folder):
         path.unlink(missing_ok=True)
 
 
+def to_json(record, **options):
+    """JSON text. ValueError for what strict JSON cannot say: it has no NaN and no Infinity."""
+    return json.dumps(record, allow_nan=False, **options)
+
+
 def write_json(path, record):
+    text = to_json(record, indent=2)
     with atomic(path) as file:
-        file.write(json.dumps(record, indent=2).encode() + b"\n")
+        file.write(text.encode() + b"\n")
 
 
 def save_checkpoint(path, header, **trees):
     """Write trees of arrays and a header of plain JSON values, atomically."""
     arrays = {path: leaf for name, branch in trees.items() for path, leaf in tree.items(branch, name)}
-    header = json.dumps({"format": FORMAT, "version": VERSION, **header})
+    header = to_json({"format": FORMAT, "version": VERSION, **header})
     with atomic(path) as file:
         np.savez(file, header=np.array(header), **arrays)
 
 
-def load_arrays(path, kind="npz file of plain arrays"):
-    """Arrays by name of an npz file, without pickles. ValueError names a file that is damaged, or no such `kind`."""
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise
-    except UNREADABLE as error:
-        raise ValueError(f"{path} is truncated or no {kind} ({error})") from error
+def load_checkpoint(path, check=lambda header, arrays: None):
+    """(header, arrays by path). ValueError names a file that is truncated, foreign or of another version.
 
-
-def load_checkpoint(path):
-    """(header, arrays by path). ValueError names a file that is truncated, foreign or of another version."""
-    kind = "checkpoint of dvae_ref"
-    try:
-        arrays = load_arrays(path, kind)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no checkpoint {path}") from None
-    try:
-        header = json.loads(str(arrays.pop("header")))
-        found = header.pop("format"), header.pop("version")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} is truncated or no {kind} ({error})") from error
-    if found != (FORMAT, VERSION):
-        raise ValueError(f"{path} is a {found[0]!r} of version {found[1]}; expected {FORMAT!r} of version {VERSION}")
+    check(header, {path: npz.Header}) raises ValueError for what it does not want, before an array is read.
+    """
+    with _opened(path) as (header, archive):
+        check(header, archive.headers)
+        arrays = archive.arrays()
+    del arrays["header"]
     return header, arrays
 
 
-def restore(name, like, arrays, path):
-    """The tree that save_checkpoint wrote under `name`; its leaves must match those of `like`."""
-    leaves = []
+def read_header(path):
+    """The header of a checkpoint, without its arrays; errors as of load_checkpoint."""
+    with _opened(path) as (header, _):
+        return header
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """(header, npz.Archive) of a checkpoint."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"no checkpoint {path}")
+    with npz.opened(path, KIND) as archive:
+        yield _header(archive.array("header"), path), archive
+
+
+def _header(found, path):
+    """The header that stands in this array."""
+    if found.dtype.kind != "U" or found.shape:
+        raise ValueError(f"{path} is truncated or no {KIND} (its header is {found.dtype} {found.shape})")
+    header = reading.json_value(str(found), path, {"Infinity": math.inf}, f"truncated or no {KIND}")
+    kind = (header.pop("format", None), header.pop("version", None)) if isinstance(header, dict) else (None, None)
+    if kind == (None, None):
+        raise ValueError(f"{path} is truncated or no {KIND} (its header does not say so)")
+    if kind != (FORMAT, VERSION):
+        raise ValueError(f"{path} is a {kind[0]!r} of version {kind[1]}; expected {FORMAT!r} of version {VERSION}")
+    return header
+
+
+def check_fits(name, like, arrays, path):
+    """ValueError unless arrays, or their headers, have shapes and types of the leaves of `like`, saved as `name`."""
     for key, expected in tree.items(like, name):
         found = arrays.get(key)
         if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
             got = "nothing" if found is None else f"{found.dtype} {found.shape}"
             raise ValueError(f"{path}: expected {key} to be {expected.dtype} {expected.shape}, found {got}")
-        leaves.append(found)
-    return tree.unflatten(like, leaves)
+
+
+def restore(name, like, arrays, path):
+    """The tree that save_checkpoint wrote under `name`; its leaves must match those of `like`."""
+    check_fits(name, like, arrays, path)
+    return tree.unflatten(like, [arrays[key] for key, _ in tree.items(like, name)])

@@ -1,8 +1,9 @@
 """What a run writes down of itself as it goes."""
 
-import json
 import os
 import warnings
+
+from dvae_ref.experiment import files
 
 
 class Metrics:
@@ -24,7 +25,7 @@ class Metrics:
 
     def write(self, record):
         with open(self.path, "ab") as file:
-            file.write(json.dumps(record).encode() + b"\n")
+            file.write(files.to_json(record).encode() + b"\n")
             self.size = file.tell()
 
     def sync(self):

@@ -5,16 +5,14 @@ absent (files.atomic).
 """
 
 import io
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dvae_ref.experiment import files, image_files
+from dvae_ref.experiment import files, image_files, reading, schema
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#E4E4E4"  # Okabe and Ito: told apart by all eyes
 SIDE = math.isqrt(image_files.PIXELS)
@@ -101,27 +99,20 @@ def _draw_nll(axes, rows):
 def read_metrics(path):
     """(training, validation) records of a metrics.jsonl, each as a dictionary of arrays."""
     kinds = {"bound": [], "validation_nll": []}
-    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
-        try:
-            record = json.loads(line)
-            kinds["bound" if "bound" in record else "validation_nll"].append(record)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}, line {number}: expected a JSON object ({error})") from error
-    return _columns(kinds["bound"], TRAINING), _columns(kinds["validation_nll"], VALIDATION)
+    for number, line in reading.lines(path):
+        place = f"{path}, line {number},"
+        record = reading.json_value(line, place)
+        kind = "bound" if isinstance(record, dict) and "bound" in record else "validation_nll"
+        kinds[kind].append(schema.check(record, RECORDS[kind], place))
+    return tuple(_columns(records, RECORDS[kind]) for kind, records in kinds.items())
 
 
-TRAINING = ("iteration", "bound", "kappa", "learning_rate", "log_z_rough")
-VALIDATION = (
-    *("iteration", "log_z", "log_z_standard_error", "validation_nll", "validation_nll_standard_error"),
-    *("validation_elbo", "validation_elbo_standard_error"),
-)
+RECORDS = {"bound": schema.TRAINING, "validation_nll": schema.VALIDATION}
 
 
 def _columns(records, names):
-    missing = [name for name in names if any(name not in record for record in records)]
-    if missing:
-        raise ValueError(f"metrics without {', '.join(missing)}; expected a metrics.jsonl of dvae_ref train")
-    return {name: np.array([record[name] for record in records], float) for name in names}
+    """What is null is nan."""
+    return {name: np.array([record.get(name) for record in records], float) for name in names}
 
 
 def _shade_warm_up(axes, training):

@@ -6,6 +6,7 @@ Imports nothing heavy: the command line makes its options of the fields of Setti
 import math
 from dataclasses import asdict, dataclass, field, fields
 
+from dvae_ref.experiment.schema import is_number, is_whole, shortened
 from dvae_ref.structures import STRUCTURES
 
 DATASETS = ("mnist5k", "binarized_mnist", "omniglot")
@@ -99,6 +100,7 @@ class Settings:
     log_every: int = option(100, "iterations averaged in a record of metrics.jsonl")
 
     def __post_init__(self):
+        self._check_types()
         for name, valid in CHOICES.items():
             if getattr(self, name) not in valid:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(valid)}")
@@ -110,13 +112,17 @@ class Settings:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check()
 
+    def _check_types(self):
+        """Of all; whole numbers are checked against their least value, the others later."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value is None and f.default is None:  # a default that is yet to be chosen
+                continue
+            said, holds = TYPES[f.type] if f.type is not int else _whole(f.name)
+            if not holds(value):
+                raise ValueError(f"{f.name} must be {said}, got {shortened(repr(value))}")
+
     def _check(self):
-        for name, least in {"k": 1, **dict.fromkeys(COUNTS, 1), "chains": 2, "eval_temperatures": 2}.items():
-            value = getattr(self, name)
-            if not (isinstance(value, int) and value >= least):
-                raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
-        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**63):
-            raise ValueError(f"seed must be a whole number in 0 <= seed < 2**63, got {self.seed!r}")
         lowest = 1 if self.baseline.endswith("_power") else 0
         if not lowest < self.beta < math.inf:
             raise ValueError(f"{self.baseline} takes a finite beta > {lowest}, got {self.beta}")
@@ -153,7 +159,16 @@ class Settings:
 
 CHOICES = {"dataset": DATASETS, "struct": STRUCTURES, "baseline": BASELINES, "sampler": SAMPLERS}
 IDENTITY = ("dataset", "struct", "k", "baseline", "beta", "num_train_iter", "seed")  # no default stands in for these
-COUNTS = (
-    *("num_train_iter", "batch_size", "mean_field_sweeps", "chains", "sweeps"),
-    *("eval_every", "eval_samples", "eval_temperatures", "checkpoint_every", "log_every"),
-)
+TYPES = {  # of settings: what is expected, in words, and whether it is that; the range is another matter
+    str: ("a text", lambda value: isinstance(value, str)),
+    float: ("a number", lambda value: is_number(value) or isinstance(value, float)),
+    tuple: ("a list of numbers", lambda value: isinstance(value, list | tuple) and all(map(TYPES[float][1], value))),
+}
+LEAST = {"chains": 2, "eval_temperatures": 2}  # 1 of all other whole numbers
+
+
+def _whole(name):
+    if name == "seed":
+        return "a whole number in 0 <= seed < 2**63", is_whole
+    least = LEAST.get(name, 1)
+    return f"a whole number, at least {least}", lambda value: is_whole(value, least)

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from dvae_ref import tree
-from dvae_ref.experiment import datasets, evaluation, files, image_files, training
+from dvae_ref.experiment import contents, datasets, evaluation, files, image_files, reading, schema, training
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.training import SCALARS
 from dvae_ref.sampling import ais
 from dvae_ref.sampling import backend as backends
-from dvae_ref.theory.boltzmann import check
 
 
 class LockedError(FileExistsError):
@@ -140,20 +139,38 @@ class Run:
 
 def save_state(path, state, header):
     trees = {name: value for name, value in state._asdict().items() if name not in SCALARS}
-    files.save_checkpoint(path, header | {name: getattr(state, name) for name in SCALARS}, **trees)
+    scalars = {name: getattr(state, name) for name in SCALARS}
+    scalars |= {"best_nll": state.best_nll if state.best_iteration else None}  # null before the first validation
+    files.save_checkpoint(path, header | scalars, **trees)
 
 
 def load_state(path, like, settings):
     """(header, State) of a checkpoint of a run with these settings; `like` is a State of the right shapes."""
-    header, arrays = files.load_checkpoint(path)
-    recorded = json.loads(json.dumps(settings.to_json()))
+    trees = {name: value for name, value in like._asdict().items() if name not in SCALARS}
+
+    def check(header, arrays):
+        check_header(header, settings, path)
+        for name, value in trees.items():
+            files.check_fits(name, value, arrays, path)
+
+    header, arrays = files.load_checkpoint(path, check)
+    contents.check(arrays.items(), [item for name, value in trees.items() for item in tree.items(value, name)], path)
+    trees = {name: files.restore(name, value, arrays, path) for name, value in trees.items()}
+    scalars = {name: header[name] for name in SCALARS}
+    best = math.inf if header["best_nll"] is None else header["best_nll"]
+    return header, training.State(**trees, **scalars | {"best_nll": best})
+
+
+def check_header(header, settings, path):
+    """ValueError unless the header of a checkpoint is whole, and of a run with these settings."""
+    schema.check(header, schema.HEADER, path)
+    recorded = json.loads(files.to_json(settings.to_json()))
     differing = [name for name, value in recorded.items() if header["settings"].get(name) != value]
     if differing:
         raise ValueError(f"{path} belongs to a run with other settings: {', '.join(differing)} differ")
-    trees = {
-        name: files.restore(name, value, arrays, path) for name, value in like._asdict().items() if name not in SCALARS
-    }
-    return header, training.State(**trees, **{name: header[name] for name in SCALARS})
+    for name in ("iteration", "validated", "best_iteration"):
+        if header[name] > settings.num_train_iter:
+            raise ValueError(f"{path} is damaged: {name} is {header[name]:,} of {settings.num_train_iter:,} iterations")
 
 
 def check_data(path, header, dataset):
@@ -167,10 +184,12 @@ def read_settings(folder):
     """The Settings in a run folder's config.json."""
     path = Path(folder) / "config.json"
     try:
-        return Settings.from_json(json.loads(path.read_text()))
+        record = reading.json_file(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"no run in {folder}: there is no config.json") from None
-    except (ValueError, TypeError) as error:
+    try:
+        return Settings.from_json(record)
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
@@ -184,18 +203,15 @@ def load(folder, checkpoint="best", dataset=None):
     header, state = load_state(path, like, settings)
     if dataset:
         check_data(path, header, dataset)
-    check(state.params.rbm)
-    for name, leaf in tree.items((state.params, state.statistics)):
-        if not np.all(np.isfinite(leaf)):
-            raise ValueError(f"{path}: parameter {name} is not finite")
     return settings, state
 
 
 def last_validation(folder):
     """Iteration of the last validation before last.npz, num_train_iter at a run's end; None if it is unreadable."""
+    path = Path(folder) / "last.npz"
     try:
-        return files.load_checkpoint(Path(folder) / "last.npz")[0]["validated"]
-    except (FileNotFoundError, ValueError, KeyError):
+        return schema.check(files.read_header(path), schema.HEADER, path)["validated"]
+    except (FileNotFoundError, ValueError):
         return None
 
 
@@ -227,7 +243,7 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
         "checkpoint": checkpoint,
         "iteration": state.iteration,
         "validated": validated,
-        "best_validation_nll": state.best_nll,
+        "best_validation_nll": state.best_nll if state.best_iteration else None,  # null before the first
         "data": dataset.origin,
         "split": split,
         "images_there": len(images_there),

@@ -7,26 +7,19 @@ leaves error.txt.
 
 import contextlib
 import itertools
-import json
-import os
 import sys
 import time
 import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment import process
+from dvae_ref.experiment import process, reading, schema
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import BETA_CANDIDATES, Settings
 
 INTERRUPTED = "interrupted"
 AXES = ("dataset", "struct", "k", "baseline", "beta", "seed")  # of the grid, in the order of the folders' names
 LOCK_POLL = 1.0  # seconds between attempts at a folder that another process is running in
-NUMBERS = (  # in an evaluation.json
-    *("nll", "best_validation_nll", "log_z_standard_error"),
-    *("images", "samples", "temperatures", "ais_chains", "seed"),
-)
-POSSIBLY = ("nll_standard_error", "images_there", "validated", "log_z_effective_samples")  # there, or null
 TAIL = 4096  # bytes at the end of metrics.jsonl that hold at least one record
 
 
@@ -108,30 +101,25 @@ def result(cell):
     """
     path = cell.folder / "evaluation.json"
     try:
-        record = json.loads(path.read_text())
+        record = schema.check(reading.json_file(path), schema.EVALUATION, path)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(record, dict) or not all(isinstance(record.get(name), int | float) for name in NUMBERS):
-        raise ValueError(f"{path} is damaged: expected an object with the numbers {', '.join(NUMBERS)}")
-    for name in POSSIBLY:
-        if not isinstance(record.get(name), int | float | None):
-            raise ValueError(f"{path} is damaged: expected {name} to be a number or null, got {record[name]!r}")
     validated = record.get("validated")
     if validated is None:  # written by an earlier version
         validated = iterations_done(cell.folder)
-    how = record.get("checkpoint"), record.get("split"), record["seed"]
-    return record if how == ("best", "test", 0) and validated == cell.settings.num_train_iter else None
+    how = record["checkpoint"], record["split"], record["seed"]
+    if how != ("best", "test", 0) or validated != cell.settings.num_train_iter:
+        return None
+    return schema.check(record, schema.OF_TABLE1, path)
 
 
 def iterations_done(folder):
     """Of training, as far as the end of metrics.jsonl says; the file may be growing."""
+    path = Path(folder) / "metrics.jsonl"
     try:
-        with open(Path(folder) / "metrics.jsonl", "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            return int(json.loads(file.read().rpartition(b"\n")[0].rpartition(b"\n")[2])["iteration"])
-    except (OSError, ValueError, TypeError, KeyError, OverflowError):  # no file yet, or a damaged one
+        line = reading.tail(path, TAIL).rpartition(b"\n")[0].rpartition(b"\n")[2]
+        return schema.check(reading.json_value(line, path), schema.PROGRESS, path)["iteration"]
+    except (OSError, ValueError):  # no file yet, or a damaged one
         return 0
 
 

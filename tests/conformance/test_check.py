@@ -10,7 +10,7 @@ from judging import judge
 from dvae_ref import __main__
 from dvae_ref.conformance import vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
-from dvae_ref.experiment import files
+from dvae_ref.experiment import npz
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def theirs(kits, tmp_path):
 def change(folder, quantity, **arrays):
     """Replace arrays of somebody's file; None removes one."""
     path = folder / f"{quantity}.npz"
-    found = files.load_arrays(path) | arrays
+    found = npz.read(path) | arrays
     np.savez(path, **{name: value for name, value in found.items() if value is not None})
 
 
@@ -84,7 +84,7 @@ def test_outputs_alone_are_enough(cli, kits, theirs):
 
 
 def test_a_mismatch_says_where_and_what_it_looks_like(cli, kits, theirs):
-    ours = files.load_arrays(kits() / "bound_importance_weighted.npz")["bound"]
+    ours = npz.read(kits() / "bound_importance_weighted.npz")["bound"]
     change(theirs, "bound_importance_weighted", bound=ours + np.log(3))
     code, out, _ = cli("check", kits(), theirs, "--json")
     assert code == 1
@@ -99,7 +99,7 @@ def test_a_mismatch_says_where_and_what_it_looks_like(cli, kits, theirs):
 
 
 def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
-    log_z = files.load_arrays(kits() / "log_z.npz")
+    log_z = npz.read(kits() / "log_z.npz")
     change(theirs, "energy", energy=None)
     change(theirs, "log_z", mean_zz=log_z["mean_zz"].T, mean_z=log_z["mean_z"][:, None], log_z=np.array(np.nan))
     change(theirs, "gibbs", z_after=np.full((2, 25, 12), np.inf))
@@ -116,7 +116,7 @@ def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
 
 
 def test_what_no_mistake_explains_is_said(cli, kits, theirs):
-    ours = files.load_arrays(kits() / "energy.npz")
+    ours = npz.read(kits() / "energy.npz")
     change(theirs, "energy", energy=ours["energy"] + 1, d_W=-ours["d_W"])
     code, out, _ = cli("check", kits(), theirs, "--only", "energy")
     assert code == 1
@@ -125,13 +125,13 @@ def test_what_no_mistake_explains_is_said(cli, kits, theirs):
 
 
 def test_float32_in_place_of_float64_is_said(kits):
-    ours = files.load_arrays(kits() / "log_z.npz")
+    ours = npz.read(kits() / "log_z.npz")
     verdict = judge(kits(), "log_z", {name: ours[name].astype(np.float32) for name in ("log_z", "mean_z", "mean_zz")})
     assert all("export the kit with --dtype float32" in finding.where for finding in verdict.findings)
 
 
 def test_spins_of_any_type_will_do_but_not_one_may_differ(cli, kits, theirs):
-    z = files.load_arrays(kits() / "gibbs.npz")["z_after"]
+    z = npz.read(kits() / "gibbs.npz")["z_after"]
     change(theirs, "gibbs", z_after=z.astype(bool))
     assert cli("check", kits(), theirs, "--only", "gibbs")[0] == 0
     z[1, 2, 3] ^= 1
@@ -198,7 +198,7 @@ UNUSABLE = {
     "another file": (spoil_manifest("[1]"), "is of kind list; expected ('dvae_ref conformance', 1)"),
     "an object without quantities": (
         spoil_manifest('{"format": "dvae_ref conformance", "version": 1}'),
-        "is incomplete: no 'quantities'",
+        "manifest.json is damaged: quantities is missing; expected a list",
     ),
     "another version": (version_2, "is of kind ('dvae_ref conformance', 2)"),
     "an unknown quantity": (stranger, "quantities that this version does not know: eve"),

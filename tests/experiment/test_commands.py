@@ -249,7 +249,7 @@ FAILURES = {
     "NaN in the decoder": (
         lambda folder: poison(folder / "run", "params.decoder.out.kernel"),
         "sample --run-dir run",
-        "best.npz: parameter 0.decoder.out.kernel is not finite",
+        "best.npz: params.decoder.out.kernel has 1 values that are not finite",
     ),
     "picture in no folder": (
         lambda folder: None,

@@ -110,7 +110,7 @@ def test_curves_keep_the_first_values_from_setting_the_scale(tmp_path, metrics, 
         [training(100)],
         [validation(50)],
         [training(100) | {"learning_rate": 0.0}, training(200) | {"learning_rate": 0.0}],
-        [training(100), validation(100) | {"validation_nll_standard_error": float("nan")}],
+        [training(100), validation(100) | {"validation_nll_standard_error": None}],
     ],
 )
 def test_curves_of_very_short_runs(tmp_path, records):
@@ -122,10 +122,13 @@ def test_curves_of_very_short_runs(tmp_path, records):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"iteration": 1, "bou', "line 2: expected a JSON object"),
-        ("7", "line 2: expected a JSON object"),
-        ('{"iteration": 5, "bound": 1}', "metrics without kappa, learning_rate, log_z_rough"),
-        ('{"iteration": 5, "loss": 1}', "metrics without log_z"),
+        ('{"iteration": 1, "bou', "line 2, is damaged or no JSON"),
+        ("7", "line 2, is damaged: expected it to be an object, got 7"),
+        ('{"iteration": 5, "bound": 1}', "line 2, is damaged: kappa is missing; expected a number"),
+        ('{"iteration": 5, "loss": 1}', "line 2, is damaged: log_z is missing"),
+        ('{"iteration": 5, "bound": NaN}', "line 2, is damaged or no JSON .NaN is no number of JSON"),
+        ('{"iteration": 5, "bound": 1e999}', "line 2, is damaged or no JSON .the number 1e999 is too large"),
+        ("[" * 100_000, "line 2, is damaged or no JSON .RecursionError"),
     ],
 )
 def test_curves_refuse_damaged_metrics(tmp_path, text, message):

@@ -268,7 +268,7 @@ def test_what_is_no_cell_or_damaged_is_left_out_and_named(tmp_path):
     assert "config.json is damaged: expected settings dataset," in reasons.pop("theirs")
     assert "config.json is damaged: expected an object of settings" in reasons.pop(str(last.relative_to(tmp_path)))
     assert list(reasons) == [str(there.relative_to(tmp_path)) for there in damaged]
-    assert all("evaluation.json is damaged: " in reason for reason in reasons.values())
+    assert all("evaluation.json is damaged" in reason for reason in reasons.values())
     assert f"\n- left out: copy: no cell: that of its settings is {folder.relative_to(tmp_path)}\n" in (
         table1_report.markdown(made, unfinished, excluded)
     )

@@ -1,0 +1,143 @@
+"""What the files of this project have to hold, all in one place: names, types and ranges of their values.
+
+A rule is a Rule, a dictionary (an object with these names, and perhaps others), or a list of one rule (any number of
+such values). `check` is their only judge. Arrays are those of `contents`. Imports nothing heavy, as `presets` needs it.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+LONGEST = 300  # characters of a foreign text in a message
+
+
+class Rule(NamedTuple):
+    said: str  # what is expected, in words
+    holds: Callable
+    optional: bool = False  # may it be absent?
+
+
+def is_number(value):
+    """A finite number that float64 can hold; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def is_whole(value, least=0):
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
+
+
+def at_least(least):
+    return Rule(f"a number of {least} or more", lambda value: is_number(value) and value >= least)
+
+
+def whole(least):
+    return Rule(f"a whole number of {least} or more", lambda value: is_whole(value, least))
+
+
+def text(pattern=".*", said="a text"):
+    return Rule(said, lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value, re.DOTALL)))
+
+
+def or_null(rule):
+    """The same or null, or nothing: what is not known, or was not written by an earlier version."""
+    return Rule(f"{rule.said} or null", lambda value: value is None or rule.holds(value), optional=True)
+
+
+NUMBER = Rule("a number", is_number)
+OBJECT = Rule("an object", lambda value: isinstance(value, dict))
+INFINITE_AT_FIRST = Rule("a number or null", lambda value: value == float("inf") or value is None or is_number(value))
+
+HEADER = {  # of a checkpoint
+    "settings": OBJECT,
+    "data": text()._replace(optional=True),  # absent in an early version
+    "metrics_bytes": whole(0),
+    "iteration": whole(0),
+    "validated": whole(0),
+    "best_iteration": whole(0),
+    "best_nll": INFINITE_AT_FIRST,  # 0.1 wrote Infinity before the first validation
+    "log_z": NUMBER,
+    "bound_sum": NUMBER,
+}
+SNAPSHOT = {"iteration": whole(0)}
+EVALUATION = {
+    "checkpoint": text(),
+    "split": text(),
+    "data": or_null(text()),
+    "nll": NUMBER,
+    "nll_standard_error": or_null(at_least(0)),
+    "best_validation_nll": or_null(NUMBER),
+    "log_z_standard_error": at_least(0),
+    "log_z_effective_samples": or_null(at_least(0)),
+    "validated": or_null(whole(0)),
+    "images": whole(1),
+    "images_there": or_null(whole(1)),
+    "samples": whole(1),
+    "temperatures": whole(2),
+    "ais_chains": whole(2),
+    "seed": whole(0),
+}
+OF_TABLE1 = {"best_validation_nll": NUMBER}  # besides, where it is the table's
+PROGRESS = {"iteration": whole(0)}  # what a line of metrics.jsonl says at least
+TRAINING = {  # a line of metrics.jsonl, every log_every iterations
+    **PROGRESS,
+    **dict.fromkeys(("bound", "kappa", "log_z_rough"), NUMBER),
+    "learning_rate": at_least(0),
+}
+VALIDATION = {  # and every eval_every
+    **PROGRESS,
+    **dict.fromkeys(("log_z", "validation_nll", "validation_elbo"), NUMBER),
+    "log_z_standard_error": at_least(0),
+    **dict.fromkeys(("validation_nll_standard_error", "validation_elbo_standard_error"), or_null(at_least(0))),
+}
+ARRAY = {
+    "name": text(r"[\w.]+", "a name"),
+    "role": text("input|output|gradient", "input, output or gradient"),
+    "shape": [whole(0)],
+    "dtype": text(r"float64|float32|u?int(8|16|32|64)", "a type of numbers"),
+}
+TOLERANCE = {"absolute": at_least(0), "relative": at_least(0), "why": text()}
+QUANTITY = {
+    "name": text(r"\w+", "a name"),
+    "file": text(r"\w+\.npz", "the name of an npz file beside it"),
+    "sha256": text("[0-9a-f]{64}", "64 hexadecimal digits"),
+    "arrays": [ARRAY],
+}
+MANIFEST = {"quantities": [QUANTITY]}  # of a conformance kit
+
+
+def shortened(text):
+    """The text in one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+
+
+def check(value, rule, path, place=""):
+    """The value, if it is as the rule says. ValueError names the file, the place in it, what was found and expected."""
+    if isinstance(rule, Rule):
+        _demand(rule.holds(value), rule.said, value, path, place)
+    elif isinstance(rule, list):
+        _demand(isinstance(value, list), _said(rule), value, path, place)
+        for number, item in enumerate(value):
+            check(item, rule[0], path, f"{place}[{number}]")
+    else:
+        _demand(isinstance(value, dict), _said(rule), value, path, place)
+        for name, inner in rule.items():
+            _check_member(value, name, inner, path, f"{place}.{name}" if place else name)
+    return value
+
+
+def _check_member(value, name, rule, path, place):
+    if name in value:
+        check(value[name], rule, path, place)
+    elif not getattr(rule, "optional", False):
+        raise ValueError(f"{path} is damaged: {place} is missing; expected {_said(rule)}")
+
+
+def _said(rule):
+    return rule.said if isinstance(rule, Rule) else "a list" if isinstance(rule, list) else "an object"
+
+
+def _demand(holds, said, value, path, place):
+    if not holds:
+        raise ValueError(f"{path} is damaged: expected {place or 'it'} to be {said}, got {shortened(repr(value))}")

@@ -1,0 +1,227 @@
+"""A run's files as somebody may have left them: what is not a run's own is refused, by name, at once."""
+
+import json
+import math
+import shutil
+
+import numba
+import numpy as np
+import pytest
+
+from dvae_ref.experiment import datasets, files, npz, runs, table1, training
+from dvae_ref.experiment.presets import Settings
+
+SMALL = Settings(
+    struct="1-layer-lin",
+    num_train_iter=24,
+    batch_size=10,
+    chains=7,
+    sweeps=1,
+    eval_every=8,
+    eval_samples=2,
+    eval_temperatures=4,
+    checkpoint_every=6,
+    log_every=4,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    whole = datasets.load("mnist5k")
+    return whole._replace(validation=whole.validation[:20])
+
+
+@pytest.fixture(scope="module")
+def stopped(dataset, tmp_path_factory):
+    """The folder of a run that is stopped before iteration 7, before the first validation."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    with runs.Run(folder, SMALL, dataset) as run:
+        run.begin()
+        run.advance(lambda: run.state.iteration == 7)
+    return folder
+
+
+@pytest.fixture
+def folder(stopped, tmp_path):
+    """The same, to be spoilt at will."""
+    return shutil.copytree(stopped, tmp_path / "run")
+
+
+def resume(folder, dataset):
+    with runs.Run(folder, SMALL, dataset) as run:
+        run.resume()
+        return run.state
+
+
+def rewrite(path, edit):
+    """A checkpoint with another header or other arrays: edit(header, arrays) changes them in place."""
+    header, arrays = files.load_checkpoint(path)
+    edit(header, arrays)
+    whole = {"format": files.FORMAT, "version": files.VERSION} | header
+    np.savez(path, header=np.array(json.dumps(whole)), **arrays)
+
+
+def spoil(name, value):
+    def edit(_, arrays):
+        arrays[name].flat[0] = value
+
+    return edit
+
+
+def reshape(name, change):
+    def edit(_, arrays):
+        arrays[name] = change(arrays[name])
+
+    return edit
+
+
+ARRAYS = {
+    "nibbles above 15": (spoil("sampler.chains.left", 255), "sampler.chains.left holds 255; expected the bits of 100"),
+    "too narrow": (
+        reshape("sampler.chains.left", lambda a: np.ascontiguousarray(a[:, :-1])),
+        r"expected sampler.chains.left to be uint8 \(7, 25\), found uint8 \(7, 24\)",
+    ),
+    "too wide": (
+        reshape("sampler.chains.right", lambda a: np.repeat(a, 2, 1)),
+        r"expected sampler.chains.right to be uint8 \(7, 25\), found uint8 \(7, 50\)",
+    ),
+    "another type": (
+        reshape("sampler.chains.left", lambda a: a.astype(np.int64)),
+        "expected sampler.chains.left to be uint8 .*, found int64",
+    ),
+    "fewer chains": (
+        reshape("sampler.chains.left", lambda a: a[:5]),
+        r"expected sampler.chains.left to be uint8 \(7, 25\), found uint8 \(5, 25\)",
+    ),
+    "families that are none": (spoil("sampler.families", 10**12), "sampler.families reaches from"),
+    "NaN": (spoil("adam.m.rbm.W", np.nan), "adam.m.rbm.W has 1 values that are not finite"),
+    "an array missing": (lambda _, arrays: arrays.pop("params.rbm.a"), "expected params.rbm.a to be .* found nothing"),
+}
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_arrays_that_are_no_state_are_not_resumed_from(folder, dataset, kind):
+    edit, message = ARRAYS[kind]
+    rewrite(folder / "last.npz", edit)
+    with pytest.raises(ValueError, match=rf"last\.npz: {message}"):
+        resume(folder, dataset)
+
+
+HEADERS = {
+    "iteration": ("7", "expected iteration to be a whole number of 0 or more, got '7'"),
+    "validated": (25, "validated is 25 of 24 iterations"),
+    "log_z": (None, "expected log_z to be a number, got None"),
+    "best_nll": ("", "expected best_nll to be a number or null, got ''"),
+    "metrics_bytes": (-1, "expected metrics_bytes to be a whole number of 0 or more, got -1"),
+    "settings": ([], r"expected settings to be an object, got \[\]"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers_that_are_no_state_s_are_not_resumed_from(folder, dataset, name):
+    value, message = HEADERS[name]
+    rewrite(folder / "last.npz", lambda header, _: header.update({name: value}))
+    with pytest.raises(ValueError, match=rf"last\.npz is damaged: {message}"):
+        resume(folder, dataset)
+
+
+def test_control_a_checkpoint_that_is_written_anew_is_resumed_from(folder, dataset):
+    rewrite(folder / "last.npz", lambda header, arrays: None)
+    assert resume(folder, dataset).iteration == 7
+
+
+def strict(path):
+    """The object in a JSON file, whose parser knows no NaN and no Infinity."""
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_there_is_no_best_before_the_first_validation_and_files_say_null(folder, dataset):
+    """0.1 wrote Infinity, which is no JSON; its checkpoints are read all the same."""
+    state = resume(folder, dataset)
+    assert (state.best_nll, state.best_iteration) == (math.inf, 0)
+    text = str(npz.read(folder / "last.npz")["header"])
+    assert '"best_nll": null' in text
+    assert "Infinity" not in text
+    rewrite(folder / "last.npz", lambda header, _: header.update(best_nll=math.inf))
+    assert '"best_nll": Infinity' in str(npz.read(folder / "last.npz")["header"])
+    assert resume(folder, dataset).best_nll == math.inf
+    small = {"samples": 2, "images": 2, "temperatures": 4, "ais_chains": 5}
+    record = runs.measure(folder, dataset, checkpoint="last", **small)
+    assert record["best_validation_nll"] is None
+    assert strict(folder / "evaluation.json")["best_validation_nll"] is None
+
+
+def test_what_strict_json_cannot_say_is_not_written(tmp_path):
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            files.write_json(tmp_path / "evaluation.json", {"nll": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["1e400", "NaN", "Infinity", '"90"', "null", "true", "[]"])
+def test_a_measurement_that_is_no_number_is_damaged_and_not_finished(tmp_path, text):
+    """It does not end the table, and it does not count."""
+    cell = table1.cell(tmp_path, SMALL)
+    record = {"checkpoint": "best", "split": "test", "seed": 0, "validated": 24, "images": 500, "images_there": 500}
+    record |= {"samples": 4000, "temperatures": 10_000, "ais_chains": 1000}
+    record |= {"nll": 90.0, "best_validation_nll": 91.0, "log_z_standard_error": 0.01}
+    cell.folder.mkdir(parents=True)
+    path = cell.folder / "evaluation.json"
+    files.write_json(path, record)
+    assert table1.is_finished(cell)
+    path.write_text(path.read_text().replace("90.0", text))
+    assert not table1.is_finished(cell)
+    with pytest.raises(ValueError, match=r"evaluation\.json is damaged"):
+        table1.result(cell)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("k", True, "k must be a whole number, at least 1, got True"),
+        ("k", 10**400, "k must be a whole number, at least 1, got 1000"),
+        ("chains", 2**63, "chains must be a whole number, at least 2, got 9223372036854775808"),
+        ("beta", "40", "beta must be a number, got '40'"),
+        ("beta", True, "beta must be a number, got True"),
+        ("epsilon", None, "epsilon must be a number, got None"),
+        ("learning_rate", 10**400, "learning_rate must be a number, got 1000"),
+        ("dataset", [], r"dataset must be a text, got \[\]"),
+        ("struct", {}, "struct must be a text, got {}"),
+        ("lr_boundaries", 0.5, "lr_boundaries must be a list of numbers, got 0.5"),
+        ("lr_factors", ["1"], r"lr_factors must be a list of numbers, got \['1'\]"),
+        ("lr_factors", "11111", "lr_factors must be a list of numbers, got '11111'"),
+    ],
+)
+def test_settings_of_another_type_or_out_of_range_are_named(folder, name, value, message):
+    path = folder / "config.json"
+    path.write_text(json.dumps(strict(path) | {name: value}))
+    with pytest.raises(ValueError, match=rf"config\.json is damaged: {message}"):
+        runs.read_settings(folder)
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 3000, b'{"iteration": 1e400}', b'{"iteration": "7"}', b'{"iteration": -1}', b"\xff"]
+)
+def test_a_damaged_end_of_the_metrics_is_no_progress(folder, line):
+    assert table1.iterations_done(folder) == 4
+    with open(folder / "metrics.jsonl", "ab") as file:
+        file.write(line + b"\n")
+    assert table1.iterations_done(folder) == 0
+
+
+def test_the_state_s_scalars_are_those_that_the_header_is_checked_for():
+    from dvae_ref.experiment import schema
+
+    assert set(training.SCALARS) < set(schema.HEADER)
