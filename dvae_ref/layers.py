@@ -135,9 +135,13 @@ def batch_norm_tanh_backward(d_y, cache):
     return batch_norm_backward(tanh_backward(d_y, y), norm)
 
 
-def batch_norm_evaluate(params, averages, x):
-    """batch_norm with given averages, for evaluation."""
-    return (x - averages.mean) * (params.scale / np.sqrt(averages.variance + BATCH_NORM_EPSILON)) + params.offset
+def folded(dense, norm, averages):
+    """The Dense that does what `dense` and then batch norm by given averages do, for evaluation.
+
+    scale (x kernel + bias - mean) / std + offset = x (kernel f) + (bias - mean) f + offset with f = scale / std.
+    """
+    f = norm.scale / np.sqrt(averages.variance + BATCH_NORM_EPSILON)
+    return Dense(dense.kernel * f, (dense.bias - averages.mean) * f + norm.offset)
 
 
 def update_averages(moving, batch):
@@ -180,3 +184,21 @@ def _by_image(x, logits):
     if x.ndim != 2 or logits.ndim != 2 or len(x) == 0 or x.shape[1] != logits.shape[1] or len(logits) % len(x):
         raise ValueError(f"the likelihood takes x (B, V) and logits (B K, V); got {x.shape} and {logits.shape}")
     return logits.reshape(len(x), -1, x.shape[1])
+
+
+@twinned
+def dense_bernoulli(params, y, x):
+    """log p(x|logits), nats, of the logits y kernel + bias, for evaluation.  y: (B K, H), x: (B, V) -> (B K,)."""
+    logits, _ = dense(params, y)
+    return bernoulli(x, logits)[0]
+
+
+@twinned
+def draw_binary(logit_q, u):
+    """z = [u < q] and log q(z), nats, of independent units.  logit_q: (B, W), u: (B K, W) -> (B K, W), (B K,)."""
+    if len(logit_q) == 0 or u.shape[1:] != logit_q.shape[1:] or len(u) % len(logit_q):
+        raise ValueError(f"binary units take logit_q (B, W) and u (B K, W); got {logit_q.shape} and {u.shape}")
+    l = logit_q[:, None]
+    z = u.reshape(len(l), -1, u.shape[1]) < sigmoid(l)
+    log_q = -softplus(np.where(z, -l, l)).sum(-1)
+    return z.reshape(u.shape).astype(u.dtype), log_q.reshape(-1)

@@ -191,7 +191,9 @@ def discrete_log_weights(params, statistics, x, u, *, log_z):
     exact. By AIS, log Z is low by half its variance in the mean, and log p(x) too high by as much.
     """
     z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
-    log_px, _ = layers.bernoulli(x, decode_discrete(params, statistics, z))
+    decoder = _biased(params.decoder, statistics)
+    y, _ = networks.hidden_evaluate(decoder, statistics.decoder, z)
+    log_px = layers.dense_bernoulli(decoder.out, y, x)
     return (log_px - energy(params.rbm, z) - log_q - log_z).reshape(len(x), -1)
 
 

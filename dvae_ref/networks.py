@@ -12,7 +12,6 @@ from dvae_ref import layers, tree
 from dvae_ref.layers import Averages, BatchNorm, Dense
 from dvae_ref.posteriors import Noise
 from dvae_ref.team import ALONE, Alone, Member
-from dvae_ref.theory.elementary import sigmoid, softplus
 
 
 class Hidden(NamedTuple):
@@ -71,12 +70,17 @@ def first_layer(params):
     return params.hidden[0].dense if params.hidden else params.out
 
 
-def network_evaluate(params, moving, x, zeta=None):
-    """Outputs by the moving averages, a tuple of Averages, one a hidden layer."""
+def hidden_evaluate(params, moving, x, zeta=None):
+    """(y, zeta), the inputs of the output layer, by the moving averages: a tuple of Averages, one a hidden layer."""
     for layer, averages in zip(params.hidden, moving, strict=True):
-        y, _ = layers.dense(layer.dense, x, zeta)
-        x, zeta = np.tanh(layers.batch_norm_evaluate(layer.norm, averages, y)), None
-    return layers.dense(params.out, x, zeta)[0]
+        y, _ = layers.dense(layers.folded(*layer, averages), x, zeta)
+        x, zeta = np.tanh(y, out=y), None
+    return x, zeta
+
+
+def network_evaluate(params, moving, x, zeta=None):
+    """Outputs by the moving averages."""
+    return layers.dense(params.out, *hidden_evaluate(params, moving, x, zeta))[0]
 
 
 def batch_averages(cache):
@@ -155,10 +159,8 @@ def encode_discrete(params, moving, x, u):
     z, log_q = np.empty_like(u), np.zeros(len(u), u.dtype)
     for g, own in enumerate(group_slices(len(params), u.shape[1])):
         out = network_evaluate(params[g], moving[g], x, z[:, : own.start] if g else None)
-        logit_q = out[:, : own.stop - own.start]
-        logit_q = logit_q if g else np.repeat(logit_q, len(u) // len(x), axis=0)
-        z[:, own] = u[:, own] < sigmoid(logit_q)
-        log_q -= softplus(np.where(z[:, own] > 0, -logit_q, logit_q)).sum(1)
+        z[:, own], log_q_g = layers.draw_binary(out[:, : own.stop - own.start], u[:, own])
+        log_q += log_q_g
     return z, log_q
 
 

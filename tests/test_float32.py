@@ -10,7 +10,7 @@ are of log w, that is of everything together, and of log p(zeta) - log q(zeta|x)
 import numpy as np
 import pytest
 
-from dvae_ref import methods, mixture, model, overlapping, tree
+from dvae_ref import methods, mixture, model, overlapping, tree, twins
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import STRUCTURES
 from dvae_ref.theory.boltzmann import RBM
@@ -99,3 +99,25 @@ def test_densities_agree_with_float64_and_the_r_factors_must_cancel_on_paper(set
     histogram(f"{name}, the same with the r factors summed in p and in q", naive)
     assert np.abs(own).max() < ALLOWED
     assert name != "power" or np.abs(naive).max() > ALLOWED
+
+
+def test_discrete_log_weights_agree_with_the_readable_form_in_float64(setting):
+    """Of evaluation, all of whose twins are at work: z given by u = 1 - z, so that no rounding makes another.
+
+    The control: moving averages that are off by 1%, which is what batch norm folded wrongly would be at the least.
+    """
+    params, statistics, x, noise = setting
+    rng = np.random.default_rng(5)
+    moving = tree.map(lambda a: (a + rng.uniform(0.1, 1, a.shape)).astype(np.float32), statistics)
+    moving = moving._replace(mean_x=statistics.mean_x)
+    u = np.float32(noise.u < 0.8)
+    single = model.discrete_log_weights(params, moving, x, u, log_z=100.0)
+    with twins.readable_only():
+        given = (tree.map(np.float64, part) for part in (params, moving, x, u))
+        double = model.discrete_log_weights(*given, log_z=100.0)
+    assert single.dtype == np.float32
+    histogram("discrete log w", (single - double).reshape(-1))
+    assert np.abs(single - double).max() < ALLOWED
+    off = tree.map(lambda a: np.float32(1.01) * a, moving)._replace(mean_x=statistics.mean_x)
+    wrong = model.discrete_log_weights(params, off, x, u, log_z=100.0)
+    assert np.abs(wrong - double).max() > 10 * ALLOWED

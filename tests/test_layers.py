@@ -106,10 +106,21 @@ def test_moving_averages_and_evaluation(rng):
     moving = layers.update_averages(Averages(np.zeros(H), np.ones(H)), cache.batch)
     np.testing.assert_allclose(moving.mean, 0.2 * x.mean(0), rtol=1e-12)
     np.testing.assert_allclose(moving.variance, 0.8 + 0.2 * x.var(0), rtol=1e-12)
-    assert not np.allclose(layers.batch_norm_evaluate(params, moving, x), y)
+    linear = Dense(np.eye(H), np.zeros(H))
+    assert not np.allclose(layers.dense(layers.folded(linear, params, moving), x)[0], y)
     for _ in range(200):  # 0.8^200 = 4e-20: on one batch again and again the averages become that batch's
         moving = layers.update_averages(moving, cache.batch)
-    np.testing.assert_allclose(layers.batch_norm_evaluate(params, moving, x), y, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(layers.dense(layers.folded(linear, params, moving), x)[0], y, rtol=1e-11, atol=1e-12)
+
+
+def test_a_folded_layer_is_dense_and_then_batch_norm(rng):
+    """By given averages, term by term. The control: the averages of something else."""
+    (kernel, bias), x = (rng.standard_normal((V, H)), rng.standard_normal(H)), rng.standard_normal((B, V))
+    (scale, offset), mean, variance = rng.standard_normal((2, H)), rng.standard_normal(H), rng.uniform(0.1, 2, H)
+    expected = (x @ kernel + bias - mean) / np.sqrt(variance + 0.01) * scale + offset
+    for averages, equal in ((Averages(mean, variance), True), (Averages(mean + 0.1, variance), False)):
+        y, _ = layers.dense(layers.folded(Dense(kernel, bias), BatchNorm(scale, offset), averages), x)
+        assert np.allclose(y, expected, rtol=1e-12, atol=1e-12) == equal
 
 
 def test_tanh_backward(rng):
@@ -139,3 +150,24 @@ def test_bernoulli_backward(rng):
 def test_bernoulli_of_certain_pixels_is_finite():
     x, logits = np.array([[1.0, 0.0, 1.0]]), np.array([[1e4, -1e4, -1e4]])
     assert layers.bernoulli(x, logits)[0] == pytest.approx(-1e4)
+
+
+def test_dense_bernoulli_is_both(rng):
+    """Of B images by B K rows; the control: without the bias."""
+    params, y = Dense(rng.standard_normal((H, V)), rng.standard_normal(V)), rng.standard_normal((B * K, H))
+    x = rng.uniform(0, 1, (B, V))
+    p, images = 1 / (1 + np.exp(-(y @ params.kernel + params.bias))), np.repeat(x, K, axis=0)
+    expected = np.sum(images * np.log(p) + (1 - images) * np.log(1 - p), 1)
+    np.testing.assert_allclose(layers.dense_bernoulli(params, y, x), expected, rtol=1e-12)
+    without = params._replace(bias=0 * params.bias)
+    assert not np.allclose(layers.dense_bernoulli(without, y, x), expected, rtol=1e-3)
+
+
+def test_binary_units_are_drawn_with_their_probability(rng):
+    """z is 1 where u < q, and log q(z) that of these z, unit by unit; B rows of logits serve B K rows of u."""
+    logit_q, u = rng.normal(0, 2, (B, H)), rng.random((B * K, H))
+    q = np.repeat(1 / (1 + np.exp(-logit_q)), K, axis=0)
+    z, log_q = layers.draw_binary(logit_q, u)
+    np.testing.assert_array_equal(z, u < q)
+    np.testing.assert_allclose(log_q, np.sum(np.log(np.where(z == 1, q, 1 - q)), 1), rtol=1e-12)
+    assert not np.allclose(log_q, np.sum(np.log(np.where(z == 0, q, 1 - q)), 1), rtol=1e-3)

@@ -7,6 +7,7 @@ import numpy as np
 from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, mean_decay
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.shapes import agree
+from dvae_ref.fast.sums import plain_sum, positive, sum_with_logs
 from dvae_ref.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
 from dvae_ref.team import ALONE
 
@@ -15,14 +16,15 @@ _FACTORS = 112  # of at most 2 each: their product stays below 2**112
 
 
 @compiled(**OPTIONS)
-def _bernoulli(x, logits, out):
-    """sum_v x_v l_v - max(l_v, 0) - log(1 + e^-|l_v|).  One log serves a product of 112 factors."""
-    n, n_pixels = logits.shape
+def _bernoulli(x, raw, bias, out):
+    """sum_v x_v l_v - max(l_v, 0) - log(1 + e^-|l_v|), l = raw + bias.  One log serves a product of 112 factors."""
+    n, n_pixels = raw.shape
     k = n // len(x)
-    e = np.empty(n_pixels, np.float32)
+    e, logit = np.empty(n_pixels, np.float32), np.empty(n_pixels, np.float32)
     for row in range(n):
-        image, logit = x[row // k], logits[row]
+        image = x[row // k]
         for v in range(n_pixels):
+            logit[v] = raw[row, v] + bias[v]
             e[v] = exp_minus(abs(logit[v]))
         total = np.float64(_linear(image, logit))
         for first in range(0, n_pixels, _FACTORS):
@@ -59,9 +61,48 @@ def bernoulli(x, logits):
     """
     if not _of_images(x, logits):
         return NotImplemented
-    out = np.empty(len(logits), np.float32)
-    _bernoulli(x, logits, out)
+    out, no_bias = np.empty(len(logits), np.float32), np.zeros(x.shape[1], np.float32)
+    _bernoulli(x, logits, no_bias, out)
     return out, (x, logits)
+
+
+def dense_bernoulli(params, y, x):
+    """The bias is added where the likelihood reads the logits."""
+    kernel, bias = params
+    if not agree((y, "NH"), (kernel, "HV"), (bias, "V"), (x, "BV")) or len(x) == 0 or len(y) % len(x):
+        return NotImplemented
+    out = np.empty(len(y), np.float32)
+    _bernoulli(x, y @ kernel, bias, out)
+    return out
+
+
+@compiled(**OPTIONS)
+def _draw_binary(logit_q, u, z, log_q):
+    """log q(z) = - sum_j max(s_j, 0) + log(1 + e^-|l_j|), s = -l where z is 1 and l where it is 0."""
+    k, shape = len(u) // len(logit_q), logit_q.shape[1]
+    q, factors, terms = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for b in range(len(logit_q)):
+        l = logit_q[b]
+        for j in range(shape):
+            e = exp_minus(abs(l[j]))
+            q[j] = (e if l[j] < _ZERO else _ONE) / (_ONE + e)
+            factors[j], terms[j] = _ONE + e, _ZERO
+        logs = sum_with_logs(terms, factors)
+        for row in range(b * k, b * k + k):
+            for j in range(shape):
+                up = u[row, j] < q[j]
+                z[row, j] = _ONE if up else _ZERO
+                terms[j] = positive(-l[j] if up else l[j])
+            log_q[row] = -(logs + plain_sum(terms))
+
+
+def draw_binary(logit_q, u):
+    logit_q, u = np.ascontiguousarray(logit_q), np.ascontiguousarray(u)  # columns of a group, as they come
+    if not agree((logit_q, "BW"), (u, "NW")) or len(logit_q) == 0 or len(u) % len(logit_q):
+        return NotImplemented
+    z, log_q = np.empty_like(u), np.empty(len(u), np.float32)
+    _draw_binary(logit_q, u, z, log_q)
+    return z, log_q
 
 
 @compiled(**OPTIONS)

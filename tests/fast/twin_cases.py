@@ -4,6 +4,7 @@ A case's errors are measured in `sizes`, one for each array that the function re
 it, or of itself where its relative accuracy matters. `allowed` says how many of these; a rounding is 6e-8 of them.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -234,6 +235,32 @@ def bernoulli_cases():
             yield Case(layers.bernoulli_backward, f"{pixels}, {scale}", (d, (x, logits)), sized, 4e-7, other)
 
 
+def dense_bernoulli_cases():
+    """As bernoulli, of products with 0 and 1 alone, so that the logits are exact but for the bias' rounding."""
+    for pixels, scale in itertools.product((1, 16, 784), (0.01, 1, 30, 1e4)):
+        rng = np.random.default_rng([pixels, int(1e4 * scale)])
+        y, bias, x = single(
+            *(scale * rng.standard_normal((12, pixels)), scale * rng.standard_normal(pixels)), rng.random((3, pixels))
+        )
+        params = layers.Dense(np.eye(pixels, dtype=np.float32), bias)
+        terms = lambda out, args: [np.sum(np.abs(args[1]) + np.abs(args[0].bias) + np.log(2), 1)]  # noqa: E731
+        wrong = swap(0, lambda params: layers.Dense(params.kernel, 0 * params.bias))
+        yield Case(layers.dense_bernoulli, f"{pixels}, {scale}", (params, y, x), terms, 2e-7, wrong)
+
+
+def draw_binary_cases():
+    """z is the same, as u is 0, 1 or 0.99 q, and no q underflows; log q(z) to 2e-7 of its terms."""
+    for width, k, scale in itertools.product((1, 63, 65, 200), (1, 4), (0, 1, 20)):
+        rng = np.random.default_rng([width, k])
+        (logit_q,) = single(scale * rng.standard_normal((3, width)))
+        u = np.where(rng.random((3 * k, width)) < 0.5, 0, 1)
+        q = np.repeat(boltzmann.sigmoid(double(logit_q)), k, 0)
+        (u,) = single(np.where(np.arange(width) % 3, u, 0.99 * q))
+        terms = lambda out, args: [1, np.repeat(np.sum(np.abs(args[0]) + np.log(2), 1), len(out[1]) // 3)]  # noqa: E731
+        wrong = swap(0, np.negative) if scale else None
+        yield Case(layers.draw_binary, f"{width}, K = {k}, {scale}", (logit_q, u), terms, 2e-7, wrong)
+
+
 def batch_norm_cases():
     """Relative to the norm: the mean is good to some eps of |x|, the normed inputs to |x| / std times that."""
     for centre, spread, allowed in ((0, 1, 2e-6), (3, 1, 5e-6), (0, 1e-3, 2e-6), (100, 1, 2e-4)):
@@ -264,7 +291,7 @@ CASES = [
     case
     for family in (
         *(elementary_cases, mixture_cases, spike_cases, log_q_cases, log_p_cases, bernoulli_cases, batch_norm_cases),
-        adam_cases,
+        *(dense_bernoulli_cases, draw_binary_cases, adam_cases),
     )
     for case in family()
 ]

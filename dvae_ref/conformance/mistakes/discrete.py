@@ -38,9 +38,10 @@ def mean_of_logs(case):
 @mistake("batch norm takes the batch's statistics in place of the moving averages", DISCRETE)
 def of_the_batch(case):
     def evaluate(params, moving, x, zeta=None):
-        return networks.network(params, x, zeta)[0]
+        out = networks.network(params, x, zeta)[1].out
+        return out.x, out.zeta
 
-    with patch.object(networks, "network_evaluate", evaluate):
+    with patch.object(networks, "hidden_evaluate", evaluate):
         return case.again()
 
 
