@@ -29,6 +29,8 @@ def _range(name, last, array):
     """The least and the most that an array of this name may hold."""
     if last in COUNTS:
         return 0, MOST
+    if name.startswith("kept.moments."):
+        return 0, 1
     if last == "families":
         return 0, len(array) - 1
     least = 0 if last == "variance" or name.startswith("adam.v.") else -np.inf

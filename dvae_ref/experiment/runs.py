@@ -11,6 +11,7 @@ from dvae_ref import tree
 from dvae_ref.experiment import contents, datasets, evaluation, files, image_files, reading, schema, training
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
+from dvae_ref.experiment.snapshots import Snapshots
 from dvae_ref.experiment.training import SCALARS
 from dvae_ref.sampling import ais
 from dvae_ref.sampling import backend as backends
@@ -28,7 +29,8 @@ class Run:
         self.folder, self.settings, self.dataset = Path(folder), settings, dataset
         self.threads, self.backend = threads, backends.resolve(backend)
         self.role = training.keys(settings.seed)
-        self.state, self.metrics, self.lock = training.start(settings, dataset.mean_x), None, None
+        self.state, self.lock = training.start(settings, dataset.mean_x), None
+        self.metrics = self.snapshots = None
 
     def begin(self):
         """Make the folder and its first checkpoint. FileExistsError if a run is there already."""
@@ -39,6 +41,7 @@ class Run:
             )
         files.write_json(self.folder / "config.json", self.settings.to_json())
         self.metrics = Metrics(self.folder / "metrics.jsonl")
+        self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm)
         self.checkpoint()
 
     def resume(self):
@@ -48,6 +51,7 @@ class Run:
         header, self.state = load_state(path, self.state, self.settings)
         check_data(path, header, self.dataset)
         self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
+        self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm, header.get("snapshots", 0))
 
     def begin_or_resume(self):
         self._lock()  # before looking: another process may be beginning
@@ -79,8 +83,10 @@ class Run:
             self.lock = None
 
     def checkpoint(self, name="last.npz"):
-        self.metrics.sync()  # before a checkpoint that counts on it is there
+        self.metrics.sync()  # before a checkpoint that counts on them is there
+        self.snapshots.write()
         header = {"settings": self.settings.to_json(), "data": self.dataset.origin, "metrics_bytes": self.metrics.size}
+        header["snapshots"] = len(self.snapshots)
         save_state(self.folder / name, self.state, header)
 
     def advance(self, stop=lambda: False, on_iteration=None, on_validation=None):
@@ -110,6 +116,9 @@ class Run:
     def _iterate(self, on_iteration):
         x = datasets.batch(self.dataset, self.settings.seed, self.state.iteration, self.settings.batch_size)
         self.state, bound = training.iterate(self.state, x, self.settings, self.role, self.backend)
+        self.state, divergence = training.snapshot(self.state, self.settings)
+        if divergence is not None:
+            self.snapshots.take(self.state.iteration, self.state.kept.rbm, divergence)
         if self.state.iteration % self.settings.log_every == 0:
             self.state, record = training.record(self.state, self.settings, self.role, self.backend)
             self.metrics.write(record)
@@ -150,6 +159,8 @@ def load_state(path, like, settings):
 
     def check(header, arrays):
         check_header(header, settings, path)
+        if "snapshots" not in header:  # of 0.1: the next snapshot is the first
+            del trees["kept"]
         for name, value in trees.items():
             files.check_fits(name, value, arrays, path)
 
@@ -158,7 +169,7 @@ def load_state(path, like, settings):
     trees = {name: files.restore(name, value, arrays, path) for name, value in trees.items()}
     scalars = {name: header[name] for name in SCALARS}
     best = math.inf if header["best_nll"] is None else header["best_nll"]
-    return header, training.State(**trees, **scalars | {"best_nll": best})
+    return header, like._replace(**trees, **scalars | {"best_nll": best})
 
 
 def check_header(header, settings, path):

@@ -52,6 +52,7 @@ HEADER = {  # of a checkpoint
     "settings": OBJECT,
     "data": text()._replace(optional=True),  # absent in an early version
     "metrics_bytes": whole(0),
+    "snapshots": whole(0)._replace(optional=True),  # absent in 0.1
     "iteration": whole(0),
     "validated": whole(0),
     "best_iteration": whole(0),

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from dvae_ref import methods, model, team, tree
-from dvae_ref.experiment import evaluation, optimizer
+from dvae_ref.experiment import evaluation, optimizer, snapshots
 from dvae_ref.experiment.roles import keys
 from dvae_ref.posteriors import Noise
 from dvae_ref.sampling import ais, pcd, philox, population_annealing
@@ -35,6 +35,7 @@ class State(NamedTuple):
     validated: int  # iteration of the last validation, 0 before the first
     best_nll: float
     best_iteration: int
+    kept: snapshots.Kept  # the RBM and its moments at the last snapshot
 
 
 SCALARS = ("iteration", "log_z", "bound_sum", "validated", "best_nll", "best_iteration")
@@ -54,7 +55,8 @@ def start(settings, mean_x):
     params, statistics = model.init(rng, config_of(settings), mean_x)
     sampler = SAMPLERS[settings.sampler].init(role["chains"], params.rbm, settings.chains)
     log_z = len(params.rbm.a) * math.log(2)  # exact: the RBM starts from zero
-    return State(0, params, statistics, optimizer.init(params), sampler, log_z, 0.0, 0, math.inf, 0)
+    kept = snapshots.at_zero(params.rbm)
+    return State(0, params, statistics, optimizer.init(params), sampler, log_z, 0.0, 0, math.inf, 0, kept)
 
 
 def iterate(state, x, settings, role, backend="cpu"):
@@ -143,6 +145,19 @@ def kappa_at(iteration, settings):
 def learning_rate(iteration, settings):
     schedule = {"boundaries": settings.lr_boundaries, "factors": settings.lr_factors}
     return optimizer.learning_rate(iteration, settings.num_train_iter, base=settings.learning_rate, **schedule)
+
+
+def snapshot(state, settings):
+    """(State, J): where a snapshot is due, J from the last one in nats, and the RBM kept; elsewhere (State, None)."""
+    i, total = state.iteration, settings.num_train_iter
+    if not snapshots.is_look(i, total):
+        return state, None
+    moments = SAMPLERS[settings.sampler].moments(state.sampler)
+    divergence = snapshots.jeffreys(state.kept, state.params.rbm, moments)
+    if not (snapshots.is_whole(i, total) or divergence > snapshots.MOST):
+        return state, None
+    kept = snapshots.Kept(tree.map(np.array, state.params.rbm), moments)  # a copy
+    return state._replace(kept=kept), divergence
 
 
 def record(state, settings, role, backend="cpu"):

@@ -18,7 +18,7 @@ from dvae_ref.experiment.presets import BASELINES, DATASETS, SAMPLERS, Settings
 from dvae_ref.structures import STRUCTURES
 
 RUN_FILES = {
-    *("config.json", "metrics.jsonl", "last.npz", "best.npz", ".lock"),
+    *("config.json", "metrics.jsonl", "last.npz", "best.npz", "snapshots.npz", ".lock"),
     *("curves.png", "reconstructions.png", "samples.png"),
 }
 QUICK = ("--samples", "20", "--images", "10", "--temperatures", "20", "--ais-chains", "30", "--threads", "1")
