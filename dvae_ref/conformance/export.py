@@ -1,5 +1,6 @@
 """python -m dvae_ref conformance export: every quantity's inputs and outputs, and the manifest that explains them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,24 @@ def export(folder, seed, dtype, on_quantity=lambda name: None):
     """Write the kit into a folder, which is made if need be; returns the manifest, which is written last."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / vectors.MANIFEST).unlink(missing_ok=True)  # of an older kit, whose files are about to be replaced
+    kind = {"format": vectors.FORMAT, "version": vectors.VERSION, "dvae_ref": __version__}
+    refuse_foreign(folder)
+    files.write_json(folder / vectors.MANIFEST, kind | {"quantities": []})  # an older kit's files are to be replaced
     entries = []
     for item in QUANTITIES.values():
         entries.append(export_quantity(folder, item, seed, dtype))
         on_quantity(item.name)
-    kind = {"format": vectors.FORMAT, "version": vectors.VERSION, "dvae_ref": __version__}
     manifest = {**kind, "seed": seed, "dtype": dtype, "conventions": CONVENTIONS, "quantities": entries}
     files.write_json(folder / vectors.MANIFEST, manifest)
     return manifest
+
+
+def refuse_foreign(folder):
+    """FileExistsError for files that would be overwritten and are not of a kit: somebody's outputs, say."""
+    manifest, paths = folder / vectors.MANIFEST, [folder / f"{name}.npz" for name in QUANTITIES]
+    found = [path for path in (manifest, *paths) if os.path.lexists(path)]
+    if found and not vectors.is_of_a_kit(manifest):
+        raise FileExistsError(f"{found[0]} is there, but not of a kit: take another folder")
 
 
 def export_quantity(folder, item, seed, dtype):

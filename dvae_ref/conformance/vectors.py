@@ -43,10 +43,21 @@ def read_manifest(folder):
     if found != (FORMAT, VERSION):
         raise ValueError(f"{path} is of kind {shortened(str(found))}; expected {(FORMAT, VERSION)}")
     schema.check(manifest, schema.MANIFEST, path)
+    if not manifest["quantities"]:
+        raise ValueError(f"{folder} is a kit whose export was not finished: export again")
     _demand_once(manifest["quantities"], path)
     for entry in manifest["quantities"]:
         _check_entry(entry, path)
     return manifest
+
+
+def is_of_a_kit(path):
+    """Is it the manifest of a kit, of whatever version?"""
+    try:
+        manifest = reading.json_file(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
 
 
 def _check_entry(entry, path):

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import model
-from dvae_ref.experiment import datasets, plots, runs, training
+from dvae_ref.experiment import datasets, files, partial, plots, runs, training
 from dvae_ref.experiment.console import Stage, UsageError, at_least, bar_style, conclude, report, use_threads
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
@@ -75,11 +75,16 @@ def sample(args):
     """Images from the prior: Gibbs from random states, then the decoder's means."""
     use_threads(args)
     at_least(args, number=1, sweeps=1, seed=0)
-    _, state = runs.load(args.run_dir, args.checkpoint)
     out = Path(args.out or Path(args.run_dir) / "samples.png")
+    _, state = runs.load(args.run_dir, args.checkpoint)
+    partial.remove_dead(args.run_dir)
+    files.check_writable(out)
     images = prior_images(training.keys(args.seed)["sample"], state, args.number, args.sweeps)
     plots.samples(images, out, title=f"{args.number} images from the prior, iteration {state.iteration:,}")
-    conclude(args, {"picture": str(out), "number": args.number, "sweeps": args.sweeps}, f"wrote {out}")
+    if files.is_stdout(out):  # where the picture is, and nothing else
+        report(f"wrote {out}")
+    else:
+        conclude(args, {"picture": str(out), "number": args.number, "sweeps": args.sweeps}, f"wrote {out}")
     return 0
 
 

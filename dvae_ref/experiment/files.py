@@ -1,16 +1,18 @@
 """Files that are whole or absent: atomic writes, and checkpoints that refuse what they do not know."""
 
 import contextlib
+import errno
 import json
 import math
 import os
-import tempfile
+import stat
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from dvae_ref import tree
-from dvae_ref.experiment import npz, reading
+from dvae_ref.experiment import npz, partial, reading
 
 FORMAT = "dvae_ref checkpoint"
 VERSION = 1
@@ -21,29 +23,65 @@ KIND = "checkpoint of dvae_ref"
 def atomic(path):
     """Open a new binary file that takes the place of `path` when it is complete and on disk, or never does.
 
-    OSError names `path` where nothing can be written. The folder must be there.
+    A link stays, and what it leads to is replaced. A file keeps its mode; a new one has that of the umask. A device or
+    a pipe is written to as it is. OSError names `path` where nothing can be written.
     """
-    path = Path(path)
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:  # which would name the temporary file
-        raise OSError(error.errno, f"cannot write here: {error.strerror}", str(path)) from None
+    if _is_device(path):
+        with open(path, "wb") as file:
+            yield file
+        return
+    target = Path(os.path.realpath(path))
+    descriptor, temporary = _created(target, path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def remove_partial(folder):
-    """Delete what writes that were killed left behind."""
-    for path in Path(folder).glob(".*.part"):
-        path.unlink(missing_ok=True)
+def check_writable(path):
+    """OSError, naming `path`, where `atomic` could not write: to be called before the work of a command, not after."""
+    if not _is_device(path):
+        descriptor, temporary = _created(Path(os.path.realpath(path)), path)
+        os.close(descriptor)
+        temporary.unlink()
+
+
+def _created(target, path):
+    """(descriptor, Path) of a file that is to become `target`. What killed writers of it left behind is deleted."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "cannot write here: it is a folder", str(path))
+    partial.remove_dead(target.parent, target.name)
+    try:
+        descriptor, temporary = partial.create(target)
+        if target.exists():
+            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+    except OSError as error:  # which would name the temporary file
+        raise OSError(error.errno, f"cannot write here: {error.strerror}", str(path)) from None
+    return descriptor, temporary
+
+
+def _is_device(path):
+    """Is it a character device, a pipe or a socket? OSError if it is a disk."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "cannot write here: it is a block device", str(path))
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def is_stdout(path):
+    """Is it what standard output goes to, /dev/stdout say?"""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError, AttributeError):  # no such file; or no standard output, or one that is no file
+        return False
 
 
 def to_json(record, **options):

@@ -1,20 +1,24 @@
 """A run in its folder: the loop that trains, logs, validates, checkpoints and resumes, and the measurement after it."""
 
-import fcntl
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from dvae_ref import tree
-from dvae_ref.experiment import contents, datasets, evaluation, files, image_files, reading, schema, training
+from dvae_ref.experiment import contents, datasets, evaluation, files, image_files, partial, reading, schema, training
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.snapshots import Snapshots
 from dvae_ref.experiment.training import SCALARS
 from dvae_ref.sampling import ais
 from dvae_ref.sampling import backend as backends
+
+OURS = ("config.json", "last.npz", "best.npz", "curves.png", "reconstructions.png")  # written under the lock
+WRITTEN = (*OURS, "metrics.jsonl", "evaluation.json", "samples.png")
 
 
 class LockedError(FileExistsError):
@@ -39,10 +43,25 @@ class Run:
             raise FileExistsError(
                 f"{self.folder} holds a run already: --resume continues it, another --run-dir starts one"
             )
+        self._refuse_foreign()
         files.write_json(self.folder / "config.json", self.settings.to_json())
         self.metrics = Metrics(self.folder / "metrics.jsonl")
         self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm)
         self.checkpoint()
+
+    def _refuse_foreign(self):
+        """FileExistsError for files that would be overwritten. What a beginning leaves that was killed is none of them:
+        config.json of these settings, and no metrics yet."""
+        found = [self.folder / name for name in WRITTEN if os.path.lexists(self.folder / name)]
+        for path in found:
+            if not (path.name == "config.json" and self._is_ours(path)) and not _is_empty_metrics(path):
+                raise FileExistsError(f"{path} is there, but no run of these settings: take another --run-dir")
+
+    def _is_ours(self, path):
+        try:
+            return read_settings(path.parent) == self.settings
+        except (OSError, ValueError):
+            return False
 
     def resume(self):
         """Continue from last.npz."""
@@ -62,13 +81,15 @@ class Run:
         if self.lock:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.lock = open(self.folder / ".lock", "a")  # noqa: SIM115 - held as long as the run
+        lock = FileLock(self.folder / ".lock", timeout=0, thread_local=False)
         try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
+            lock.acquire()
+        except Timeout:
             raise LockedError(f"another process is running in {self.folder}") from None
-        files.remove_partial(self.folder)
+        except NotImplementedError as error:  # of earlier versions of filelock
+            raise OSError(f"cannot lock {self.folder}: {error}") from error
+        self.lock = lock
+        partial.remove_dead(self.folder, ours=OURS)
 
     def __enter__(self):
         return self
@@ -79,7 +100,7 @@ class Run:
     def close(self):
         """Leave the folder to others."""
         if self.lock:
-            self.lock.close()
+            self.lock.release()
             self.lock = None
 
     def checkpoint(self, name="last.npz"):
@@ -144,6 +165,10 @@ class Run:
         if on_validation:
             on_validation(self.state, record)
         return True
+
+
+def _is_empty_metrics(path):
+    return path.name == "metrics.jsonl" and path.is_file() and not path.stat().st_size
 
 
 def save_state(path, state, header):
@@ -232,6 +257,8 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
 
     backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress.
     """
+    partial.remove_dead(folder)
+    files.check_writable(Path(folder) / "evaluation.json")
     validated = last_validation(folder)
     settings, state = load(folder, checkpoint, dataset)
     images_there = getattr(dataset, split)

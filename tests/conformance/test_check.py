@@ -228,7 +228,7 @@ def test_wrong_arguments(cli, tmp_path):
 
 
 def test_an_interrupted_export_is_no_kit(cli, kit, monkeypatch, theirs):
-    """The manifest is written last, and an older one is taken away first."""
+    """The manifest is written last, and an older one is replaced first by one of no quantities."""
 
     def fail(*_):
         raise OSError("disk full")
@@ -237,4 +237,16 @@ def test_an_interrupted_export_is_no_kit(cli, kit, monkeypatch, theirs):
     assert cli("export", kit)[0] == 1
     code, _, err = cli("check", kit, theirs)
     assert code == 2
-    assert "has no manifest.json" in err
+    assert "is a kit whose export was not finished: export again" in err
+    monkeypatch.undo()
+    assert cli("export", kit)[0] == 0
+
+
+@pytest.mark.parametrize("name", [vectors.MANIFEST, "energy.npz", "adam.npz"])
+def test_an_export_over_somebody_s_files_is_refused(cli, tmp_path, name):
+    """Their outputs, or another program's manifest."""
+    (tmp_path / name).write_text('{"format": "web extension"}')
+    code, _, err = cli("export", tmp_path)
+    assert code == 1
+    assert f"{name} is there, but not of a kit: take another folder" in err
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, '{"format": "web extension"}')]

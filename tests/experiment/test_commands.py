@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import statistics
 import time
@@ -13,7 +14,7 @@ import pytest
 from small_run import SMALL_RUN, command
 
 from dvae_ref import __main__
-from dvae_ref.experiment import commands, files
+from dvae_ref.experiment import commands, files, partial
 from dvae_ref.experiment.presets import BASELINES, DATASETS, SAMPLERS, Settings
 from dvae_ref.structures import STRUCTURES
 
@@ -123,6 +124,44 @@ def test_sample_draws_a_picture(cli, run_dir, tmp_path):
     assert code == 0
     assert json.loads(text.splitlines()[-1]) == {"picture": str(out), "number": 5, "sweeps": 20}
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sample_goes_where_it_is_sent(cli, run_dir, tmp_path):
+    """Through a link, which stays, with the mode that the umask leaves; and alone to standard output."""
+    sample = ("sample", "--run-dir", run_dir, "--number", 2, "--sweeps", 2, "--threads", 1, "--out")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link.png").symlink_to("elsewhere/real.png")
+    before = os.umask(0o077)
+    try:
+        assert cli(*sample, tmp_path / "link.png")[0] == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "link.png").is_symlink()
+    picture = (tmp_path / "elsewhere/real.png").read_bytes()
+    assert (tmp_path / "elsewhere/real.png").stat().st_mode & 0o777 == 0o600
+    done = command(*sample, "/dev/stdout", text=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == picture
+    assert b"wrote /dev/stdout" in done.stderr
+
+
+def test_before_the_work_it_is_known_whether_a_sample_or_a_measurement_can_be_written(cli, run_dir, monkeypatch):
+    for module, name in ((commands.pcd, "step"), (commands.runs.ais, "log_z")):
+        monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was computed"))
+    code, _, err = cli("sample", "--run-dir", run_dir, "--out", run_dir)
+    assert (code, "cannot write here: it is a folder" in err) == (1, True)
+    (run_dir / "evaluation.json").mkdir()
+    code, _, err = cli("evaluate", "--run-dir", run_dir, *QUICK)
+    assert (code, "cannot write here: it is a folder" in err) == (1, True)
+
+
+@pytest.mark.parametrize("what", ["evaluate", "sample"])
+def test_what_a_killed_evaluate_or_sample_left_goes_at_the_next_start(cli, run_dir, what):
+    left = run_dir / partial.name("evaluation.json").replace(f"-{os.getpid()}-", "-999999999-")
+    left.touch()
+    options = QUICK if what == "evaluate" else ("--number", 2, "--sweeps", 2, "--threads", 1)
+    assert cli(what, "--run-dir", run_dir, *options)[0] == 0
+    assert not left.exists()
 
 
 def test_data_list_says_what_is_there_and_what_is_missing(cli, tmp_path):

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import signal
+import stat
 import subprocess
 import sys
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from dvae_ref.experiment import files
+from dvae_ref.experiment import files, partial
 
 
 class Pair(NamedTuple):
@@ -63,7 +64,90 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
         half()
     assert json.loads(path.read_text()) == {"k": 1}
     assert list(tmp_path.iterdir()) == [path]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def umask():
+    """Sets it; as it was, afterwards."""
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path, umask, mask, mode):
+    umask(mask)
+    files.write_json(tmp_path / "a.json", {})
+    assert mode_of(tmp_path / "a.json") == mode
+
+
+def test_a_file_that_is_there_keeps_its_mode(tmp_path, umask):
+    path = tmp_path / "a.json"
+    path.touch()
+    path.chmod(0o640)
+    umask(0o022)
+    files.write_json(path, {"k": 1})
+    assert mode_of(path) == 0o640
+    assert json.loads(path.read_text()) == {"k": 1}
+
+
+def test_links_stay_and_lead_to_what_was_written(tmp_path):
+    """Also where they lead to nothing yet, and over several of them; the temporary file is beside the real place."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real/a.json")
+    (tmp_path / "second").symlink_to("link")
+    for number in range(2):
+        files.write_json(tmp_path / "second", number)
+        assert json.loads((tmp_path / "real/a.json").read_text()) == number
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "second").is_symlink()
+    assert {path.name for path in tmp_path.rglob("*")} == {"real", "a.json", "link", "second"}
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+    files.write_json(tmp_path / "pipe", {"k": 1})
+    assert json.loads(reader.communicate()[0]) == {"k": 1}
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only some systems have /dev/full")
+def test_devices_are_written_to_and_stay(tmp_path):
+    files.write_json("/dev/null", {})
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        files.write_json(tmp_path / "full", {})
+    assert all(stat.S_ISCHR(os.stat(path).st_mode) for path in ("/dev/null", "/dev/full"))
+
+
+def test_a_disk_is_not_written_to(monkeypatch):
+    """No file of a test may be a block device, so one is made believe."""
+    monkeypatch.setattr(os, "stat", lambda path, **_: os.stat_result([stat.S_IFBLK | 0o660, *[0] * 9]))
+    with pytest.raises(OSError, match="cannot write here: it is a block device: '/dev/sda'"):
+        files.write_json("/dev/sda", {})
+
+
+@pytest.mark.parametrize("write", [lambda path: files.write_json(path, {}), files.check_writable])
+def test_where_nothing_can_be_written_is_named(tmp_path, write):
+    with pytest.raises(OSError, match=r"cannot write here: it is a folder: '.*'"):
+        write(tmp_path)
+    with pytest.raises(OSError, match=r"cannot write here: No such file or directory: '.*nowhere/a\.json'"):
+        write(tmp_path / "nowhere" / "a.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_to_look_whether_one_can_write_leaves_things_as_they_are(tmp_path):
+    files.check_writable(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").write_text("old")
+    files.check_writable(tmp_path / "old")
+    assert (tmp_path / "old").read_text() == "old"
+    files.check_writable("/dev/null")
 
 
 KILLED = """
@@ -97,7 +181,7 @@ def test_kill_during_a_write_leaves_the_old_checkpoint(tmp_path, moment):
     assert left[0].name.startswith(".last.npz.")
     other = tmp_path / "notes.part"
     other.touch()
-    files.remove_partial(tmp_path)
+    partial.remove_dead(tmp_path)
     assert set(tmp_path.iterdir()) == {path, other}
 
 

@@ -3,10 +3,13 @@
 import json
 import math
 import shutil
+import subprocess
+import sys
 
 import numba
 import numpy as np
 import pytest
+from small_run import command
 
 from dvae_ref.experiment import datasets, files, npz, runs, table1, training
 from dvae_ref.experiment.presets import Settings
@@ -225,3 +228,121 @@ def test_the_state_s_scalars_are_those_that_the_header_is_checked_for():
     from dvae_ref.experiment import schema
 
     assert set(training.SCALARS) < set(schema.HEADER)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def begin(folder, dataset):
+    with runs.Run(folder, SMALL, dataset) as run:
+        run.begin()
+
+
+FOREIGN = ("metrics.jsonl", "best.npz", "evaluation.json", "curves.png", "reconstructions.png", "samples.png")
+
+
+@pytest.mark.parametrize("name", [*FOREIGN, "config.json"])
+def test_files_of_something_else_are_not_overwritten(tmp_path, dataset, name):
+    path = tmp_path / name
+    path.write_text("mine")
+    with pytest.raises(
+        FileExistsError, match=rf"{name} is there, but no run of these settings: take another --run-dir"
+    ):
+        begin(tmp_path, dataset)
+    assert path.read_text() == "mine"
+    assert names(tmp_path) == sorted([".lock", name])
+
+
+def test_a_config_of_other_settings_is_not_overwritten(tmp_path, dataset):
+    files.write_json(tmp_path / "config.json", SMALL.to_json() | {"seed": 4})
+    before = (tmp_path / "config.json").read_bytes()
+    with pytest.raises(FileExistsError, match=r"config\.json is there, but no run of these settings"):
+        begin(tmp_path, dataset)
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("moment", ["config.json", "metrics.jsonl", "last.npz"])
+def test_a_beginning_that_was_killed_begins_again(tmp_path, dataset, monkeypatch, moment):
+    """Just before the file of this name is in its place."""
+    replace, metrics = files.os.replace, runs.Metrics
+
+    class Killed(BaseException):
+        pass
+
+    def deadly_replace(source, target):
+        if target.name == moment:
+            raise Killed
+        replace(source, target)
+
+    def deadly_metrics(path, *rest):
+        if path.name == moment:
+            raise Killed
+        return metrics(path, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files.os, "replace", deadly_replace)
+        patched.setattr(runs, "Metrics", deadly_metrics)
+        with pytest.raises(Killed):
+            begin(tmp_path, dataset)
+    assert not (tmp_path / "last.npz").exists()
+    begin(tmp_path, dataset)
+    assert names(tmp_path) == [".lock", "config.json", "last.npz", "metrics.jsonl"]
+
+
+def test_other_files_of_a_folder_do_not_matter(tmp_path, dataset):
+    (tmp_path / "notes.txt").write_text("mine")
+    begin(tmp_path, dataset)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".last.npz.00000000-1-1-abcd.part", ".best.npz.k3x9_abc.part"])
+def test_who_has_the_lock_removes_what_other_trainers_left(folder, dataset, name):
+    """Wherever they were: a worker of a cluster that was lost, say."""
+    (folder / name).touch()
+    (folder / ".evaluation.json.00000000-1-1-abcd.part").touch()
+    resume(folder, dataset)
+    assert ".evaluation.json.00000000-1-1-abcd.part" in names(folder)
+    assert name not in names(folder)
+
+
+HOLDS = """
+import sys, time
+import numpy as np
+from dvae_ref.experiment import datasets, runs
+from dvae_ref.experiment.presets import Settings
+
+settings = runs.read_settings(sys.argv[1])
+run = runs.Run(sys.argv[1], settings, datasets.load(settings.dataset))
+run.resume()
+print("holding", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_folder_is_its_trainer_s_however_that_ends(folder, dataset):
+    """A second process is refused with a line; after kill -9 the lock's file is still there, and in nobody's way."""
+    with subprocess.Popen([sys.executable, "-c", HOLDS, folder], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"holding\n"
+        with pytest.raises(runs.LockedError, match=r"^another process is running in .*run$"):
+            resume(folder, dataset)
+        done = command("train", "--resume", "--run-dir", folder, "--threads", 1)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].endswith(f"LockedError: another process is running in {folder}")
+        holder.kill()
+    assert (folder / ".lock").exists()
+    assert resume(folder, dataset).iteration == 7
+
+
+def test_what_is_no_lock_of_ours_may_lie_in_its_place(folder, dataset):
+    (folder / ".lock").write_text("of 0.1")
+    assert resume(folder, dataset).iteration == 7
+
+
+def test_where_there_is_no_fcntl_nothing_fails_on_import():
+    """As on systems that are not POSIX: data list, and all that training imports."""
+    code = "import sys; sys.modules['fcntl'] = None\n"
+    code += "from dvae_ref.experiment import runs, commands\nfrom dvae_ref.__main__ import main\n"
+    done = command(code=code + "sys.exit(main(['data', 'list', 'mnist5k']))")
+    assert done.returncode == 0, done.stderr
+    assert "mnist5k: bundled" in done.stdout

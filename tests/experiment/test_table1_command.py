@@ -54,7 +54,7 @@ def test_a_table_that_cannot_be_written_is_shown(straight_table, tmp_path):
     (out / "table1.csv").mkdir()
     done = run(out, "--seed", "0", "1", "--json")
     assert done.returncode == 1, done.stderr
-    assert "the table is not written: [Errno 21] Is a directory" in done.stderr
+    assert "the table is not written: [Errno 21] cannot write here: it is a folder" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout.startswith((out / "table1.md").read_text())
     assert json.loads(done.stdout.splitlines()[-1]) == {"cells": 2, "finished": 2, "failed": {}, "files": []}
