@@ -28,7 +28,7 @@ release: .venv/.installed-$(TEST_EXTRAS) ## the test suite, and what takes longe
 	$(BIN)/python -m pytest -m "release or not release"
 
 # The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
-bench: .venv/.installed-bench ## how fast the samplers are; figures in out/bench/
+bench: .venv/.installed-data ## how fast the samplers are; figures in out/bench/
 	$(BIN)/python -m benchmarks
 
 figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about a quarter of an hour

@@ -1,11 +1,10 @@
 """The command line, python -m dvae_ref COMMAND: parses, calls, prints; no mathematics."""
 
 import argparse
-import os
 import sys
 from dataclasses import fields
 
-from dvae_ref import __version__
+from dvae_ref import __version__, blas
 from dvae_ref.experiment import process
 from dvae_ref.experiment.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, Settings
 
@@ -61,7 +60,7 @@ def add_settings(parser, leave_out=()):
 def add_common(parser, run_dir):
     parser.add_argument("--run-dir", help=run_dir, required=run_dir.startswith("the run"))
     parser.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="cores to use (default: all)")
+    parser.add_argument("--threads", type=int, help="cores to use (default: all that this process may use)")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
@@ -207,7 +206,8 @@ def main(argv=None):
     from dvae_ref.experiment.console import UsageError
 
     try:
-        return load(args.command)(args)
+        with blas.one_thread():
+            return load(args.command)(args)
     except UsageError as error:
         if args.debug:
             raise

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import layers, networks, team, tree
+from dvae_ref import blas, layers, networks, team, tree
 from dvae_ref.methods import Method
 from dvae_ref.networks import Network
 from dvae_ref.posteriors import Noise
@@ -145,11 +145,12 @@ def objective_backward(d_bound, cache, negative, *, config):
 PAIR, ROWS = 500, 1000  # samples of zeta that make a team of two, and shares of a larger team: each costs Python's time
 
 
+@blas.one_thread()
 def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, config, kappa=1.0, threads=1):
     """(bound, gradient, statistics after the batch) of objective, its backward and update_statistics, in shares.
 
     The images are dealt out to a team of threads, `threads` of them at work; the size of the team is a matter of the
-    shapes alone, and so are the results.
+    shapes alone, and so are the results. BLAS has one thread meanwhile.
     """
     rows = len(x) * config.k
     most = max(rows // ROWS, 2 if rows >= PAIR else 1)

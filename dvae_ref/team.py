@@ -10,6 +10,8 @@ import os
 import queue
 import threading
 
+from dvae_ref import blas
+
 
 def at_once(f, *args):
     """Alone.beside of those who have no helper."""
@@ -50,6 +52,7 @@ def _errands():
     errands = queue.SimpleQueue()
 
     def help():
+        blas.one_in_this_thread()
         while True:
             errands.get().run()
 
@@ -142,7 +145,7 @@ def run(work, size, active):
 @functools.cache
 def _threads(size):
     """A pool that lasts: starting threads for each batch would cost as much as its batch norms."""
-    return concurrent.futures.ThreadPoolExecutor(size, thread_name_prefix="team")
+    return concurrent.futures.ThreadPoolExecutor(size, "team", blas.one_in_this_thread)
 
 
 def _after_fork():

@@ -40,7 +40,7 @@ def build_parser():
         size.add_argument(f"--{scale}", action="store_const", dest="scale", const=scale, help=SCALES[scale])
     parser.add_argument("--out", default="out/figures", metavar="DIR", help="folder to write to (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="cores to use (default: all)")
+    parser.add_argument("--threads", type=int, help="cores to use (default: all that this process may use)")
     parser.add_argument("--data-dir", help="where data sets are, for --full (default: as for dvae_ref train)")
     parser.add_argument("--run-dir", help="for fig2a: the model of this run of dvae_ref train")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dvae_ref"
 
-LEAVES = {"tree", "team", "structures", "twins"}  # known to everyone
+LEAVES = {"blas", "tree", "team", "structures", "twins"}  # known to everyone
 MODEL = {"posteriors", "priors", "methods", "layers", "networks", "model"}
 MAY_IMPORT = {
     **dict.fromkeys(LEAVES, LEAVES),
@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "exact": LEAVES | {"theory", "fast.jit", "sampling.tasks"} | MODEL | {"exact"},
     "experiment": LEAVES | {"theory"} | MODEL | {"sampling", "experiment", "__version__"},
     "conformance": LEAVES | {"theory"} | MODEL | {"exact", "experiment", "conformance", "__version__"},
-    "__main__": {"experiment", "sampling", "conformance", "__version__"},
+    "__main__": {"blas", "experiment", "sampling", "conformance", "__version__"},
     "__init__": set(),
 }
 

@@ -27,6 +27,8 @@ def train(args):
     dataset = datasets.load(settings.dataset, args.data_dir)
     with runs.Run(folder, settings, dataset, args.threads, args.backend) as run:
         run.resume() if args.resume else run.begin()
+        if run.notice:
+            report(run.notice)
         return train_run(args, run)
 
 

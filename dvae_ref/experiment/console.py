@@ -1,6 +1,7 @@
 """What the commands share: checks of their arguments, what they say, their progress bars."""
 
 import json
+import os
 import sys
 
 import numba
@@ -18,8 +19,16 @@ def at_least(args, **least):
             raise UsageError(f"--{name.replace('_', '-')} must be at least {value}, got {given}")
 
 
+def usable_cores():
+    """Cores that this process may use: by its CPU affinity, where the system has one, and by NUMBA_NUM_THREADS."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, numba.config.NUMBA_NUM_THREADS)
+
+
 def use_threads(args):
+    """Let numba use --threads, which is all usable cores where it is not given."""
     most = numba.config.NUMBA_NUM_THREADS
+    args.threads = usable_cores() if args.threads is None else args.threads
     if not 1 <= args.threads <= most:
         raise UsageError(f"--threads must lie in 1 to {most}, got {args.threads}")
     numba.set_num_threads(args.threads)

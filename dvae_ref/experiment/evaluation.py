@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import model
+from dvae_ref import blas, model
 from dvae_ref.sampling import philox
 
 CHUNK_ROWS = 4096  # samples decoded at a time by one thread: about 30 MB of activations
@@ -41,19 +41,20 @@ def standard_error(values):
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
 
 
+@blas.one_thread()
 def log_likelihood(key, params, statistics, images, *, log_z, samples=4000, threads=1, progress=None):
     """Likelihood of each of the images, (B, V) with pixels in {0, 1}, by `samples` importance samples each.
 
     The noise of an image depends on (key, its index) alone, and every sum runs over one image's samples in order, so
     the result does not depend on the number of threads. Memory: threads x about 60 MB. `progress(n)` is called as
-    n images are done. BLAS should run single-threaded: the threads here are what uses the cores.
+    n images are done. BLAS has one thread meanwhile: the threads here are what uses the cores.
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     out = Likelihood(*(np.empty(len(images)) for _ in Likelihood._fields))
     group = max(1, CHUNK_ROWS // samples)
     pending = deque()
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+    with concurrent.futures.ThreadPoolExecutor(threads, initializer=blas.one_in_this_thread) as pool:
 
         def collect():
             rows, future = pending.popleft()

@@ -98,16 +98,16 @@ def _draw_nll(axes, rows):
 
 def read_metrics(path):
     """(training, validation) records of a metrics.jsonl, each as a dictionary of arrays."""
-    kinds = {"bound": [], "validation_nll": []}
+    kinds = {kind: [] for kind in RECORDS}
     for number, line in reading.lines(path):
         place = f"{path}, line {number},"
         record = reading.json_value(line, place)
-        kind = "bound" if isinstance(record, dict) and "bound" in record else "validation_nll"
+        kind = next((k for k in RECORDS if isinstance(record, dict) and k in record), "validation_nll")
         kinds[kind].append(schema.check(record, RECORDS[kind], place))
-    return tuple(_columns(records, RECORDS[kind]) for kind, records in kinds.items())
+    return tuple(_columns(kinds[kind], RECORDS[kind]) for kind in ("bound", "validation_nll"))
 
 
-RECORDS = {"bound": schema.TRAINING, "validation_nll": schema.VALIDATION}
+RECORDS = {"bound": schema.TRAINING, "validation_nll": schema.VALIDATION, "resumed": schema.RESUMED}
 
 
 def _columns(records, names):

@@ -8,8 +8,19 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from dvae_ref import tree
-from dvae_ref.experiment import contents, datasets, evaluation, files, image_files, partial, reading, schema, training
+from dvae_ref import blas, tree
+from dvae_ref.experiment import (
+    contents,
+    datasets,
+    environment,
+    evaluation,
+    files,
+    image_files,
+    partial,
+    reading,
+    schema,
+    training,
+)
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.snapshots import Snapshots
@@ -34,7 +45,7 @@ class Run:
         self.threads, self.backend = threads, backends.resolve(backend)
         self.role = training.keys(settings.seed)
         self.state, self.lock = training.start(settings, dataset.mean_x), None
-        self.metrics = self.snapshots = None
+        self.metrics = self.snapshots = self.notice = None
 
     def begin(self):
         """Make the folder and its first checkpoint. FileExistsError if a run is there already."""
@@ -64,13 +75,17 @@ class Run:
             return False
 
     def resume(self):
-        """Continue from last.npz."""
+        """Continue from last.npz. `notice` says if bytes may differ from here on: another machine; so does a record."""
         self._lock()
         path = self.folder / "last.npz"
         header, self.state = load_state(path, self.state, self.settings)
         check_data(path, header, self.dataset)
         self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
         self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm, header.get("snapshots", 0))
+        before, now = header.get("environment"), environment.here()
+        self.notice = environment.notice(before, now)
+        if self.notice:
+            self.metrics.write({"iteration": self.state.iteration, "resumed": {"before": before, "now": now}})
 
     def begin_or_resume(self):
         self._lock()  # before looking: another process may be beginning
@@ -108,8 +123,10 @@ class Run:
         self.snapshots.write()
         header = {"settings": self.settings.to_json(), "data": self.dataset.origin, "metrics_bytes": self.metrics.size}
         header["snapshots"] = len(self.snapshots)
+        header["environment"] = environment.here()
         save_state(self.folder / name, self.state, header)
 
+    @blas.one_thread()
     def advance(self, stop=lambda: False, on_iteration=None, on_validation=None):
         """Train to the end, or until stop() says so; a checkpoint is written in either case. True at the end.
 
@@ -251,6 +268,7 @@ def last_validation(folder):
         return None
 
 
+@blas.one_thread()
 def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
             ais_chains=1000, seed=0, threads=1, backend="cpu", on_ais=None, on_images=None):  # fmt: skip
     """log Z by AIS, then the likelihood of a split by importance sampling: the record that goes to evaluation.json.

@@ -51,6 +51,7 @@ INFINITE_AT_FIRST = Rule("a number or null", lambda value: value == float("inf")
 HEADER = {  # of a checkpoint
     "settings": OBJECT,
     "data": text()._replace(optional=True),  # absent in an early version
+    "environment": OBJECT._replace(optional=True),  # absent in 0.1
     "metrics_bytes": whole(0),
     "snapshots": whole(0)._replace(optional=True),  # absent in 0.1
     "iteration": whole(0),
@@ -91,6 +92,7 @@ VALIDATION = {  # and every eval_every
     "log_z_standard_error": at_least(0),
     **dict.fromkeys(("validation_nll_standard_error", "validation_elbo_standard_error"), or_null(at_least(0))),
 }
+RESUMED = {**PROGRESS, "resumed": OBJECT}  # and when a run goes on where bytes may differ
 ARRAY = {
     "name": text(r"[\w.]+", "a name"),
     "role": text("input|output|gradient", "input, output or gradient"),

@@ -162,6 +162,8 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
     dataset = datasets.load(cell.settings.dataset, data_dir)
     with runs.Run(cell.folder, cell.settings, dataset, threads, backend) as run:
         _begin_or_resume(run, go_on_or_stop)
+        if run.notice:
+            print(f"{cell.folder}: {run.notice}", file=sys.stderr, flush=True)
         if is_finished(cell, measurement):
             return
         (cell.folder / "error.txt").unlink(missing_ok=True)
@@ -174,8 +176,9 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
 def _use_threads(threads):
     import numba
 
-    most = numba.config.NUMBA_NUM_THREADS
-    threads = min(threads or most, most)
+    from dvae_ref.experiment.console import usable_cores
+
+    threads = min(threads or usable_cores(), numba.config.NUMBA_NUM_THREADS)
     numba.set_num_threads(threads)
     return threads
 

@@ -5,11 +5,10 @@ import re
 import sys
 from dataclasses import fields
 
-import numba
 from tqdm import tqdm
 
 from dvae_ref.experiment import schedulers, table1, table1_report
-from dvae_ref.experiment.console import UsageError, at_least, bar_style, conclude, report
+from dvae_ref.experiment.console import UsageError, at_least, bar_style, conclude, report, usable_cores
 from dvae_ref.experiment.presets import Settings
 
 
@@ -82,7 +81,7 @@ def run_cells(args, todo, measurement):
         options = {"data_dir": args.data_dir, "measurement": measurement, "backend": args.backend}
         options |= {"on_done": on_done, "on_progress": on_progress}
         if args.scheduler == "local":
-            threads = args.threads or max(1, numba.config.NUMBA_NUM_THREADS // args.workers)
+            threads = args.threads or max(1, usable_cores() // args.workers)
             schedulers.run_local(todo, workers=args.workers, threads=threads, **options)
         else:
             schedulers.run_dask(todo, address=args.scheduler, threads=args.threads, **options)

@@ -1,4 +1,7 @@
-"""Training as pure steps from state to state: an update, a record, a validation. Files and the loop are runs.py's."""
+"""Training as pure steps from state to state: an update, a record, a validation. Files and the loop are runs.py's.
+
+BLAS has one thread for the duration of each (`blas.one_thread`): the same bytes in every process.
+"""
 
 import math
 import warnings
@@ -7,7 +10,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from dvae_ref import methods, model, team, tree
+from dvae_ref import blas, methods, model, team, tree
 from dvae_ref.experiment import evaluation, optimizer, snapshots
 from dvae_ref.experiment.roles import keys
 from dvae_ref.posteriors import Noise
@@ -59,6 +62,7 @@ def start(settings, mean_x):
     return State(0, params, statistics, optimizer.init(params), sampler, log_z, 0.0, 0, math.inf, 0, kept)
 
 
+@blas.one_thread()
 def iterate(state, x, settings, role, backend="cpu"):
     """One update on the images x: (State, bound), the bound of the batch in nats, with the last estimate of log Z.
 
@@ -160,6 +164,7 @@ def snapshot(state, settings):
     return state._replace(kept=kept), divergence
 
 
+@blas.one_thread()
 def record(state, settings, role, backend="cpu"):
     """(State, record for metrics.jsonl) of the iterations since the last record: their mean bound, among others.
 
@@ -177,6 +182,7 @@ def record(state, settings, role, backend="cpu"):
     return state._replace(bound_sum=0.0, log_z=log_z), entry | {"log_z_rough": log_z}
 
 
+@blas.one_thread()
 def validate(state, dataset, settings, role, threads=1, progress=None, backend="cpu"):
     """log Z by AIS and the validation NLL by importance sampling: (State, record for the metrics)."""
     i = state.iteration
