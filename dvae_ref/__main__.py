@@ -184,6 +184,9 @@ def build_parser():
     data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")
     data.add_argument("name", nargs="?", choices=DATASETS, help="data set to fetch")
     data.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
+    data.add_argument(
+        "--insecure", action="store_true", help="fetch files over plain http of which no checksum was published (.amat)"
+    )
     data.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     return parser
 

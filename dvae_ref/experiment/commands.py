@@ -97,7 +97,7 @@ def data(args):
             raise UsageError("data fetch takes the name of a data set")
         from dvae_ref.experiment import downloads
 
-        downloads.fetch(args.name, args.data_dir)
+        downloads.fetch(args.name, args.data_dir, insecure=args.insecure)
     record = {}
     for name in [args.name] if args.name else datasets.LOADERS:
         try:

@@ -54,9 +54,10 @@ class Dataset(NamedTuple):
 def load(name, data_dir=None):
     """The data set of that name.
 
-    Its files are looked for in `data_dir` (default: see data_folder), there in MNIST/ or OMNIGLOT/ first, then in the
-    folder itself, plain or gzipped. FileNotFoundError says which files to put where; ValueError names a damaged file,
-    or lists the valid names.
+    Its files are looked for in `data_dir` (default: see data_folder), there in MNIST/ or OMNIGLOT/ first, then in
+    MNIST/raw/, where torchvision puts them, then in the folder itself: plain or gzipped, train-images-idx3-ubyte or
+    train-images.idx3-ubyte. FileNotFoundError says which files to put where; ValueError names a damaged file, or lists
+    the valid names.
     """
     if name not in LOADERS:
         raise ValueError(f"unknown data set {name!r}; there are {', '.join(LOADERS)}")
@@ -67,7 +68,10 @@ def data_folder(data_dir=None):
     """Where data are: `data_dir`, else the environment's DVAE_REF_DATA, else dvae_ref/ in the user's cache folder."""
     given = data_dir or os.environ.get("DVAE_REF_DATA")
     if given:
-        return Path(given).expanduser()
+        try:
+            return Path(given).expanduser()
+        except RuntimeError as error:  # of a user that is not there
+            raise ValueError(f"data folder {given}: {error}") from error
     if sys.platform == "win32":
         cache = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
@@ -173,11 +177,11 @@ LOADERS = {"mnist5k": _load_mnist5k, "binarized_mnist": _load_binarized_mnist, "
 
 
 def _find(root, folder, files):
-    """{file: path} of those files that are in root/folder or root, plain or gzipped."""
-    paths = {}
+    """{file: path} of those files that are in root/folder, its raw/ (torchvision's), or root: plain or gzipped."""
+    parents, paths = (root / folder, root / folder / "raw", root, root / "raw"), {}
     for file in files:
-        places = [parent / (file + suffix) for parent in (root / folder, root) for suffix in ("", ".gz")]
-        present = [place for place in places if place.is_file()]
+        names = [spelling + suffix for spelling in (file, file.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+        present = [parent / name for parent in parents for name in names if (parent / name).is_file()]
         if present:
             paths[file] = present[0]
     return paths

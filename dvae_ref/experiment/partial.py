@@ -1,4 +1,4 @@
-"""Files that are being written, beside the place that they will take: their names say who writes them.
+"""Files, and folders, that are being written, beside the place that they will take: their names say who writes them.
 
     .last.npz.1f2e3d4c-4711-98765-k3x9.part
 
@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -45,7 +46,14 @@ def remove_dead(folder, target=None, ours=()):
             match = NAME.fullmatch(path.name) or NAME_IN_0_1.fullmatch(path.name)
             wanted = match and target in (None, match["target"])
             if wanted and (match["target"] in ours or _is_dead(path, match)):
-                path.unlink(missing_ok=True)
+                _remove(path)
+
+
+def _remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_dead(path, match):

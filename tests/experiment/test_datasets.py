@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,40 @@ def test_amat_files_come_first_and_none_may_be_missing(monkeypatch, tmp_path):
     (tmp_path / "binarized_mnist_valid.amat.gz").unlink()
     with pytest.raises(FileNotFoundError, match=r"binarized_mnist: binarized_mnist_valid\.amat not found in"):
         datasets.load("binarized_mnist", tmp_path)
+
+
+PLACES = {
+    "as published": ("MNIST", "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"),
+    "gzipped": ("MNIST", "train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"),
+    "torchvision's": ("MNIST/raw", "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"),
+    "torchvision's, from its MNIST folder": ("raw", "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"),
+    "with a dot": ("MNIST", "train-images.idx3-ubyte", "t10k-images.idx3-ubyte"),
+    "with a dot, gzipped": ("", "train-images.idx3-ubyte.gz", "t10k-images.idx3-ubyte.gz"),
+    "both": ("MNIST/raw", "train-images-idx3-ubyte.gz", "t10k-images.idx3-ubyte"),
+}
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("kind", PLACES)
+def test_idx_files_are_found_where_others_put_them(monkeypatch, tmp_path, kind, pack):
+    """Under the names that are about, gzip or not, whatever these names say."""
+    rng, folder = np.random.default_rng(0), tmp_path / PLACES[kind][0]
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {}
+    for name, file, n in zip(PLACES[kind][1:], datasets.IDX_FILES, (50_003, 2), strict=True):
+        content = struct.pack(">4I", 0x803, n, 28, 28) + rng.bytes(784) * n
+        (folder / name).write_bytes(pack(content))
+        facts[file] = (n, hashlib.md5(content).hexdigest())
+    monkeypatch.setattr(datasets, "IDX_FILES", facts)
+    monkeypatch.setattr(datasets, "binarize", lambda grey, generator: (grey > 127).astype(np.uint8))  # in no time
+    loaded = datasets.load("binarized_mnist", tmp_path)
+    assert [len(loaded.train), len(loaded.validation), len(loaded.test)] == [50_000, 3, 2]
+    assert loaded.origin == "IDX files, binarized with seed 1"
+
+
+def test_the_home_of_nobody_is_named():
+    with pytest.raises(ValueError, match="data folder ~nosuchuser/data: Could not determine home directory"):
+        datasets.data_folder("~nosuchuser/data")
 
 
 def test_environment_names_the_folder_and_damaged_files_are_refused(monkeypatch, tmp_path):

@@ -3,23 +3,31 @@
 import functools
 import hashlib
 import http.server
+import io
+import signal
+import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 from dvae_ref.experiment import datasets, downloads, image_files
 
-pytest.importorskip("pooch")
+pooch = pytest.importorskip("pooch")
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; /cut-off/FILE promises all of FILE and sends half of it."""
+    """Serves a folder; /cut-off/FILE promises all of FILE and sends half of it, /moved/FILE leads to FILE."""
 
     def log_message(self, *_):
         pass
 
     def do_GET(self):
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/moved"))
+            return self.end_headers()
         if not self.path.startswith("/cut-off/"):
             return super().do_GET()
         self.send_response(200)
@@ -53,10 +61,10 @@ def remote(address, file, content):
     return downloads.Remote(f"SET/{file}", f"{address}/{file}", functools.partial(verify, sha1=sha1), f"sha1 {sha1}")
 
 
-def fetch(root, *alternatives):
+def fetch(root, *alternatives, insecure=False):
     """Fetch a made-up set; returns (paths, what was reported)."""
     told = []
-    paths = downloads.fetch("some", root, report=told.append, sources={"some": alternatives})
+    paths = downloads.fetch("some", root, insecure=insecure, report=told.append, sources={"some": alternatives})
     return paths, "\n".join(told)
 
 
@@ -99,6 +107,148 @@ def test_all_files_arrive_or_none(published, tmp_path, bad):
         fetch(tmp_path / "data", [good, second])
     assert contents(tmp_path / "data") == []
     assert list((tmp_path / "data").iterdir()) == []
+
+
+BINARY = np.random.default_rng(0).integers(0, 2, (4, 784), np.uint8)
+
+
+def amat(rows):
+    return ("\n".join(" ".join(map(str, row)) for row in rows) + "\n").encode()
+
+
+def unverifiable(address):
+    """A file without a published checksum: nobody answers at its address over https; `address` is the plain one."""
+    verify = functools.partial(image_files.read_amat, n=2)
+    return downloads.Remote("SET/x.amat", "https://127.0.0.1:9/x.amat", verify, "layout", f"{address}/x.amat")
+
+
+def test_without_a_checksum_plain_http_has_to_be_asked_for(published, tmp_path):
+    """It says so, and what the next source is; nothing is asked over plain http before."""
+    folder, address = published
+    (folder / "x.amat").write_bytes(amat(BINARY[:2]))
+    (folder / "b").write_bytes(b"b")
+    paths, told = fetch(tmp_path / "data", [unverifiable(address)], [remote(address, "b", b"b")])
+    assert paths == [tmp_path / "data/SET/b"]
+    assert "only with --insecure. Without them it goes on with the IDX files" in told
+    assert "another binarization: log-likelihoods differ by 0.1 nats" in told
+    assert contents(tmp_path / "data") == ["SET/b"]
+    paths, told = fetch(tmp_path / "data", [unverifiable(address)], [remote(address, "b", b"b")], insecure=True)
+    assert paths == [tmp_path / "data/SET/x.amat"]
+    assert "--insecure" not in told
+
+
+def test_the_sha256_of_what_came_is_kept_and_held_against_it(published, tmp_path):
+    """What is damaged since is fetched again; what comes the second time must be what came the first time."""
+    folder, address = published
+    (folder / "x.amat").write_bytes(amat(BINARY[:2]))
+    (path,), _ = fetch(tmp_path, [unverifiable(address)], insecure=True)
+    record = tmp_path / "SET/x.amat.sha256"
+    digest = hashlib.sha256(amat(BINARY[:2])).hexdigest()
+    assert record.read_text() == f"{digest}  x.amat\n"
+    path.write_bytes(amat(BINARY[2:]))
+    with pytest.raises(ValueError, match=r"x\.amat: sha256 is .*, but .* says .*, of the file that came first"):
+        image_files.read_amat(path, 2)
+    fetch(tmp_path, [unverifiable(address)], insecure=True)
+    assert path.read_bytes() == amat(BINARY[:2])
+    path.unlink()
+    (folder / "x.amat").write_bytes(amat(BINARY[2:]))
+    with pytest.raises(OSError, match=r"refused what was downloaded: .* but .*x\.amat\.sha256 says .* that came first"):
+        fetch(tmp_path, [unverifiable(address)], insecure=True)
+    assert not path.exists()
+
+
+def test_what_was_put_there_by_hand_gets_a_record_when_it_is_fetched(published, tmp_path):
+    (tmp_path / "SET").mkdir()
+    (tmp_path / "SET/x.amat").write_bytes(amat(BINARY[:2]))
+    fetch(tmp_path, [unverifiable(published[1])])
+    assert (tmp_path / "SET/x.amat.sha256").read_text().startswith(hashlib.sha256(amat(BINARY[:2])).hexdigest())
+
+
+def test_https_is_not_left_for_plain_http(published):
+    """By a redirection: at each answer it is asked, before what is in it is taken."""
+    folder, address = published
+    (folder / "a").write_bytes(b"a")
+    asked = []
+
+    def ask(response, **_):
+        asked.append(response.url)
+        if len(asked) > 2:
+            raise OSError("not there")
+
+    pooch.HTTPDownloader(hooks={"response": ask})(f"{address}/moved/a", io.BytesIO(), None)
+    assert asked == [f"{address}/moved/a", f"{address}/a"]
+    with pytest.raises(OSError, match="not there"):
+        pooch.HTTPDownloader(hooks={"response": ask})(f"{address}/a", io.BytesIO(), None)
+
+    class Answer:
+        url = "https://somewhere/x.amat"
+
+    downloads._stay_secure(Answer)
+    Answer.url = "http://somewhere/x.amat"
+    with pytest.raises(OSError, match=r"it leads to http://somewhere/x\.amat, which is not https"):
+        downloads._stay_secure(Answer)
+
+
+def test_only_https_is_asked_without_being_told(monkeypatch, tmp_path):
+    """Of all sources, first; plain http is there for the .amat files alone, and only when asked for."""
+    asked = []
+
+    def note(url, path):
+        asked.append(url)
+        raise OSError(f"{url}: no network")
+
+    monkeypatch.setattr(downloads, "_get", note)
+    for name in downloads.SOURCES:
+        with pytest.raises(OSError, match="could not be downloaded"):
+            downloads.fetch(name, tmp_path, report=lambda _: None)
+    assert len(asked) == 3
+    assert all(url.startswith("https://") for url in asked)
+    with pytest.raises(OSError, match="could not be downloaded"):
+        downloads.fetch("binarized_mnist", tmp_path, insecure=True, report=lambda _: None)
+    assert [url for url in asked if url.startswith("http:")] == [downloads.AMAT[0].insecure]
+
+
+def test_no_more_is_taken_than_a_file_may_have(published, tmp_path, monkeypatch):
+    folder, address = published
+    (folder / "a").write_bytes(b"a" * 1000)
+    monkeypatch.setattr(downloads, "MOST", 999)
+    with pytest.raises(OSError, match="/a: more than 999 bytes"):
+        fetch(tmp_path / "data", [remote(address, "a", b"a" * 1000)])
+    monkeypatch.setattr(downloads, "MOST", 1000)
+    assert fetch(tmp_path / "data", [remote(address, "a", b"a" * 1000)])[0]
+
+
+def test_a_web_page_in_place_of_a_file_is_called_that(published, tmp_path):
+    folder, address = published
+    (folder / "x.amat").write_bytes(b"<!DOCTYPE html><title>Please sign in</title>")
+    with pytest.raises(OSError, match=r"refused what was downloaded: .*x\.amat: this is a web page"):
+        fetch(tmp_path / "data", [unverifiable(address)], insecure=True)
+    assert contents(tmp_path / "data") == []
+
+
+KILLED = """
+import os, signal, sys
+from dvae_ref.experiment import downloads
+
+def kill(file, url, path, record):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+downloads._verify = kill
+remote = downloads.Remote("SET/a", sys.argv[2], None, "")
+downloads.fetch("some", sys.argv[1], sources={"some": [[remote]]})
+"""
+
+
+def test_what_a_killed_fetch_left_goes_with_the_next(published, tmp_path):
+    folder, address = published
+    (folder / "a").write_bytes(b"a")
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "data", f"{address}/a"], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = (tmp_path / "data").iterdir()
+    assert [path.name for path in left.iterdir()] == ["a"]
+    fetch(tmp_path / "data", [remote(address, "a", b"a")])
+    assert contents(tmp_path / "data") == ["SET/a"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["SET"]
 
 
 def test_the_next_source_is_tried_and_told(published, tmp_path):
