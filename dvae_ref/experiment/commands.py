@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import model
-from dvae_ref.experiment import datasets, files, partial, plots, runs, training
+from dvae_ref.experiment import datasets, files, measuring, partial, plots, runs, training
 from dvae_ref.experiment.console import Stage, UsageError, at_least, bar_style, conclude, report, use_threads
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
@@ -64,9 +64,10 @@ def evaluate(args):
     options = {name: getattr(args, name) for name in names}
     annealing = Stage(args.temperatures, desc="log Z (AIS)", unit="temp")
     images = Stage(total, desc=f"{args.split} images", unit="image")
-    record = runs.measure(args.run_dir, dataset, on_ais=annealing.reach, on_images=images.advance, **options)
+    record = measuring.measure(args.run_dir, dataset, on_ais=annealing.reach, on_images=images.advance, **options)
     error = " ± {nll_standard_error:.2f}" if record["images"] > 1 else ""
     text = "{split} NLL {nll:.2f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
+    text += "with a quarter and a sixteenth of the samples {nll_quarter:.2f}, {nll_sixteenth:.2f}\n"
     text += "log Z {log_z:.3f} ± {log_z_standard_error:.3f}, ELBO {elbo:.2f}, "
     text += "effective sample size: median {ess_median:.1f}, least {ess_minimum:.1f}"
     conclude(args, record, text.format(**record))

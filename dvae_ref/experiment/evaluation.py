@@ -14,19 +14,31 @@ CHUNK_ROWS = 4096  # samples decoded at a time by one thread: about 30 MB of act
 
 
 class Likelihood(NamedTuple):
-    """Per image, nats: log((1/K) sum_k w_k), mean_k log w_k, and (sum w)^2 / sum w^2."""
+    """Per image, nats: log((1/K) sum_k w_k), mean_k log w_k, and (sum w)^2 / sum w^2.
+
+    Of the same weights: the first for K / 4 and K / 16 of them, each the mean over as many parts (`in_parts`).
+    """
 
     log_px: np.ndarray
     elbo: np.ndarray
     effective_sample_size: np.ndarray
+    log_px_quarter: np.ndarray
+    log_px_sixteenth: np.ndarray
 
     def summary(self):
-        """Plain numbers: means over images with the standard error of the mean."""
+        """Plain numbers: means over images with the standard error of the mean.
+
+        nll_drift: what four times the samples have taken off the NLL; more would take off more.
+        """
         count = len(self.log_px)
-        ess = self.effective_sample_size
+        ess, drift = self.effective_sample_size, self.log_px - self.log_px_quarter
         return {
             "nll": float(-self.log_px.mean()),
             "nll_standard_error": standard_error(self.log_px),
+            "nll_quarter": float(-self.log_px_quarter.mean()),
+            "nll_sixteenth": float(-self.log_px_sixteenth.mean()),
+            "nll_drift": float(drift.mean()),
+            "nll_drift_standard_error": standard_error(drift),
             "elbo": float(self.elbo.mean()),
             "elbo_standard_error": standard_error(self.elbo),
             "ess_mean": float(ess.mean()),
@@ -90,8 +102,19 @@ def _importance_sample(params, statistics, x, noise, log_z):
         ],
         axis=1,
     ).astype(np.float64)
-    peak = log_w.max(1, keepdims=True)
-    w = np.exp(log_w - peak)
-    total = w.sum(1)
-    log_px = peak[:, 0] + np.log(total / log_w.shape[1])
-    return Likelihood(log_px, log_w.mean(1), total**2 / np.sum(w * w, 1))
+    w = np.exp(log_w - log_w.max(1, keepdims=True))
+    effective = w.sum(1) ** 2 / np.sum(w * w, 1)
+    return Likelihood(in_parts(log_w, 1), log_w.mean(1), effective, in_parts(log_w, 4), in_parts(log_w, 16))
+
+
+def in_parts(log_w, parts):
+    """Mean over parts of (n, K) weights of log mean w in each: (n,); what K // parts samples give, with less noise.
+
+    Samples that are left over are not used; fewer of them than parts are parts of one.
+    """
+    size = max(1, log_w.shape[1] // parts)
+    count = log_w.shape[1] // size
+    log_w = log_w[:, : count * size].reshape(-1, count, size)
+    peak = log_w.max(2, keepdims=True)
+    total = np.exp(log_w - peak).sum(2)
+    return (peak[:, :, 0] + np.log(total / size)).mean(1)

@@ -1,4 +1,4 @@
-"""A run in its folder: the loop that trains, logs, validates, checkpoints and resumes, and the measurement after it."""
+"""A run in its folder: the loop that trains, logs, validates, checkpoints and resumes."""
 
 import json
 import math
@@ -13,7 +13,6 @@ from dvae_ref.experiment import (
     contents,
     datasets,
     environment,
-    evaluation,
     files,
     image_files,
     partial,
@@ -23,13 +22,16 @@ from dvae_ref.experiment import (
 )
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
+from dvae_ref.experiment.sessions import Sessions
 from dvae_ref.experiment.snapshots import Snapshots
 from dvae_ref.experiment.training import SCALARS
-from dvae_ref.sampling import ais
 from dvae_ref.sampling import backend as backends
 
-OURS = ("config.json", "last.npz", "best.npz", "curves.png", "reconstructions.png")  # written under the lock
-WRITTEN = (*OURS, "metrics.jsonl", "evaluation.json", "samples.png")
+OURS = (  # written under the lock
+    *("config.json", "last.npz", "best.npz", "snapshots.npz", "sessions.json"),
+    *("curves.png", "reconstructions.png"),
+)
+WRITTEN = (*OURS, "metrics.jsonl", "evaluation.json", "log_px.npz", "samples.png")
 
 
 class LockedError(FileExistsError):
@@ -45,7 +47,7 @@ class Run:
         self.threads, self.backend = threads, backends.resolve(backend)
         self.role = training.keys(settings.seed)
         self.state, self.lock = training.start(settings, dataset.mean_x), None
-        self.metrics = self.snapshots = self.notice = None
+        self.metrics = self.snapshots = self.sessions = self.notice = None
 
     def begin(self):
         """Make the folder and its first checkpoint. FileExistsError if a run is there already."""
@@ -58,6 +60,7 @@ class Run:
         files.write_json(self.folder / "config.json", self.settings.to_json())
         self.metrics = Metrics(self.folder / "metrics.jsonl")
         self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm)
+        self.sessions = Sessions(self.folder / "sessions.json", 0, self.threads)
         self.checkpoint()
 
     def _refuse_foreign(self):
@@ -82,6 +85,7 @@ class Run:
         check_data(path, header, self.dataset)
         self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
         self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm, header.get("snapshots", 0))
+        self.sessions = Sessions(self.folder / "sessions.json", self.state.iteration, self.threads)
         before, now = header.get("environment"), environment.here()
         self.notice = environment.notice(before, now)
         if self.notice:
@@ -125,6 +129,7 @@ class Run:
         header["snapshots"] = len(self.snapshots)
         header["environment"] = environment.here()
         save_state(self.folder / name, self.state, header)
+        self.sessions.write(self.state.iteration)
 
     @blas.one_thread()
     def advance(self, stop=lambda: False, on_iteration=None, on_validation=None):
@@ -266,46 +271,3 @@ def last_validation(folder):
         return schema.check(files.read_header(path), schema.HEADER, path)["validated"]
     except (FileNotFoundError, ValueError):
         return None
-
-
-@blas.one_thread()
-def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
-            ais_chains=1000, seed=0, threads=1, backend="cpu", on_ais=None, on_images=None):  # fmt: skip
-    """log Z by AIS, then the likelihood of a split by importance sampling: the record that goes to evaluation.json.
-
-    backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress.
-    """
-    partial.remove_dead(folder)
-    files.check_writable(Path(folder) / "evaluation.json")
-    validated = last_validation(folder)
-    settings, state = load(folder, checkpoint, dataset)
-    images_there = getattr(dataset, split)
-    role = training.keys(seed)
-    options = {"progress": on_ais, "backend": backend}
-    z = ais.log_z(role["measurement_log_z"], state.params.rbm, temperatures, ais_chains, **options)
-    result = evaluation.log_likelihood(
-        role["measurement"],
-        state.params,
-        state.statistics,
-        images_there[:images],
-        log_z=z.log_z,
-        samples=samples,
-        threads=threads,
-        progress=on_images,
-    ).summary()
-    if not math.isfinite(result["nll"]):
-        raise training.DivergedError(f"the {split} log-likelihood is {result['nll']}")
-    how = {
-        "checkpoint": checkpoint,
-        "iteration": state.iteration,
-        "validated": validated,
-        "best_validation_nll": state.best_nll if state.best_iteration else None,  # null before the first
-        "data": dataset.origin,
-        "split": split,
-        "images_there": len(images_there),
-    }
-    how |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
-    how |= {"log_z": z.log_z, "log_z_standard_error": z.standard_error}
-    record = how | {"log_z_effective_samples": z.effective_sample_size} | result
-    files.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json(), **record})
-    return record

@@ -61,6 +61,14 @@ HEADER = {  # of a checkpoint
     "log_z": NUMBER,
     "bound_sum": NUMBER,
 }
+SESSION = {
+    "version": text(),
+    "commit": or_null(text()),
+    "threads": whole(1),
+    **dict.fromkeys(("from", "to"), whole(0)),
+    **dict.fromkeys(("cpu_seconds", "seconds"), at_least(0)),
+}
+SESSIONS = {"sessions": [SESSION]}
 SNAPSHOT = {"iteration": whole(0)}
 EVALUATION = {
     "checkpoint": text(),
@@ -68,6 +76,9 @@ EVALUATION = {
     "data": or_null(text()),
     "nll": NUMBER,
     "nll_standard_error": or_null(at_least(0)),
+    **dict.fromkeys(("nll_quarter", "nll_sixteenth", "nll_drift"), or_null(NUMBER)),  # absent in 0.1
+    "nll_drift_standard_error": or_null(at_least(0)),
+    "data_sha256": or_null(text("[0-9a-f]{64}", "64 hexadecimal digits")),  # absent in 0.1
     "best_validation_nll": or_null(NUMBER),
     "log_z_standard_error": at_least(0),
     "log_z_effective_samples": or_null(at_least(0)),

@@ -156,7 +156,7 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
 
     go_on_or_stop()
     check_folder(cell)
-    from dvae_ref.experiment import datasets, runs
+    from dvae_ref.experiment import datasets, measuring, runs
 
     threads = _use_threads(threads)
     dataset = datasets.load(cell.settings.dataset, data_dir)
@@ -170,7 +170,7 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
         if not run.advance(stop):
             raise KeyboardInterrupt
         how = measurement._asdict() | {"on_ais": go_on_or_stop, "on_images": go_on_or_stop}
-        runs.measure(cell.folder, dataset, threads=threads, backend=backend, **how)
+        measuring.measure(cell.folder, dataset, threads=threads, backend=backend, **how)
 
 
 def _use_threads(threads):

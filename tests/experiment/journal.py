@@ -18,7 +18,7 @@ from pathlib import Path
 from dvae_ref import __main__
 
 if "JOURNAL" in os.environ and not hasattr(signal, "journal"):  # Dask loads it more than once
-    from dvae_ref.experiment import runs
+    from dvae_ref.experiment import measuring, runs
 
     signal.journal = True
 
@@ -41,7 +41,7 @@ if "JOURNAL" in os.environ and not hasattr(signal, "journal"):  # Dask loads it 
         note(self.folder, f"iterate {self.state.iteration + 1}")
         return original(self, *rest)
 
-    def measure(folder, *rest, original=runs.measure, **options):
+    def measure(folder, *rest, original=measuring.measure, **options):
         original(folder, *rest, **options)
         note(folder, "measured")
 
@@ -49,7 +49,7 @@ if "JOURNAL" in os.environ and not hasattr(signal, "journal"):  # Dask loads it 
         note(Path(target).parent, f"replace {Path(target).name}")
         original(source, target)
 
-    runs.Run._iterate, runs.measure, runs.files.os.replace = iterate, measure, replace
+    runs.Run._iterate, measuring.measure, runs.files.os.replace = iterate, measure, replace
 
 
 def read(path):

@@ -19,7 +19,7 @@ from dvae_ref.experiment.presets import BASELINES, DATASETS, SAMPLERS, Settings
 from dvae_ref.structures import STRUCTURES
 
 RUN_FILES = {
-    *("config.json", "metrics.jsonl", "last.npz", "best.npz", "snapshots.npz", ".lock"),
+    *("config.json", "metrics.jsonl", "last.npz", "best.npz", "snapshots.npz", "sessions.json", ".lock"),
     *("curves.png", "reconstructions.png", "samples.png"),
 }
 QUICK = ("--samples", "20", "--images", "10", "--temperatures", "20", "--ais-chains", "30", "--threads", "1")
@@ -146,7 +146,7 @@ def test_a_sample_goes_where_it_is_sent(cli, run_dir, tmp_path):
 
 
 def test_before_the_work_it_is_known_whether_a_sample_or_a_measurement_can_be_written(cli, run_dir, monkeypatch):
-    for module, name in ((commands.pcd, "step"), (commands.runs.ais, "log_z")):
+    for module, name in ((commands.pcd, "step"), (commands.measuring.ais, "log_z")):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was computed"))
     code, _, err = cli("sample", "--run-dir", run_dir, "--out", run_dir)
     assert (code, "cannot write here: it is a folder" in err) == (1, True)

@@ -126,6 +126,32 @@ def test_effective_sample_size_counts_the_samples_that_matter(monkeypatch):
     np.testing.assert_allclose(result.elbo, log_w.mean(), rtol=1e-6)
 
 
+def test_fewer_samples_are_parts_of_the_same_weights():
+    """Weights 1 2 3 4 | 5 6 7 8 | 9 by hand: nine over all; of a quarter, two each, the ninth left over; of a
+    sixteenth, which is less than one, each for itself."""
+    log_w = np.log(np.arange(1.0, 10.0))[None] + np.array([[300.0], [-900.0]])  # beyond exp of float64
+    level = np.array([300.0, -900.0])
+    np.testing.assert_allclose(evaluation.in_parts(log_w, 1), level + math.log(5), rtol=1e-14)
+    quarters = np.log([1.5, 3.5, 5.5, 7.5]).mean()
+    np.testing.assert_allclose(evaluation.in_parts(log_w, 4), level + quarters, rtol=1e-14)
+    np.testing.assert_allclose(evaluation.in_parts(log_w, 16), log_w.mean(1), rtol=1e-14)
+
+
+def test_the_nll_falls_with_the_samples_to_the_enumerated_one(case):
+    """16 times the samples, 4 times, and all: mean over images and repetitions, as Jensen has it; with 1,600 samples
+    what is left is less than the last drift."""
+    repeated = np.repeat(case.images, 50, 0)
+    drawn, exact = case.likelihood(1600, repeated), np.repeat(case.log_px(), 50)
+    gaps = [(exact - found).mean() for found in (drawn.log_px_sixteenth, drawn.log_px_quarter, drawn.log_px)]
+    error = evaluation.standard_error(exact - drawn.log_px)
+    assert gaps[0] > gaps[1] > gaps[2] > -4 * error
+    assert drawn.summary()["nll_drift"] == pytest.approx(gaps[1] - gaps[2])
+    assert gaps[2] - 4 * error < gaps[1] - gaps[2]
+    separate = case.likelihood(100, repeated)  # other noise, the same law
+    difference = drawn.log_px_sixteenth - separate.log_px
+    assert abs(difference.mean()) < 4.5 * evaluation.standard_error(difference)
+
+
 def test_threads_make_no_difference(case):
     """The same bytes: an image's samples do not depend on who draws or sums them."""
     images, done = np.repeat(case.images, 10, 0), []
@@ -159,13 +185,16 @@ def test_an_image_has_its_own_noise(case):
 def test_summary_means_and_standard_errors():
     """By hand: values 1, 2, 6 have mean 3 and variance 7, so a standard error of sqrt(7/3)."""
     values = np.array([1.0, 2.0, 6.0])
-    summary = evaluation.Likelihood(values, values - 1, np.array([10.0, 4.0, 5.0])).summary()
+    drawn = evaluation.Likelihood(values, values - 1, np.array([10.0, 4.0, 5.0]), values - [0, 1, 5], values - 4)
+    summary = drawn.summary()
     assert summary["nll"] == -3
     assert summary["elbo"] == 2
     assert summary["nll_standard_error"] == pytest.approx(math.sqrt(7 / 3))
     assert summary["elbo_standard_error"] == pytest.approx(math.sqrt(7 / 3))
     assert (summary["ess_mean"], summary["ess_median"], summary["ess_minimum"]) == (pytest.approx(19 / 3), 5, 4)
     assert summary["images"] == 3
+    assert (summary["nll_quarter"], summary["nll_sixteenth"], summary["nll_drift"]) == (-1, 1, 2)
+    assert summary["nll_drift_standard_error"] == pytest.approx(math.sqrt(7 / 3))
     assert evaluation.standard_error(np.ones(1)) is None
 
 

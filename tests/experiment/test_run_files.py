@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_run import command
 
-from dvae_ref.experiment import datasets, files, npz, runs, table1, training
+from dvae_ref.experiment import datasets, files, measuring, npz, runs, table1, training
 from dvae_ref.experiment.presets import Settings
 
 SMALL = Settings(
@@ -161,7 +161,7 @@ def test_there_is_no_best_before_the_first_validation_and_files_say_null(folder,
     assert '"best_nll": Infinity' in str(npz.read(folder / "last.npz")["header"])
     assert resume(folder, dataset).best_nll == math.inf
     small = {"samples": 2, "images": 2, "temperatures": 4, "ais_chains": 5}
-    record = runs.measure(folder, dataset, checkpoint="last", **small)
+    record = measuring.measure(folder, dataset, checkpoint="last", **small)
     assert record["best_validation_nll"] is None
     assert strict(folder / "evaluation.json")["best_validation_nll"] is None
 
@@ -287,7 +287,7 @@ def test_a_beginning_that_was_killed_begins_again(tmp_path, dataset, monkeypatch
             begin(tmp_path, dataset)
     assert not (tmp_path / "last.npz").exists()
     begin(tmp_path, dataset)
-    assert names(tmp_path) == [".lock", "config.json", "last.npz", "metrics.jsonl"]
+    assert names(tmp_path) == [".lock", "config.json", "last.npz", "metrics.jsonl", "sessions.json"]
 
 
 def test_other_files_of_a_folder_do_not_matter(tmp_path, dataset):

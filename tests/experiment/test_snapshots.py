@@ -148,7 +148,8 @@ def test_more_are_kept_where_neighbours_overlap_too_little(tmp_path, dataset, mo
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """All but the time it took."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "sessions.json"}
 
 
 @pytest.fixture(scope="module")
@@ -261,8 +262,15 @@ def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path, dataset, straight)
 
 def test_a_new_run_does_not_take_over_what_lies_there(tmp_path, dataset):
     (tmp_path / "snapshots.npz").write_bytes(b"of another run")
-    trained(tmp_path, dataset, stop=lambda run: run.state.iteration == 1)
-    assert not (tmp_path / "snapshots.npz").exists()
+    with pytest.raises(FileExistsError, match=r"snapshots\.npz is there"):
+        trained(tmp_path, dataset)
+
+
+def test_killed_before_a_checkpoint_knew_of_any_nothing_stays(tmp_path, dataset):
+    trained(tmp_path / "run", dataset, stop=lambda run: True)
+    (tmp_path / "run" / "snapshots.npz").write_bytes(b"of iterations that were lost")
+    trained(tmp_path / "run", dataset, stop=lambda run: run.state.iteration == 1)
+    assert not (tmp_path / "run" / "snapshots.npz").exists()
 
 
 def whole(n=3):

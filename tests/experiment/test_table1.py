@@ -11,7 +11,7 @@ import numba
 import pytest
 from tables import ITERATIONS, TINY, differing, results
 
-from dvae_ref.experiment import datasets, runs, table1
+from dvae_ref.experiment import datasets, measuring, runs, table1
 from dvae_ref.experiment.presets import BASELINES, BETA_CANDIDATES, Settings
 from dvae_ref.experiment.table1 import Measurement
 
@@ -177,9 +177,9 @@ def test_a_cell_is_run_once_and_measured_again_only_for_another_measurement(tmp_
     assert (cell.folder / "evaluation.json").stat().st_mtime_ns == stamp
     assert table1.run_cell(cell, threads=1, measurement=MEASUREMENT._replace(images=30)) is None
     after = results(tmp_path)
-    assert [name for name in after if after[name] != before.get(name)] == [
-        str((cell.folder / "evaluation.json").relative_to(tmp_path))
-    ]
+    folder = str(cell.folder.relative_to(tmp_path))
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {f"{folder}/evaluation.json", f"{folder}/log_px.npz"}
     assert json.loads((cell.folder / "evaluation.json").read_text())["images"] == 30
     assert len(spy.iterations) == ITERATIONS
 
@@ -226,7 +226,7 @@ def test_a_cell_that_was_measured_half_way_is_trained_on(tmp_path, spy):
         return len(spy.iterations) > ITERATIONS / 2
 
     assert table1.run_cell(parts, threads=1, measurement=MEASUREMENT, stop=stop) == table1.INTERRUPTED
-    runs.measure(parts.folder, datasets.load("mnist5k"), **MEASUREMENT._asdict())
+    measuring.measure(parts.folder, datasets.load("mnist5k"), **MEASUREMENT._asdict())
     assert json.loads((parts.folder / "evaluation.json").read_text())["validated"] == ITERATIONS / 2
     assert not table1.is_finished(parts, MEASUREMENT)
     assert table1.run_cell(parts, threads=1, measurement=MEASUREMENT) is None
