@@ -62,18 +62,33 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
     threads; on a GPU (`backend.resolve`) the chains are the same to the bit, and their weights up to the order of
     float64 sums.
     """
-    kernel = _kernel(backend)
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
-    _check_chains(chains, path)
+    check_chains(chains)
     chain = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
-    left, log_w = fields.pack(chain), np.full(chains, np.sum(softplus(path.base.astype(np.float64))))
+    left, log_w = fields.pack(chain), np.full(chains, base_log_z(path))
+    walk(key, path, left, log_w, inv_temps, progress, backend)
+    return summarize(log_w + correction(rbm, path, fields.unpack(left, len(path.W))))
+
+
+def walk(key, path, left, log_w, inv_temps, progress=None, backend="cpu"):
+    """Take chains along the inverse temperatures (K + 1,), float32, in place: left (R, q), packed, and log_w (R,).
+
+    To each log w is added sum_k [log p*_{t_k+1} - log p*_{t_k}](z_left), each term before the sweep at t_{k+1}, the
+    key's sweep number k + 1. Temperatures may fall as well as rise (`bracket`), then by steps of less than
+    1/4 / max |h_right|, for which `scalars.softplus_increment` is made.
+    """
+    kernel = _kernel(backend)
     tables = kernel.tables(path)
     for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
         part = inv_temps[first : first + stride + 1]
         kernel.anneal(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
         if progress is not None:
             progress(first + len(part), len(inv_temps))
-    return summarize(log_w + correction(rbm, path, fields.unpack(left, len(path.W))))
+
+
+def base_log_z(path):
+    """log Z_0 of the base, which has no couplings: float64, nats."""
+    return np.sum(softplus(path.base.astype(np.float64)))
 
 
 def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
@@ -112,7 +127,7 @@ def _check_batch(W, a, chains):
     if not np.all(np.isfinite(a)):
         raise ValueError(f"the biases have {np.sum(~np.isfinite(a))} values that are not finite")
     rounded, _ = fields.exact_fields(RBM(np.zeros(a.shape[1]), W))
-    _check_chains(chains, rounded, len(a))
+    check_chains(chains, len(a))
     return rounded.W
 
 
@@ -128,10 +143,16 @@ def _kernel(backend):
 def log_weights_reference(key, rbm, temperatures, chains, base="uniform"):
     """The log-weights of `log_z` as readable NumPy, in float64 from the same spins: its oracle."""
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
+    z_left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
+    z_left, gained = walk_reference(key, path, z_left, inv_temps)
+    return base_log_z(path) + gained + correction(rbm, path, z_left)
+
+
+def walk_reference(key, path, z_left, inv_temps):
+    """(z_left, what log_w gains) of `walk`, from unpacked z_left (R, D_left): float64, steps of any size and sign."""
     base_left, base_right = fields.sides(path.base, path.W)
     slope_left, slope_right = fields.sides(path.slope, path.W)
-    z_left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(base_left, (chains, 1)))
-    log_w = np.full(chains, np.sum(softplus(path.base.astype(np.float64))))
+    log_w = np.zeros(len(z_left))
     for k, (t, t_next) in enumerate(itertools.pairwise(inv_temps)):
         h = slope_right + z_left @ path.W
         log_w += (float(t_next) - float(t)) * (z_left @ slope_left.astype(np.float64))
@@ -139,7 +160,7 @@ def log_weights_reference(key, rbm, temperatures, chains, base="uniform"):
         log_w -= np.sum(softplus(base_right + float(t) * h.astype(np.float64)), -1)
         z_right = gibbs.draw(key, k + 1, gibbs.RIGHT, base_right + t_next * h)
         z_left = gibbs.draw(key, k + 1, gibbs.LEFT, base_left + t_next * (slope_left + z_right @ path.W.T))
-    return log_w + correction(rbm, path, z_left)
+    return z_left, log_w
 
 
 def schedule(temperatures):
@@ -201,7 +222,7 @@ def _log_p_left(rbm, z_left):
 def summarize(log_weights):
     """AISResult from the log-weights: the standard error of log mean w is std(w) / (mean(w) sqrt(R)) (delta
     method)."""
-    log_z, error, effective = (float(value) for value in _statistics(log_weights))
+    log_z, error, effective = (float(value) for value in statistics(log_weights))
     chains = len(log_weights)
     if effective < least_effective(chains):
         warnings.warn(
@@ -213,7 +234,7 @@ def summarize(log_weights):
 
 
 def _summarize_batch(log_weights):
-    log_z, error, effective = _statistics(log_weights)
+    log_z, error, effective = statistics(log_weights)
     machines, chains = log_weights.shape
     if np.any(few := effective < least_effective(chains)):
         warnings.warn(
@@ -225,7 +246,7 @@ def _summarize_batch(log_weights):
     return AISBatch(log_z, error, effective, log_weights)
 
 
-def _statistics(log_weights):
+def statistics(log_weights):
     """(log mean w, its standard error, effective number of chains) over the last axis."""
     top = np.max(log_weights, -1)
     w = np.exp(log_weights - top[..., None])
@@ -238,7 +259,8 @@ def least_effective(chains):
     return min(10, chains / 2)
 
 
-def _check_chains(chains, path, machines=1):
+def check_chains(chains, machines=1):
+    """ValueError if there are too few chains for a standard error, or too many for a key."""
     if chains < 2:
         raise ValueError(f"annealed importance sampling needs at least 2 chains for a standard error; got {chains}")
     if machines * philox.whole_counters(chains) > philox.MOST_CHAINS:

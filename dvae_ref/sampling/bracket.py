@@ -1,0 +1,172 @@
+"""log Z from both sides: annealing up to the RBM, and down from it (Burda et al. 2015; Grosse et al. 2015).
+
+**Below.** AIS (`ais.log_z`): E[Z^] = Z, so E[log Z^] <= log Z, and log Z^ exceeds log Z by b nats with a probability of
+at most e^-b (Markov). It falls short by an unknown amount, which neither its standard error nor its effective sample
+size shows: they are computed from the states that were visited, and a mode that no chain found is in neither.
+
+**Above.** The same annealing from t = 1 to t = 0 estimates Z_0 / Z without bias *if it starts from exact samples* of
+the RBM. Then log Z_0 - log(mean weight) is at least log Z in the mean, and below it by b nats with a probability of at
+most e^-b. From anything else (replicas of training, z ~ q(z|x) of images, chains that have walked for long) it is a
+*check*: it shows a mode that the start holds and annealing misses, and none that both miss.
+
+**The bracket.** With s the standard error of an estimate and k = 1/s^2 (as many equal weights have this error), each
+end lies log(k / g_k) beyond its estimate, g_k the 2.5% quantile of a gamma law of shape k: the exact limit for k equal
+weights that turn up at random, conservative for unequal ones (Fay & Feuer 1997), and 1.96 s + O(s^2) for small s. So
+each end holds in 97.5% of all runs, and the bracket contains log Z in 95%; in more where annealing falls short.
+
+**The verdict.** With gap = above - below and its error s = sqrt(s_below^2 + s_above^2),
+
+    closed          |gap| <= 3 s, and s <= 0.3 nats: both ways agree
+    open            gap > 3 s: annealing falls short; or s > 0.3: an error bar this long is itself a guess
+    contradictory   gap < -3 s: what is above in the mean lies below; the start is no sample, or an error bar is wrong
+
+How often a bracket contains log Z, and how often it is closed and wrong, on machines made to be hard:
+docs/derivations/09-sampling.md, `python -m validation.coverage`.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import gammaincinv
+
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import ais, fields, philox
+
+AGREE = 3.0  # standard errors of the gap
+ROUGH = 0.3  # nats: a standard error beyond it is a guess
+TAIL = 0.025  # of the probability, beyond each end
+_ABOVE = 1  # what a key is for, beside ais.log_z
+
+
+class Start(NamedTuple):
+    """States of the RBM from which annealing goes down."""
+
+    z: np.ndarray  # (R, D), binary: a chain each
+    origin: str  # what they are, for people
+    exact: bool = False  # whether they are independent samples of this very RBM
+
+
+class End(NamedTuple):
+    """An estimate of log Z from one side."""
+
+    log_z: float  # nats
+    standard_error: float
+    start: str
+    bound: bool  # whether it is one in the mean; otherwise a check
+
+    @property
+    def margin(self):
+        """Nats from the estimate to this end of the bracket."""
+        return margin(self.standard_error)
+
+
+class Bracket(NamedTuple):
+    """log Z from below and from above."""
+
+    below: End
+    above: End
+
+    @property
+    def low(self):
+        return self.below.log_z - self.below.margin
+
+    @property
+    def high(self):
+        return self.above.log_z + self.above.margin
+
+    @property
+    def gap(self):
+        return self.above.log_z - self.below.log_z
+
+    @property
+    def gap_error(self):
+        return math.hypot(self.below.standard_error, self.above.standard_error)
+
+    @property
+    def verdict(self):
+        """closed, open or contradictory."""
+        if self.gap < -AGREE * self.gap_error:
+            return "contradictory"
+        agree = self.gap <= AGREE * self.gap_error and self.gap_error <= ROUGH
+        return "closed" if agree else "open"
+
+    def __str__(self):
+        ends = (f"{end.log_z:.2f} +- {end.standard_error:.2f}" for end in self)
+        as_what = "above" if self.above.bound else "above (a check)"
+        below, above = (f"{text} from {end.start}" for text, end in zip(ends, self, strict=True))
+        return f"log Z from below {below}, from {as_what} {above}: {self.verdict}"
+
+
+def log_z(key, rbm, start, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
+    """Bracket of the RBM's log Z. start: a Start, whose states are the chains from above; the others as in `ais.log_z`.
+
+    Takes twice the time of `ais.log_z` with as many chains. From below, it is that very estimate.
+    """
+    first, second = _halves(progress)
+    up = below(key, rbm, temperatures, chains, base, first, backend)
+    return Bracket(up, above(key, rbm, start, temperatures, base, second, backend))
+
+
+def below(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
+    """End of `ais.log_z`, of the same arguments."""
+    result = ais.log_z(key, rbm, temperatures, chains, base, progress, backend)
+    return End(result.log_z, result.standard_error, f"the base {base if isinstance(base, str) else 'given'}", True)
+
+
+def above(key, rbm, start, temperatures=10_000, base="uniform", progress=None, backend="cpu"):
+    """End of annealing from the states of a Start down to the base.
+
+    Its standard error takes the states as independent: replicas that share an ancestor are fewer than they look.
+    """
+    log_w = log_weights(key, rbm, start, temperatures, base, progress, backend)
+    log_ratio, error, _ = ais.statistics(log_w)
+    log_z = ais.base_log_z(ais.annealing_path(rbm, base)) - float(log_ratio)
+    return End(float(log_z), float(error), start.origin, start.exact)
+
+
+def log_weights(key, rbm, start, temperatures=10_000, base="uniform", progress=None, backend="cpu"):
+    """Log-weights of the chains on the way down, (R,), float64: of exact samples, E[exp(log_weights)] = Z_0 / Z.
+
+    The importance step between the RBM as given and the one with exact fields comes first; on the way up it is last.
+    """
+    path = ais.annealing_path(rbm, base)
+    inv_temps = falling(ais.schedule(temperatures), path)
+    z_left, _ = fields.sides(_checked(start, rbm).T, path.W)
+    log_w = -ais.correction(rbm, path, z_left.T)
+    key = philox.fold_in(key, _ABOVE)
+    ais.walk(key, path, fields.pack(z_left.T), log_w, inv_temps, progress, backend)
+    return log_w
+
+
+def falling(inv_temps, path):
+    """The inverse temperatures from 1 down to 0, with others in between where a step is too long for `ais.walk`."""
+    reach = float(np.max(np.abs(fields.sides(path.slope, path.W)[1]) + np.abs(path.W).sum(0)))
+    down = inv_temps[::-1].astype(np.float64)
+    longest = 0.99 * scalars.MAX_INCREMENT / max(reach, 1e-30)  # steps of 1e-5 and more, rounded to 6e-8
+    parts = np.maximum(1, np.ceil(-np.diff(down) / longest)).astype(int)
+    steps = [np.linspace(*ends, n, endpoint=False) for ends, n in zip(itertools.pairwise(down), parts, strict=True)]
+    return np.append(np.concatenate(steps), 0).astype(np.float32)
+
+
+def margin(standard_error):
+    """log(k / g_k), k = 1 / standard_error^2, nats: how far a mean of positive weights with this error may be above the
+    truth, g_k the quantile TAIL of a gamma law of shape k; at most log(1 / TAIL), by Markov's inequality."""
+    k = 1 / max(standard_error, 1e-6) ** 2
+    return min(float(np.log(k / gammaincinv(k, TAIL))), math.log(1 / TAIL))
+
+
+def _checked(start, rbm):
+    z = np.asarray(start.z)
+    if z.ndim != 2 or z.shape[1] != len(rbm.a) or not np.all((z == 0) | (z == 1)):
+        raise ValueError(f"a start takes binary states (R, {len(rbm.a)}) of this RBM; got shape {z.shape}")
+    ais.check_chains(len(z))
+    return z
+
+
+def _halves(progress):
+    """`progress` of the first and the second half of the work."""
+    if progress is None:
+        return None, None
+    return (lambda done, total: progress(done, 2 * total)), (lambda done, total: progress(total + done, 2 * total))

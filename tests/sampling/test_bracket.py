@@ -1,0 +1,201 @@
+"""Annealing down against NumPy in float64, its weights against Z_0 / Z, and what a bracket and its verdict say."""
+
+import math
+
+import numpy as np
+import pytest
+from enumeration import log_z, skewed_rbm
+from scipy import stats
+
+from dvae_ref import exact
+from dvae_ref.fast import scalars
+from dvae_ref.sampling import ais, bracket, philox
+from dvae_ref.sampling.bracket import Bracket, End, Start
+from dvae_ref.theory.boltzmann import RBM
+
+KEY = philox.key(23)
+
+
+def exact_start(key, rbm, n):
+    u = philox.uniform(key, (n, 1 + max(rbm.W.shape)), np.float64)
+    return Start(exact.sample(u, rbm), "exact samples", exact=True)
+
+
+def by_numpy(key, rbm, start, temperatures, base):
+    """`bracket.log_weights`, the annealing by `ais.walk_reference`."""
+    path = ais.annealing_path(rbm, base)
+    z_left = start.z[:, : len(rbm.W)].astype(np.float32)
+    inv_temps = bracket.falling(ais.schedule(temperatures), path)
+    _, gained = ais.walk_reference(philox.fold_in(key, 1), path, z_left, inv_temps)
+    return gained - ais.correction(rbm, path, z_left)
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("base", ["uniform", "bias", "other"])
+@pytest.mark.parametrize(
+    ("n_left", "n_right", "chains", "temperatures", "scale"),
+    [
+        (12, 30, 100, 200, 1),
+        (30, 5, 65, 400, 1),
+        (1, 1, 3, 9, 1),
+        (17, 9, 64, [0, 0.2, 0.21, 0.9, 1], 1),
+        (9, 12, 40, 3, 4),
+    ],
+)
+def test_kernel_is_the_numpy_oracle_on_the_way_down(n_left, n_right, chains, temperatures, scale, base):
+    """The same spins, and increments that are negative: off by float32 rounding alone (as in test_ais), also where the
+    schedule as given has steps of up to 1, in which an increment without those in between would be off by 1e-3."""
+    rbm = skewed_rbm(n_left, n_right)
+    rbm = RBM(scale * rbm.a, scale * rbm.W)
+    base = np.linspace(-2, 3, len(rbm.a)) if base == "other" else base
+    start = exact_start(KEY, rbm, chains)
+    ours = bracket.log_weights(KEY, rbm, start, temperatures, base)
+    assert np.max(np.abs(ours - by_numpy(KEY, rbm, start, temperatures, base))) < 6e-5 * scale
+    other = by_numpy(philox.fold_in(KEY, 9), rbm, start, temperatures, base)
+    assert np.max(np.abs(ours - other)) > 1e-3 or n_left == 1
+
+
+def test_steps_down_are_short_enough():
+    """0.25 nats of a field at most; what is fine already stays as it is, and 1, 0 and all that were given are there."""
+    rbm = skewed_rbm(12, 30)
+    path = ais.annealing_path(rbm, "uniform")
+    reach = np.max(np.abs(path.slope[12:]) + np.abs(path.W).sum(0))
+    coarse = ais.schedule([0, 0.1, 0.11, 1])
+    down = bracket.falling(coarse, path)
+    assert np.all(np.diff(down) < 0)
+    assert -np.diff(down).min() * reach <= scalars.MAX_INCREMENT < 0.89 * reach
+    assert set(coarse) <= set(down)
+    assert len(down) < 4 * 1.02 * reach + 5
+    fine = ais.schedule(1000)
+    np.testing.assert_array_equal(bracket.falling(fine, path), fine[::-1])
+    free = ais.annealing_path(RBM(rbm.a, 0 * rbm.W), "bias")
+    np.testing.assert_array_equal(bracket.falling(coarse, free), coarse[::-1])
+
+
+@pytest.mark.parametrize("base", ["uniform", "bias"])
+def test_weights_from_exact_samples_are_unbiased(base):
+    """E[w] = Z_0 / Z with three temperatures: 20,000 chains within 4.5 standard errors; from the base they are not."""
+    rbm = skewed_rbm(5, 7)
+    scale = log_z(rbm) - ais.base_log_z(ais.annealing_path(rbm, base))
+
+    def score(start):
+        w = np.exp(bracket.log_weights(KEY, rbm, start, [0, 0.3, 1], base) + scale)
+        return (w.mean() - 1) / (w.std() / np.sqrt(len(w))), w.std()
+
+    found, spread = score(exact_start(KEY, rbm, 20_000))
+    assert abs(found) < 4.5
+    assert spread > 0.2  # few temperatures indeed
+    z = philox.uniform(KEY, (20_000, 12)) < 0.5
+    assert abs(score(Start(z, "uniform states"))[0]) > 20
+
+
+def test_the_rounding_of_the_weights_is_corrected():
+    """With a bias of -8000 on a right unit, fields are exact to 2**-11, and log Z would be off by more than 1e-5."""
+    rbm = skewed_rbm(8, 5)
+    rbm.a[-1] = -8000
+    start = exact_start(KEY, rbm, 200)
+    path = ais.annealing_path(rbm, "bias")
+    off = abs(exact.log_z(ais.target(path)) - exact.log_z(rbm))
+    one_step = ais.correction(rbm, path, start.z[:, :8])
+    assert np.max(np.abs(one_step)) > 1e-5 < off
+    ours = bracket.log_weights(KEY, rbm, start, 50, "bias")
+    np.testing.assert_allclose(ours, by_numpy(KEY, rbm, start, 50, "bias"), atol=3e-6)
+
+
+def test_log_z_is_both_ends():
+    """From below it is `ais.log_z` itself; from above exact samples agree with enumeration, and draw other numbers."""
+    rbm = skewed_rbm(12, 9)
+    start = exact_start(KEY, rbm, 300)
+    found = bracket.log_z(KEY, rbm, start, 200, 400)
+    assert found.below[:2] == ais.log_z(KEY, rbm, 200, 400)[:2]
+    assert found.below[2:] == ("the base uniform", True)
+    assert found.above[2:] == ("exact samples", True)
+    assert abs(found.above.log_z - log_z(rbm)) < 4.5 * found.above.standard_error < 0.2
+    assert found.verdict == "closed"
+    assert found.low < log_z(rbm) < found.high
+    assert found.low < found.below.log_z < found.high
+    text = f"log Z from below {found.below.log_z:.2f} +- {found.below.standard_error:.2f} from the base uniform, "
+    assert str(found).startswith(text + "from above")
+    assert str(found).endswith("from exact samples: closed")
+    check = bracket.log_z(KEY, rbm, start._replace(origin="replicas", exact=False), 200, 400)
+    assert "from above (a check)" in str(check)
+    assert check.above[:2] == found.above[:2]
+
+
+@pytest.mark.usefixtures("kernel")
+def test_the_number_of_threads_does_not_matter(threads):
+    rbm = skewed_rbm(30, 21)
+    start = Start(philox.uniform(KEY, (333, 51)) < 0.5, "uniform states")
+    one, two = threads(lambda: bracket.log_weights(KEY, rbm, start, 50))
+    assert one.tobytes() == two.tobytes()
+
+
+def end(log_z, error):
+    return End(log_z, error, "somewhere", True)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "verdict"),
+    [
+        (end(10.0, 0.03), end(10.1, 0.04), "closed"),  # a gap of 2 errors
+        (end(10.0, 0.03), end(10.2, 0.04), "open"),  # of 4
+        (end(10.0, 0.03), end(9.9, 0.04), "closed"),
+        (end(10.0, 0.03), end(9.8, 0.04), "contradictory"),
+        (end(10.0, 0.2), end(10.0, 0.25), "open"),  # nobody knows
+        (end(10.0, 0.2), end(8.0, 0.25), "contradictory"),
+        (end(10.0, 0.0), end(10.0, 0.0), "closed"),
+    ],
+)
+def test_verdicts(below, above, verdict):
+    assert Bracket(below, above).verdict == verdict
+
+
+@pytest.mark.parametrize("k", [2, 3, 10, 100])
+def test_ends_are_the_exact_limits_of_equal_weights(k):
+    """k weights of 1, Poisson: were their mean number k e^-margin, k or more would turn up in 2.5% of all runs.
+    Within 1.96 standard errors of log they would in more."""
+    margin = bracket.margin(1 / math.sqrt(k))
+    assert stats.poisson.sf(k - 1, k * math.exp(-margin)) == pytest.approx(0.025, rel=1e-6)
+    assert stats.poisson.sf(k - 1, k * math.exp(-1.96 / math.sqrt(k))) > 0.027
+
+
+def test_ends_for_small_and_large_errors():
+    assert bracket.margin(0.001) == pytest.approx(1.96e-3, rel=1e-3)
+    assert bracket.margin(0.0) < 1e-5
+    assert bracket.margin(7.0) == pytest.approx(math.log(40))  # Markov: P(Z^ > 40 Z) <= 1/40
+
+
+def test_progress_goes_through_both_halves():
+    calls = []
+    rbm = skewed_rbm(3, 2)
+    bracket.log_z(KEY, rbm, exact_start(KEY, rbm, 40), 120, 40, progress=lambda *call: calls.append(call))
+    done, total = zip(*calls, strict=True)
+    assert set(total) == {240}
+    assert (list(done), done[-1]) == (sorted(done), 240)
+    assert 120 in done
+
+
+@pytest.mark.parametrize(
+    ("z", "message"),
+    [
+        (np.zeros((5, 20)), r"binary states \(R, 21\) of this RBM; got shape \(5, 20\)"),
+        (np.full((5, 21), 0.5), "binary states"),
+        (np.zeros(21), "binary states"),
+        (np.zeros((1, 21)), "at least 2 chains"),
+    ],
+)
+def test_bad_starts_are_refused(z, message):
+    with pytest.raises(ValueError, match=message):
+        bracket.above(KEY, skewed_rbm(), Start(z, "nowhere"), 10)
+
+
+def test_only_the_left_side_of_a_start_counts():
+    """The right one is summed out."""
+    rbm = skewed_rbm(6, 3)
+    z = np.ones((4, 9))
+    other = z.copy()
+    other[:, 6:] = 0
+    one, two = (bracket.log_weights(KEY, rbm, Start(start, "ones"), 20) for start in (z, other))
+    np.testing.assert_array_equal(one, two)
+    z[:, 0] = 0
+    assert np.any(bracket.log_weights(KEY, rbm, Start(z, "others"), 20) != one)
