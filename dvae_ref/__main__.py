@@ -96,6 +96,11 @@ def add_table1(commands):
     table1.add_argument(
         "--threads", type=int, help="cores a cell (default: an equal share of all; on Dask all of them)"
     )
+    table1.add_argument("--record", metavar="DIR", help="only write what is finished in --out to DIR, as small records")
+    table1.add_argument("--commit", help="with --record: of the code of runs that do not say it themselves")
+    table1.add_argument(
+        "--from", dest="source", metavar="DIR", help="only make the table of the records in DIR, and the page beside it"
+    )
     add_backend(table1, "the samplers")
     table1.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
     table1.add_argument("--temperatures", type=int, default=10_000, help="of the final AIS (default: 10000)")

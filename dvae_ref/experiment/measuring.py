@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import blas
-from dvae_ref.experiment import evaluation, files, npz, partial, runs, training
+from dvae_ref import __version__, blas
+from dvae_ref.experiment import evaluation, files, npz, partial, runs, sessions, training
 from dvae_ref.sampling import ais
 
 
@@ -65,6 +65,7 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     if not math.isfinite(result["nll"]):
         raise training.DivergedError(f"the {split} log-likelihood is {result['nll']}")
     record = {
+        **{"version": __version__, "commit": sessions.commit()},
         "checkpoint": checkpoint,
         "iteration": state.iteration,
         "validated": validated,

@@ -68,6 +68,13 @@ SESSION = {
     **dict.fromkeys(("from", "to"), whole(0)),
     **dict.fromkeys(("cpu_seconds", "seconds"), at_least(0)),
 }
+RECORD = {  # of a finished cell
+    "command": text(),
+    "versions": [text()],
+    "commits": [text()],
+    "commit_of_the_measurement": or_null(text()),
+    "cpu_hours": or_null(at_least(0)),
+}
 SESSIONS = {"sessions": [SESSION]}
 SNAPSHOT = {"iteration": whole(0)}
 EVALUATION = {
@@ -79,6 +86,7 @@ EVALUATION = {
     **dict.fromkeys(("nll_quarter", "nll_sixteenth", "nll_drift"), or_null(NUMBER)),  # absent in 0.1
     "nll_drift_standard_error": or_null(at_least(0)),
     "data_sha256": or_null(text("[0-9a-f]{64}", "64 hexadecimal digits")),  # absent in 0.1
+    **dict.fromkeys(("version", "commit"), or_null(text())),  # absent in 0.1
     "best_validation_nll": or_null(NUMBER),
     "log_z_standard_error": at_least(0),
     "log_z_effective_samples": or_null(at_least(0)),

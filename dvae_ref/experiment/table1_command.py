@@ -7,13 +7,17 @@ from dataclasses import fields
 
 from tqdm import tqdm
 
-from dvae_ref.experiment import schedulers, table1, table1_report
+from dvae_ref.experiment import schedulers, table1, table1_page, table1_records, table1_report, table1_results
 from dvae_ref.experiment.console import UsageError, at_least, bar_style, conclude, report, usable_cores
 from dvae_ref.experiment.presets import Settings
 
 
 def run(args):
     """Train and evaluate a grid of cells, then set them beside the paper's Table 1."""
+    if args.record and args.source:
+        raise UsageError("--record writes records and --from reads them: one at a time")
+    if args.record or args.source:
+        return keep(args) if args.record else make_page(args)
     at_least(args, workers=1, threads=1, samples=1, temperatures=2, images=1)
     if args.scheduler != "local" and not re.fullmatch(r".+:\d+", args.scheduler):
         raise UsageError(f"--scheduler must be local, or an address such as tcp://HOST:8786, got {args.scheduler}")
@@ -24,7 +28,7 @@ def run(args):
     found = table1_report.collect(args.out)
     paths, unwritten = write_table(args.out, found)
     record = {"cells": len(cells), "finished": len(cells) - len(failed) - missing, "failed": failed}
-    text = table1_report.markdown(*found) + "".join(f"\nwrote {path}" for path in paths)
+    text = table1_page.markdown(*found) + "".join(f"\nwrote {path}" for path in paths)
     conclude(args, record | {"files": [str(path) for path in paths]}, text)
     for folder, error in failed.items():
         report(f"failed: {folder}: {error}")
@@ -35,10 +39,27 @@ def run(args):
     return 1 if failed or unwritten else 130 if missing else 0
 
 
+def keep(args):
+    """Write the small records of what is finished below --out."""
+    written = [str(path) for path in table1_records.record_all(args.out, args.record, args.commit)]
+    text = "".join(f"wrote {path}\n" for path in written) or f"nothing is finished below {args.out}\n"
+    conclude(args, {"files": written}, text.rstrip())
+    return 0
+
+
+def make_page(args):
+    """The table, and the page, of a folder of records."""
+    if not os.path.isdir(args.source):
+        raise FileNotFoundError(f"no folder of records: {args.source}")
+    paths = [str(path) for path in table1_results.write_page(args.source)]
+    conclude(args, {"files": paths}, "\n".join(f"wrote {path}" for path in paths))
+    return 0
+
+
 def write_table(out, found):
     """(paths of the table's files, OSError or None)."""
     try:
-        return (table1_report.write(out, *found) if any(found) else []), None
+        return (table1_page.write(out, *found) if any(found) else []), None
     except OSError as error:
         return [], error
 

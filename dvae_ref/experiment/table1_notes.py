@@ -1,12 +1,39 @@
-"""What the columns of the table do not show, to be said below it."""
+"""What the numbers of the table do not show: where a row is not as the paper's, and what is to be said below it."""
 
 import math
 from collections import defaultdict
 
+from dvae_ref.experiment.presets import Settings
+
+PAPER = {"num_train_iter": 1_000_000, "samples": 4000, "temperatures": 10_000, "ais_chains": 1000}
+WORDS = {"num_train_iter": "iterations", "ais_chains": "AIS chains"}
+AS_PUBLISHED = "as published"  # ends the origin of data that are binarized as the paper's (`datasets`)
+AXES = ("dataset", "struct", "k", "baseline")
 PARTIAL = (
     "no difference in s.e. where only a part of the test images was measured: the paper's are of all, and the error "
     "over images counts"
 )
+
+
+def departures(row):
+    """What of a row is not as in the paper's Table 1: texts. Those who pay for it are the numbers beside."""
+    said = [f"{row.alike[name]:,} {WORDS.get(name, name)}" for name, paper in PAPER.items() if row.alike[name] != paper]
+    if math.isnan(row.paper_nll):
+        said.append("no cell of the paper")
+    elif not row.data.endswith(AS_PUBLISHED):
+        said.append("binarized anew")
+    if row.images < row.images_there:
+        said.append(f"{row.images:,} of {row.images_there:,} images")
+    axes = {name: row.alike[name] for name in AXES}
+    usual = Settings(**axes, num_train_iter=row.num_train_iter).to_json() | {"beta": row.beta}
+    return said + [
+        f"{name} {row.alike[name]}" for name in usual if name in row.alike and _plain(usual[name]) != row.alike[name]
+    ]
+
+
+def _plain(value):
+    """As JSON has it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def notes(made):

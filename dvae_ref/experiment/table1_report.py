@@ -1,4 +1,4 @@
-"""The cells of table1 that are done, beside the paper's numbers: Markdown, CSV and a picture."""
+"""The cells of table1 that are done, beside the paper's numbers: the rows of the table (`table1_page` writes it)."""
 
 import csv
 import io
@@ -11,13 +11,15 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from dvae_ref.experiment import files, runs, table1, table1_notes
+import numpy as np
+
+from dvae_ref.experiment import measuring, runs, table1
 from dvae_ref.sampling import ais
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
 VARYING = ("seed", "beta", "log_every", "checkpoint_every")  # settings in which the runs of a row may differ
-MEASURED = ("data", "images", "samples", "temperatures", "ais_chains", "checkpoint", "split")
+MEASURED = ("data", "data_sha256", "images", "samples", "temperatures", "ais_chains", "checkpoint", "split")
 
 
 class Unfinished(NamedTuple):
@@ -58,6 +60,10 @@ class Row(NamedTuple):
     paper_std: float
     betas: dict  # beta: runs, of all that it was chosen among
     alike: dict  # other settings, and how it was measured: the same for all runs
+    nll_quarter: float  # the same NLL with a quarter of the samples, and a sixteenth; nan if a run does not say
+    nll_sixteenth: float
+    log_px: np.ndarray | None  # (images,): mean over runs of log p(x); None if a run has no log_px.npz
+    mean_log_z_error: float  # of the mean of the runs' log Z
 
     @property
     def difference(self):
@@ -104,7 +110,8 @@ def collect(root):
             if cell.folder != folder:
                 excluded.append(Excluded(where, f"no cell: that of its settings is {cell.folder.relative_to(root)}"))
             elif record := table1.result(cell):
-                records.append(record | {"settings": cell.settings.to_json()})
+                log_px = measuring.per_image(folder, record)
+                records.append(record | {"settings": cell.settings.to_json(), "per_image": log_px})
             else:
                 unfinished.append(_unfinished(where, folder, cell.settings.num_train_iter))
         except (OSError, ValueError) as error:
@@ -174,60 +181,24 @@ def _row(betas, alike):
         paper_std=paper_std,
         betas={beta: len(betas[beta]) for beta in sorted(betas)},
         alike=alike,
+        nll_quarter=_mean(group, "nll_quarter"),
+        nll_sixteenth=_mean(group, "nll_sixteenth"),
+        log_px=_log_px(group),
+        mean_log_z_error=math.hypot(*(record["log_z_standard_error"] for record in group)) / len(group),
     )
+
+
+def _mean(group, name):
+    """Over the runs; nan if one does not say."""
+    found = _known(group, name)
+    return statistics.fmean(found) if len(found) == len(group) else math.nan
+
+
+def _log_px(group):
+    found = _known(group, "per_image")
+    return np.mean([one.log_px for one in found], 0) if len(found) == len(group) else None
 
 
 def _known(group, name):
     """The values in those records that have one: earlier versions did not write all."""
     return [record[name] for record in group if record.get(name) is not None]
-
-
-def markdown(made, unfinished=(), excluded=()):
-    """The rows as a Markdown table, the data they are on, what is not finished, and what was left out."""
-    lines = [
-        "| data | structure | K | model | beta | iterations | runs | images | test NLL | ± images "
-        "| log Z ± | paper | difference | in s.e. |",
-        "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for r in made:
-        nll = f"{r.nll:.2f}" + (f" ± {r.std:.2f}" if r.runs > 1 else "")
-        published = "–" if math.isnan(r.paper_nll) else f"{r.paper_nll:.2f} ± {r.paper_std:.2f}"
-        compared = f"{_shown(r.difference, '+.2f')} | {_shown(r.z_score, '+.1f')}"
-        lines.append(
-            f"| {r.dataset} | {r.struct} | {r.k} | {r.baseline} | {r.beta:g} | {r.num_train_iter:,} | {r.runs} "
-            f"| {r.images:,} | {nll} | {_shown(r.image_standard_error, '.2f')} | {r.log_z_standard_error:.3f} "
-            f"| {published} | {compared} |"
-        )
-    said, origins = table1_notes.notes(made), sorted({(r.dataset, r.data) for r in made if r.data})
-    lines += [""] * bool(said) + [f"- {note}" for note in said]
-    lines += [""] * bool(origins) + [f"- data {name}: {origin}" for name, origin in origins]
-    lines += [""] * bool(unfinished)
-    for u in unfinished:
-        failed = f"; it failed: {u.error}" if u.error else ""
-        reached = "not begun" if u.total is None else f"{u.iterations:,} of {u.total:,} iterations"
-        lines.append(f"- not finished: {u.folder}, {reached}{failed}")
-    lines += [""] * bool(excluded) + [f"- left out: {e.folder}: {e.reason}" for e in excluded]
-    return "\n".join(lines) + "\n"
-
-
-def _shown(value, how):
-    return "–" if math.isnan(value) else format(value, how)
-
-
-def write(root, made, unfinished=(), excluded=()):
-    """table1.md and table1.csv below root, and table1.png if there is a row: their paths."""
-    from dvae_ref.experiment import plots
-
-    root = Path(root)
-    with files.atomic(root / "table1.md") as file:
-        file.write(markdown(made, unfinished, excluded).encode())
-    text = io.StringIO()
-    table = csv.writer(text)
-    columns = [*(name for name in Row._fields if name not in ("betas", "alike")), "difference", "z_score"]
-    table.writerow(columns)
-    table.writerows([getattr(row, name) for name in columns] for row in made)
-    with files.atomic(root / "table1.csv") as file:
-        file.write(text.getvalue().encode())
-    if made:
-        plots.table(made, root / "table1.png")
-    return [root / f"table1.{suffix}" for suffix in ("md", "csv", "png")[: 3 if made else 2]]
