@@ -65,6 +65,8 @@ def test_each_side_runs_its_own_tree(repository):
 def test_a_tree_other_than_the_one_asked_for_takes_no_part(repository, tmp_path):
     """A folder without dvae_ref would quietly be served by whatever is installed."""
     shutil.copytree(ROOT / "benchmarks", tmp_path / "empty" / "benchmarks")
+    (tmp_path / "empty" / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "contenders.py", tmp_path / "empty" / "tests")
     with Worker(("tests.contenders:sleeper", 1.0, 0.0), 1, tmp_path / "empty") as worker:
         assert "failed" in worker.out
 

@@ -120,5 +120,5 @@ def test_bad_beta_is_refused(beta):
 
 
 def test_relaxed_takes_a_sweep_at_least():
-    with pytest.raises(ValueError, match="mean_field_sweeps must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="mean_field_sweeps must be a whole number >= 1, got 0"):
         Relaxed(Mixture(smoothing.Power(3.0)), 0)

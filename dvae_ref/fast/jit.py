@@ -98,7 +98,11 @@ class KernelFiles(IndexDataCacheFile):
         if hashlib.sha256(content[32:]).digest() != content[:32]:
             warn("cannot be read and is compiled anew", f"{path} is damaged")
             return None
-        return pickle.loads(content[32:])
+        try:
+            return pickle.loads(content[32:])
+        except Exception as error:  # it is of a module that is gone, say
+            warn("cannot be read and is compiled anew", f"{path}: {type(error).__name__}: {error}")
+            return None
 
 
 @functools.cache

@@ -5,6 +5,7 @@ A package of two files stands for ours: a kernel, and a helper from another file
 
 import ast
 import errno
+import hashlib
 import importlib.util
 import os
 import subprocess
@@ -132,6 +133,7 @@ def kernel(tmp_path, monkeypatch):
     path.write_text("def scaled(x):\n    return 3 * x\n")
     spec = importlib.util.spec_from_file_location("scaled", path)
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "scaled", module)  # code that is read from a cache imports the module it is of
     spec.loader.exec_module(module)
     assert jit.compiled()(module.scaled)(2) == 6
     return module.scaled
@@ -273,3 +275,12 @@ def imported_files(source):
 def test_control_a_number_from_elsewhere_is_seen():
     sources = {path for pattern in jit.SOURCES for path in jit.PACKAGE.glob(pattern)}
     assert not imported_files("from dvae_ref.experiment.optimizer import step") <= sources
+
+
+def test_whole_bytes_that_nobody_can_unpickle_are_compiled_anew(kernel):
+    """Code of a module that is gone, say."""
+    (path,) = files(kernel, "nbc")
+    content = b"cgone\nname\n."
+    path.write_bytes(hashlib.sha256(content).digest() + content)
+    with pytest.warns(RuntimeWarning, match="No module named 'gone'"):
+        assert not taken_up(kernel)
