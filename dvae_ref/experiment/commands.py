@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import model
-from dvae_ref.experiment import datasets, files, measuring, partial, plots, runs, training
+from dvae_ref.experiment import datasets, files, measuring, partial, plots, runs, sizes, training
 from dvae_ref.experiment.console import Stage, UsageError, at_least, bar_style, conclude, report, use_threads
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.presets import Settings
@@ -79,7 +79,8 @@ def sample(args):
     use_threads(args)
     at_least(args, number=1, sweeps=1, seed=0)
     out = Path(args.out or Path(args.run_dir) / "samples.png")
-    _, state = runs.load(args.run_dir, args.checkpoint)
+    settings, state = runs.load(args.run_dir, args.checkpoint)
+    sizes.check_pictures(settings.struct, args.number)
     partial.remove_dead(args.run_dir)
     files.check_writable(out)
     images = prior_images(training.keys(args.seed)["sample"], state, args.number, args.sweeps)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import __version__, blas
-from dvae_ref.experiment import evaluation, files, npz, partial, runs, sessions, training
+from dvae_ref.experiment import evaluation, files, npz, partial, runs, sessions, sizes, training
 from dvae_ref.sampling import ais
 
 
@@ -49,6 +49,7 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress. log_px.npz is written
     first: a killed process leaves an evaluation.json that it does not belong to (`per_image`), or none.
     """
+    sizes.check_measurement(runs.read_settings(folder).struct, samples, temperatures, ais_chains, threads)
     partial.remove_dead(folder)
     for name in ("log_px.npz", "evaluation.json"):
         files.check_writable(Path(folder) / name)

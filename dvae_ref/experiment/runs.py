@@ -18,6 +18,7 @@ from dvae_ref.experiment import (
     partial,
     reading,
     schema,
+    sizes,
     training,
 )
 from dvae_ref.experiment.metrics import Metrics
@@ -43,6 +44,7 @@ class Run:
 
     def __init__(self, folder, settings, dataset, threads=1, backend="cpu"):
         datasets.batch_indices(len(dataset.train), settings.seed, 0, settings.batch_size)  # ValueError before a folder
+        sizes.check_settings(settings, threads)
         self.folder, self.settings, self.dataset = Path(folder), settings, dataset
         self.threads, self.backend = threads, backends.resolve(backend)
         self.role = training.keys(settings.seed)
@@ -254,6 +256,7 @@ def read_settings(folder):
 def load(folder, checkpoint="best", dataset=None):
     """(Settings, State) of a run folder's checkpoint, its parameters finite; trained on the dataset, if it is given."""
     settings = read_settings(folder)
+    sizes.check_settings(settings)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
     path = Path(folder) / f"{checkpoint}.npz"
     if checkpoint == "best" and not path.exists() and path.with_name("last.npz").exists():

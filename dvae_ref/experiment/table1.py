@@ -156,9 +156,11 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
 
     go_on_or_stop()
     check_folder(cell)
-    from dvae_ref.experiment import datasets, measuring, runs
+    from dvae_ref.experiment import datasets, measuring, runs, sizes
 
     threads = _use_threads(threads)
+    how = measurement.samples, measurement.temperatures, measurement.ais_chains
+    sizes.check_measurement(cell.settings.struct, *how, threads)  # before it is trained
     dataset = datasets.load(cell.settings.dataset, data_dir)
     with runs.Run(cell.folder, cell.settings, dataset, threads, backend) as run:
         _begin_or_resume(run, go_on_or_stop)
