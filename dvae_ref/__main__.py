@@ -1,7 +1,11 @@
 """The command line, python -m dvae_ref COMMAND: parses, calls, prints; no mathematics."""
 
+from dvae_ref.experiment import program
+
+if __name__ == "__main__":
+    program.at_once()
+
 import argparse
-import sys
 from dataclasses import fields
 
 from dvae_ref import __version__, blas
@@ -208,25 +212,17 @@ def load(command):
 
 
 def main(argv=None):
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    args = program.parse(build_parser(), argv)
     process.prepare()  # before NumPy is loaded
-    from dvae_ref.experiment.console import UsageError
+    return program.guarded(f"python -m dvae_ref {args.command}", lambda: carry_out(args), args.debug)
 
-    try:
-        with blas.one_thread():
-            return load(args.command)(args)
-    except UsageError as error:
-        if args.debug:
-            raise
-        parser.exit(2, f"python -m dvae_ref {args.command}: {error}\n")
-    except (ValueError, OSError, ArithmeticError, ImportError, MemoryError) as error:
-        if args.debug:
-            raise
-        parser.exit(1, f"python -m dvae_ref {args.command}: {type(error).__name__}: {error}\n")
-    except KeyboardInterrupt:
-        return 130
+
+def carry_out(args):
+    command = load(args.command)
+    program.ready()
+    with blas.one_thread():
+        return command(args)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run(main)

@@ -22,7 +22,8 @@ def twinned(readable):
 
     @functools.cache
     def twin():
-        return getattr(importlib.import_module(f"dvae_ref.fast.{module}"), name)
+        compiled = getattr(importlib.import_module(f"dvae_ref.fast.{module}"), name)
+        return compiled if importlib.import_module("dvae_ref.fast.jit").ENABLED else _declines
 
     @functools.wraps(readable)
     def function(*args, **options):
@@ -34,6 +35,11 @@ def twinned(readable):
 
     function.readable, function.twin = readable, twin
     return function
+
+
+def _declines(*args, **options):
+    """The twin where numba is told not to compile, by NUMBA_DISABLE_JIT=1."""
+    return NotImplemented
 
 
 def _real(argument, function):

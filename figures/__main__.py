@@ -1,12 +1,17 @@
 """python -m figures FIGURE: compute what a figure shows, draw it as PNG and PDF, keep its numbers as npz."""
 
+from dvae_ref.experiment import program
+
+if __name__ == "__main__":
+    program.at_once()
+
 import argparse
 import json
-import os
-import sys
 import time
 from pathlib import Path
 
+from dvae_ref import blas
+from dvae_ref.experiment import process
 from figures import NAMES
 from figures.options import SCALES, Options
 
@@ -50,25 +55,16 @@ def build_parser():
 
 
 def main(argv=None):
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    for library in ("OPENBLAS", "MKL"):  # as python -m dvae_ref: results must not depend on the number of cores
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from dvae_ref.experiment.console import UsageError
+    args = program.parse(build_parser(), argv)
+    process.prepare()  # before NumPy is loaded
+    return program.guarded("python -m figures", lambda: carry_out(args), args.debug)
 
-    try:
-        chosen, options = checked(args)
+
+def carry_out(args):
+    chosen, options = checked(args)
+    program.ready()
+    with blas.one_thread():
         made = [make(name, options) for name in chosen]
-    except UsageError as error:
-        if args.debug:
-            raise
-        parser.exit(2, f"python -m figures: {error}\n")
-    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
-        if args.debug:
-            raise
-        parser.exit(1, f"python -m figures: {type(error).__name__}: {error}\n")
-    except KeyboardInterrupt:
-        return 130
     if args.json:
         print(json.dumps({"scale": args.scale, "seed": args.seed, "figures": made}))
     return 0
@@ -76,20 +72,29 @@ def main(argv=None):
 
 def checked(args):
     """(the figures to make, Options). UsageError if they make no sense."""
-    from dvae_ref.experiment.console import UsageError, use_threads
+    from dvae_ref.experiment import files
+    from dvae_ref.experiment.console import use_threads
 
     unknown = [name for name in args.names if name not in (*NAMES, "all")]
     if unknown:
-        raise UsageError(f"no figure {', '.join(unknown)}; there are {', '.join(NAMES)} and all")
+        raise program.UsageError(f"no figure {', '.join(unknown)}; there are {', '.join(NAMES)} and all")
     if not 0 <= args.seed < 2**63:
-        raise UsageError(f"--seed must lie in 0 <= seed < 2**63, got {args.seed}")
+        raise program.UsageError(f"--seed must lie in 0 <= seed < 2**63, got {args.seed}")
     if args.run_dir and args.names != ["fig2a"]:
-        raise UsageError("--run-dir gives fig2a its model; it goes with fig2a alone")
+        raise program.UsageError("--run-dir gives fig2a its model; it goes with fig2a alone")
     use_threads(args)
     chosen = [name for name in NAMES if name in args.names or "all" in args.names]
     out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+    files.make_folder(out)
+    for name in chosen:
+        for path in paths(out, name).values():
+            files.check_writable(path)
     return chosen, Options(out, args.scale, args.seed, args.threads, args.data_dir, args.run_dir)
+
+
+def paths(out, name):
+    """Where a figure goes, by kind of file."""
+    return {kind: out / f"{name}.{kind}" for kind in ("npz", "png", "pdf")}
 
 
 def make(name, options):
@@ -99,15 +104,15 @@ def make(name, options):
 
     start, module = time.perf_counter(), figures.load(name)
     data = module.compute(options)
-    paths = {kind: options.out / f"{name}.{kind}" for kind in ("npz", "png", "pdf")}
-    store.write(paths["npz"], data)
-    picture = module.plot(store.read(paths["npz"]))
+    places = paths(options.out, name)
+    store.write(places["npz"], data)
+    picture = module.plot(store.read(places["npz"]))
     for kind in ("png", "pdf"):
-        style.save(picture, paths[kind], kind)
+        style.save(picture, places[kind], kind)
     seconds, text = time.perf_counter() - start, module.summary(data)
-    print(f"{name}: {NAMES[name]}\n{text}\nwrote {paths['png']}, .pdf and .npz in {seconds:.0f} s\n", flush=True)
-    return {"name": name, "seconds": seconds, "summary": text, **{kind: str(path) for kind, path in paths.items()}}
+    print(f"{name}: {NAMES[name]}\n{text}\nwrote {places['png']}, .pdf and .npz in {seconds:.0f} s\n", flush=True)
+    return {"name": name, "seconds": seconds, "summary": text, **{kind: str(path) for kind, path in places.items()}}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run(main)

@@ -1,14 +1,21 @@
 """python -m validation: check the claims, print what was found, write the report; or break each formula in turn."""
 
+from dvae_ref.experiment import program
+
+if __name__ == "__main__":
+    program.at_once()
+
 import argparse
 import json
-import os
 import sys
 import time
 import traceback
 from pathlib import Path
 
 from tqdm import tqdm
+
+from dvae_ref import blas
+from dvae_ref.experiment import process
 
 EPILOG = """
   python -m validation --quick            every claim on small samples, under a minute
@@ -43,28 +50,41 @@ def build_parser():
 
 
 def main(argv=None):
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    if not 0 <= options.seed < 2**32:
-        parser.error(f"--seed must lie in 0 <= seed < 2**32, got {options.seed}")
-    try:
-        from validation import claims
+    options = program.parse(build_parser(), argv)
+    process.prepare()  # before NumPy is loaded
+    return program.guarded("python -m validation", lambda: carry_out(options))
 
-        chosen = claims.load(options.claims or claims.NAMES)
-    except ValueError as error:
-        parser.error(str(error))
-    except ModuleNotFoundError as error:
-        parser.error(f"validation needs {error.name}: pip install 'dvae_ref[test]'")
+
+def carry_out(options):
+    chosen = load(options)
+    program.ready()
     if options.list:
         print("\n".join(f"{claim.name:20s} {claim.statement}" for claim in chosen))
         return 0
-    return sabotage(chosen, options) if options.sabotage else validate(chosen, options)
+    with blas.one_thread():
+        return sabotage(chosen, options) if options.sabotage else validate(chosen, options)
+
+
+def load(options):
+    """The claims that are asked for. UsageError if there is no such claim, or a package is missing."""
+    if not 0 <= options.seed < 2**32:
+        raise program.UsageError(f"--seed must lie in 0 <= seed < 2**32, got {options.seed}")
+    from validation import claims
+
+    unknown = [name for name in options.claims if name not in claims.NAMES]
+    if unknown:
+        raise program.UsageError(f"unknown claim {', '.join(unknown)}; there are {', '.join(claims.NAMES)}")
+    try:
+        return claims.load(options.claims or claims.NAMES)
+    except ModuleNotFoundError as error:
+        raise program.UsageError(f"validation needs {error.name}: pip install 'dvae_ref[test]'") from error
 
 
 def validate(chosen, options):
     """Check the claims and write the report: 0 if all hold, else 1."""
     from validation import report
 
+    report.check_writable(Path(options.out))
     results = []
     with progress_bar(sum(claim.seconds[not options.quick] for claim in chosen), options) as bar:
         for claim in chosen:
@@ -128,12 +148,4 @@ def progress_bar(total, options):
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    sys.exit(code)
+    program.run(main)

@@ -12,7 +12,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dvae_ref import __version__
+from dvae_ref.experiment import files
 from validation.claim import Claim
+
+REPORT = "report.html"
 
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "validation"}
 PAGE = """<!DOCTYPE html>
@@ -90,10 +93,16 @@ def verdict(passed):
 
 def write(folder, results, *, quick, seed):
     """Write report.html into the folder; returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.html"
-    path.write_text(page(results, quick=quick, seed=seed), encoding="utf-8")
+    path = folder / REPORT
+    with files.atomic(path) as file:
+        file.write(page(results, quick=quick, seed=seed).encode())
     return path
+
+
+def check_writable(folder):
+    """Make the folder. OSError if the report could not be written into it."""
+    files.make_folder(folder)
+    files.check_writable(folder / REPORT)
 
 
 def page(results, *, quick, seed):

@@ -13,7 +13,7 @@ from dvae_ref.experiment import files
 DTYPES = {"float64": np.float64, "float32": np.float32}
 CONVENTIONS = {
     "agreement": "|theirs - ours| <= absolute + relative |ours|, element by element",
-    "tolerances": " ".join(tolerances.__doc__.split()),
+    "tolerances": " ".join(tolerances.MEANING.split()),
     "inputs": "numbers that float32 holds exactly, in either dtype",
     "units": "nats",
     "machine": "E(z) = -a·z - z_left W z_right = -a·z - z J z / 2 with J = [[0, W], [W', 0]], left units first",
@@ -23,7 +23,7 @@ CONVENTIONS = {
 def export(folder, seed, dtype, on_quantity=lambda name: None):
     """Write the kit into a folder, which is made if need be; returns the manifest, which is written last."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     kind = {"format": vectors.FORMAT, "version": vectors.VERSION, "dvae_ref": __version__}
     refuse_foreign(folder)
     files.write_json(folder / vectors.MANIFEST, kind | {"quantities": []})  # an older kit's files are to be replaced

@@ -1,4 +1,13 @@
-"""Tolerances from an error estimate: what rounding may do to an output, not what some implementation reached.
+"""Tolerances of outputs from an error estimate: MEANING, which a kit states, too."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.conformance import quantity as quantities
+
+MEANING = """Tolerances from an error estimate: what rounding may do to an output, not what some implementation reached.
 
 With u the unit roundoff (2^-53, 2^-24), the error of an element y is taken to be at most 64 u kappa, where
 
@@ -14,13 +23,6 @@ With u the unit roundoff (2^-53, 2^-24), the error of an element y is taken to b
 more often than ours. Of the pairs with absolute + relative |y| >= 64 u kappa for every element, the one that is
 tightest in the geometric mean is taken. Whole numbers (spins) have to agree.
 """
-
-import functools
-from typing import NamedTuple
-
-import numpy as np
-
-from dvae_ref.conformance import quantity as quantities
 
 FACTOR = 64
 STEP = 2.0**-20  # of the random changes: their own rounding, 2^-53 / STEP, is 1e-10 of a condition of order one

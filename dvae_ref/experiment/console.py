@@ -7,9 +7,7 @@ import sys
 import numba
 from tqdm import tqdm
 
-
-class UsageError(Exception):
-    """The arguments make no sense: exit code 2."""
+from dvae_ref.experiment.program import UsageError
 
 
 def at_least(args, **least):

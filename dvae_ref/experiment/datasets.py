@@ -61,24 +61,29 @@ def load(name, data_dir=None):
     """
     if name not in LOADERS:
         raise ValueError(f"unknown data set {name!r}; there are {', '.join(LOADERS)}")
-    return LOADERS[name](data_folder(data_dir))
+    bundled = name == "mnist5k" and data_dir is None
+    return LOADERS[name](None if bundled else data_folder(data_dir))
 
 
 def data_folder(data_dir=None):
-    """Where data are: `data_dir`, else the environment's DVAE_REF_DATA, else dvae_ref/ in the user's cache folder."""
+    """Where data are: `data_dir`, else the environment's DVAE_REF_DATA, else dvae_ref/ in the user's cache folder.
+
+    FileNotFoundError for ~nosuchuser, and where nothing is given and the user has no home folder.
+    """
     given = data_dir or os.environ.get("DVAE_REF_DATA")
-    if given:
-        try:
-            return Path(given).expanduser()
-        except RuntimeError as error:  # of a user that is not there
-            raise ValueError(f"data folder {given}: {error}") from error
+    try:
+        return Path(given).expanduser() if given else _cache() / "dvae_ref"
+    except RuntimeError as error:
+        raise FileNotFoundError(f"no folder of data sets ({error}): --data-dir names one, got {given!r}") from error
+
+
+def _cache():
+    """The user's cache folder."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given)
     if sys.platform == "win32":
-        cache = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    else:
-        cache = Path.home() / ".cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or cache) / "dvae_ref"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path.home() / "Library" / "Caches" if sys.platform == "darwin" else Path.home() / ".cache"
 
 
 def batch(dataset, seed, step, batch_size):

@@ -92,7 +92,7 @@ def fetch(name, data_dir=None, *, insecure=False, report=print, sources=SOURCES)
 def _fetch_all(remotes, root, insecure, report):
     """Have every file in its place below root, or none that was not there before. Returns their paths."""
     absent = [file for file in remotes if not _is_valid(file, root / file.place)]
-    root.mkdir(parents=True, exist_ok=True)
+    files.make_folder(root)
     partial.remove_dead(root)
     folder = root / partial.name("fetch")  # on the same file system: a move is atomic
     folder.mkdir()

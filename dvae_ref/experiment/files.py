@@ -51,6 +51,14 @@ def check_writable(path):
         temporary.unlink()
 
 
+def make_folder(path):
+    """The folder, with those above it, if it is not there. OSError names it."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except RecursionError:
+        raise OSError(errno.ENAMETOOLONG, "too many folders in one another", str(path)) from None
+
+
 def _created(target, path):
     """(descriptor, Path) of a file that is to become `target`. What killed writers of it left behind is deleted."""
     if target.is_dir():

@@ -1,30 +1,70 @@
-"""Ctrl-C as a flag, so that a run can stop between two iterations."""
+"""Ctrl-C and SIGTERM as a flag, so that a run can stop between two iterations."""
 
+import contextlib
 import signal
 import threading
 
+PATIENCE = 1.0  # seconds after SIGTERM for what is `abandonable` to end by itself
+AGAIN = 0.1  # seconds until the next look
+
+_abandonable = False
+
+
+class Abandoned(Exception):
+    """SIGTERM came PATIENCE ago, and what runs would lose nothing but the time that it took."""
+
+
+@contextlib.contextmanager
+def abandonable():
+    """For what changes nothing before it returns: an iteration of training, of which a sampler may take hours."""
+    global _abandonable
+    _abandonable = True
+    try:
+        yield
+    finally:
+        _abandonable = False
+
 
 class Interrupt:
-    """While active, Ctrl-C (or SIGTERM) only raises a flag; a second one stops at once.
+    """While active, Ctrl-C or SIGTERM only raises a flag; a second one stops at once.
 
-    Python delivers signals to the main thread only; in another one this does nothing.
+    SIGTERM is not repeated, but followed by SIGKILL: PATIENCE after it, what is `abandonable` is abandoned. Python
+    delivers signals to the main thread only; in another one this does nothing.
     """
 
     def __enter__(self):
         self.raised = False
         main = threading.current_thread() is threading.main_thread()
-        signals = (signal.SIGINT, signal.SIGTERM) if main else ()
-        self.previous = {s: signal.signal(s, self._handle) for s in signals}
+        handlers = {signal.SIGINT: self._handle, signal.SIGTERM: self._handle} if main else {}
+        if hasattr(signal, "setitimer"):
+            handlers |= {signal.SIGALRM: _abandon} if main else {}
+        self.previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         return self
 
     def __exit__(self, *_):
+        if signal.SIGTERM in self.previous:
+            _look_in(0)  # never
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 
-    def _handle(self, *_):
+    def _handle(self, number, _frame):
         if self.raised:
             raise KeyboardInterrupt
         self.raised = True
+        if number == signal.SIGTERM:
+            _look_in(PATIENCE)
 
     def __call__(self):
         return self.raised
+
+
+def _look_in(seconds):
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+
+
+def _abandon(*_):
+    global _abandonable
+    if _abandonable:
+        _abandonable = False  # here, as the exception may come while the context ends
+        raise Abandoned

@@ -21,6 +21,7 @@ from dvae_ref.experiment import (
     sizes,
     training,
 )
+from dvae_ref.experiment.interrupt import Abandoned, abandonable
 from dvae_ref.experiment.metrics import Metrics
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.experiment.sessions import Sessions
@@ -101,7 +102,7 @@ class Run:
         """Keep the folder to this process until it ends, however it ends. LockedError if another has it."""
         if self.lock:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.folder)
         lock = FileLock(self.folder / ".lock", timeout=0, thread_local=False)
         try:
             lock.acquire()
@@ -144,11 +145,12 @@ class Run:
             if stop():
                 self.checkpoint()
                 return False
-            if self._validation_due():
-                if not self._validate(stop, on_validation):
-                    continue
-            else:
-                self._iterate(on_iteration)
+            try:
+                done = self._validate(stop, on_validation) if self._validation_due() else self._iterate(on_iteration)
+            except Abandoned:
+                done = False
+            if not done:
+                continue
             if self.state.iteration % self.settings.checkpoint_every == 0 or self.state.iteration == total:
                 self.checkpoint()
         return True
@@ -160,7 +162,9 @@ class Run:
 
     def _iterate(self, on_iteration):
         x = datasets.batch(self.dataset, self.settings.seed, self.state.iteration, self.settings.batch_size)
-        self.state, bound = training.iterate(self.state, x, self.settings, self.role, self.backend)
+        with abandonable():
+            new, bound = training.iterate(self.state, x, self.settings, self.role, self.backend)
+        self.state = new
         self.state, divergence = training.snapshot(self.state, self.settings)
         if divergence is not None:
             self.snapshots.take(self.state.iteration, self.state.kept.rbm, divergence)
@@ -169,6 +173,7 @@ class Run:
             self.metrics.write(record)
         if on_iteration:
             on_iteration(self.state, bound)
+        return True
 
     def _validate(self, stop, on_validation):
         """False if it was stopped halfway: it is then done anew on resuming."""
@@ -178,11 +183,13 @@ class Run:
                 raise InterruptedError
 
         try:
-            self.state, record = training.validate(
-                self.state, self.dataset, self.settings, self.role, self.threads, progress, self.backend
-            )
+            with abandonable():
+                new, record = training.validate(
+                    self.state, self.dataset, self.settings, self.role, self.threads, progress, self.backend
+                )
         except InterruptedError:
             return False
+        self.state = new
         self.metrics.write(record)
         if self.state.best_iteration == self.state.iteration:
             self.checkpoint("best.npz")

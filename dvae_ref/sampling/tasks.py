@@ -15,6 +15,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from dvae_ref.fast.jit import ENABLED
+
 
 def share_out(kernel, size, width, *arguments):
     """kernel(counter, width, *arguments) in as many threads as numba may use here and as there are tasks.
@@ -23,11 +25,21 @@ def share_out(kernel, size, width, *arguments):
     first = width * take(counter) is below the size, it works on the elements from `first` on.
     """
     counter, threads = np.zeros(1, np.int64), min(numba.get_num_threads(), -(-size // width))
+    if not ENABLED:
+        return _as_python(kernel, counter, width, *arguments)
     others = [_pool().submit(kernel, counter, width, *arguments) for _ in range(threads - 1)]
     kernel(counter, width, *arguments)
     for other in others:
         if not other.cancel():  # not begun: nothing is left for it
             other.result()
+
+
+def _as_python(kernel, *arguments):
+    """With NUMBA_DISABLE_JIT=1: what can be run as Python is, in one thread."""
+    try:
+        kernel(*arguments)
+    except NotImplementedError as error:  # numba's, of an intrinsic
+        raise RuntimeError(f"the samplers run compiled only, and NUMBA_DISABLE_JIT is set ({error})") from error
 
 
 @functools.cache
@@ -48,3 +60,11 @@ def take(typing_context, counter):
         return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "seq_cst")
 
     return types.int64(counter), codegen
+
+
+if not ENABLED:
+
+    def take(counter):
+        """The same in Python, for one thread."""
+        counter[0] += 1
+        return int(counter[0]) - 1

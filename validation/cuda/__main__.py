@@ -58,7 +58,7 @@ def tables():
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m validation.cuda", description=__doc__.split(": ", 1)[1])
+    parser = argparse.ArgumentParser("python -m validation.cuda", description="Write the tables of docs/cuda.md.")
     parser.add_argument("--print", action="store_true", help="print the tables and leave the document alone")
     options = parser.parse_args(argv)
     text = tables()

@@ -1,0 +1,160 @@
+"""How a program begins and ends: its streams, Ctrl-C, its exit code. For __main__ modules; a library does none of this.
+
+    if __name__ == "__main__":
+        program.at_once()     # the first line that runs
+        ...
+        program.run(main)
+
+Exit codes are those of main: 0, 1, 2, and 130 when interrupted. A result that cannot be printed is 1.
+"""
+
+import os
+import signal
+import sys
+import threading
+
+INTERRUPTED = 130
+LEAVE = 1.0  # seconds that other threads are given to end, once interrupted
+FAILURES = (ValueError, OSError, ArithmeticError, ImportError, MemoryError, RuntimeError)  # said in a line
+
+
+class UsageError(Exception):
+    """The arguments make no sense: exit code 2."""
+
+
+def _leave(*_):
+    os._exit(INTERRUPTED)
+
+
+def at_once():
+    """Until `ready`, Ctrl-C ends the process on the spot: half of the libraries are loaded, and nothing is begun."""
+    signal.signal(signal.SIGINT, _leave)
+
+
+def ready():
+    """What is to be loaded is: from here on Ctrl-C is a KeyboardInterrupt."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run(main):
+    """Exit with what main() returns."""
+    open_streams()
+    try:
+        code = main()
+    except SystemExit as left:  # argparse's
+        code = left.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = 1
+    if code == INTERRUPTED:
+        _leave_soon()
+    sys.exit(code if _flush(sys.stdout) else code or 1)
+
+
+def _leave_soon():
+    """End even if other threads do not: Python waits for them."""
+    timer = threading.Timer(LEAVE, _leave)
+    timer.daemon = True
+    timer.start()
+
+
+def parse(parser, argv=None):
+    """parser.parse_args(argv), which by itself takes --option=-- for an empty list."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    options = words[: words.index("--")] if "--" in words else words
+    for word in options:
+        name, _, value = word.partition("=")
+        if name.startswith("--") and value == "--":
+            parser.error(f"argument {name}: expected a value, got --; what has that name is ./--")
+    return parser.parse_args(words)
+
+
+def guarded(prog, work, debug=False):
+    """work()'s exit code. SystemExit after a line about an error: 2 for UsageError, 1 for FAILURES; debug: where."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (UsageError, *FAILURES) as error:
+        if debug:
+            raise
+        if not isinstance(error, BrokenPipeError):  # where nobody reads on, there is nothing to say
+            sys.stderr.write(one_line(prog, error))
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def one_line(prog, error):
+    """What a program says of an error."""
+    kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+    return f"{prog}: {kind}{' '.join(str(error).split())}\n"
+
+
+# -- streams -----------------------------------------------------------------------------------------------------------
+
+
+def open_streams():
+    """Standard streams that are there, take every character, and standard error one that never fails.
+
+    A number of a closed stream would go to the next file that is opened, and what is printed into that file. What the
+    encoding cannot say is written as an escape. Work goes on where progress cannot be shown.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, _nowhere(descriptor))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if not isinstance(sys.stderr, _Unfailing):
+        sys.stderr = _Unfailing(sys.stderr)
+
+
+def _nowhere(descriptor):
+    """A stream in place of one that was closed, with its number."""
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != descriptor:
+        os.dup2(null, descriptor)
+        os.close(null)
+    os.set_inheritable(descriptor, True)
+    return open(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False)
+
+
+class _Unfailing:
+    """A stream that forgets what it cannot write: on a full disk, to a closed pipe."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        try:
+            return self._stream.write(text)
+        except OSError:
+            silence(self._stream)
+            return len(text)
+
+    def flush(self):
+        _flush(self._stream)
+
+
+def _flush(stream):
+    """Whether what was written to a stream is where it belongs; what is not is forgotten."""
+    try:
+        stream.flush()
+    except OSError as error:
+        silence(stream)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"standard output cannot be written: {error.strerror}\n")
+        return False
+    return True
+
+
+def silence(stream):
+    """Let a stream go nowhere, with all that it still holds: Python, which flushes it at the end, would fail again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+    stream.flush()

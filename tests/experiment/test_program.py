@@ -1,0 +1,277 @@
+"""How programs begin and end: closed, full and narrow streams, Ctrl-C at any time, one line for what is wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = ("dvae_ref", "validation", "figures")
+SHORT = {  # a command of each that prints, and takes little
+    "dvae_ref": ["conformance", "show", "log_q_power"],
+    "validation": ["--list"],
+    "figures": ["--help"],
+}
+POSIX = pytest.mark.skipif(os.name != "posix", reason="descriptors and signals of POSIX")
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc, writes /dev/full")
+OUR_OWN = ("PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONUTF8", "NUMBA_NUM_THREADS")
+
+
+def environment(**given):
+    return {name: value for name, value in os.environ.items() if name not in OUR_OWN} | given
+
+
+def shell(line, **given):
+    """(exit code, standard output, standard error) of a line for the shell, in which $PYTHON is ours."""
+    env = environment(PYTHON=sys.executable, **given)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, env=env, check=False, timeout=300)
+    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+
+def command(program, options=()):
+    return f"$PYTHON {' '.join(options)} -m {program} {' '.join(SHORT[program])}"
+
+
+def is_one_line(text):
+    return text.count("\n") == 1 and text.endswith("\n") and "Traceback" not in text
+
+
+# -- streams -----------------------------------------------------------------------------------------------------------
+
+
+@POSIX
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_closed_streams(program):
+    """Nothing is said where nobody hears it, and nothing goes wrong."""
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
+        code, _, error = shell(f"{command(program)} {closed}")
+        assert (code, error) == (0, ""), closed
+
+
+@LINUX
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_result_that_cannot_be_printed_is_a_failure(program, unbuffered):
+    code, _, error = shell(f"{command(program)} >/dev/full", PYTHONUNBUFFERED=unbuffered)
+    if program == "figures" and unbuffered:
+        assert code == 0  # argparse prints the help, and looks away
+        return
+    assert code == 1
+    assert is_one_line(error)
+    assert "No space left" in error
+
+
+@LINUX
+def test_progress_that_cannot_be_shown_is_no_failure(tmp_path):
+    export = f"$PYTHON -m dvae_ref conformance export {tmp_path / 'kit'}"
+    code, out, _ = shell(f"{export} 2>/dev/full")
+    assert code == 0
+    assert "wrote 30 quantities" in out
+
+
+@POSIX
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reads_on(unbuffered):
+    line = "set -o pipefail; $PYTHON -m dvae_ref conformance show '*' | head -1"
+    code, out, error = shell(line, PYTHONUNBUFFERED=unbuffered)
+    assert code == 1
+    assert out.count("\n") == 1
+    assert error == ""
+
+
+@POSIX
+@pytest.mark.parametrize("encoding", ["ascii", "cp932"])
+def test_characters_that_the_stream_does_not_have(encoding):
+    """The dot of a·z, which neither has, is written as an escape. All help is printed, too."""
+    code, out, error = shell("$PYTHON -m dvae_ref conformance show '*'", PYTHONIOENCODING=encoding)
+    assert (code, error) == (0, "")
+    assert r"\xb7" in out
+    for words in ("dvae_ref", "dvae_ref train", "dvae_ref table1", "validation", "figures"):
+        code, out, error = shell(f"$PYTHON -m {words} --help", PYTHONIOENCODING=encoding)
+        assert (code, error) == (0, "")
+        assert "usage" in out
+
+
+STREAMS = """
+import os, sys
+from dvae_ref.experiment import program
+program.open_streams()
+print([os.fstat(number).st_rdev == os.stat(os.devnull).st_rdev for number in (0, 1, 2)], file=open(sys.argv[1], "w"))
+print(open(os.devnull).fileno() > 2, file=open(sys.argv[1], "a"))
+"""
+
+
+@LINUX
+def test_the_numbers_of_closed_streams_are_taken(tmp_path):
+    """Otherwise the next file that is opened gets them, and what is printed."""
+    (tmp_path / "code.py").write_text(STREAMS)
+    code, _, _ = shell(f"$PYTHON {tmp_path / 'code.py'} {tmp_path / 'out'} >&- 2>&- <&-")
+    assert code == 0
+    assert (tmp_path / "out").read_text() == "[True, True, True]\nTrue\n"
+
+
+# -- what is wrong, in a line, before the work -------------------------------------------------------------------------
+
+DEEP = "a/" * 2000
+LINES = {
+    "--": ("dvae_ref train --run-dir=--", 2, "expected a value, got --"),
+    "-- of figures": ("figures fig1 --out=--", 2, "expected a value, got --"),
+    "-- of validation": ("validation --out=-- --quick ais", 2, "expected a value, got --"),
+    "deep": (f"dvae_ref train --num-train-iter 2 --run-dir {DEEP}", 1, "too many folders"),
+    "deep kit": (f"dvae_ref conformance export {DEEP}", 1, "too many folders"),
+    "deep report": (f"validation --quick ais --out {DEEP}", 1, "too many folders"),
+    "deep figures": (f"figures fig1 --quick --out {DEEP}", 1, "too many folders"),
+    "long": (f"dvae_ref train --num-train-iter 2 --run-dir {'a' * 3000}", 1, "File name too long"),
+    "nobody": ("dvae_ref train --num-train-iter 2 --data-dir '~nosuchuser' --run-dir {tmp}/run", 1, "~nosuchuser"),
+    "nobody lists": ("dvae_ref data fetch omniglot --data-dir '~nosuchuser'", 1, "~nosuchuser"),
+    "a file for a folder": ("validation --quick ais --out {tmp}/file", 1, "File exists"),
+    "a file for figures": ("figures fig1 --quick --out {tmp}/file", 1, "File exists"),
+    "a folder for a file": ("validation --quick ais --out {tmp}/taken", 1, "it is a folder"),
+    "a folder for a picture": ("figures fig1 --quick --out {tmp}/taken", 1, "it is a folder"),
+}
+
+
+@POSIX
+@pytest.mark.parametrize(("line", "code", "said"), LINES.values(), ids=LINES)
+def test_one_line(tmp_path, line, code, said):
+    """Of usage it is the last one. None of them took the seconds that the work takes."""
+    (tmp_path / "file").touch()
+    for name in ("report.html", "fig1.pdf"):
+        (tmp_path / "taken" / name).mkdir(parents=True)
+    found, out, error = shell(f"cd {tmp_path}; $PYTHON -m {line.format(tmp=tmp_path)}", PYTHONPATH=os.getcwd())
+    assert (found, out) == (code, "")
+    assert said in error.splitlines()[-1]
+    assert code == 2 or is_one_line(error)
+    assert "Traceback" not in error
+
+
+@POSIX
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_numba_cannot_be_told(program):
+    line = {"figures": "figures fig1 --quick", "dvae_ref": "dvae_ref data list", "validation": "validation --list"}
+    code, _, error = shell(f"$PYTHON -m {line[program]}", NUMBA_NUM_THREADS="0")
+    assert code == 1
+    assert is_one_line(error)
+    assert "threads" in error
+
+
+@POSIX
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_without_docstrings(program):
+    code, out, error = shell(command(program, ["-OO"]))
+    assert (code, error) == (0, "")
+    assert out == shell(command(program))[1]
+
+
+@POSIX
+def test_a_kit_without_docstrings_is_the_same(tmp_path):
+    for options in ("", "-OO"):
+        code, _, error = shell(f"$PYTHON {options} -m dvae_ref conformance export {tmp_path}/kit{options}")
+        assert code == 0, error
+    assert (tmp_path / "kit-OO" / "manifest.json").read_bytes() == (tmp_path / "kit" / "manifest.json").read_bytes()
+
+
+@POSIX
+def test_without_the_compiler_the_readable_forms_work_and_samplers_say_why_not():
+    readable = """
+import numpy as np
+from dvae_ref import exact
+from dvae_ref.fast import jit
+from dvae_ref.sampling import gibbs, philox
+from dvae_ref.theory import elementary
+from dvae_ref.theory.boltzmann import RBM
+
+x = np.linspace(-3, 3, 5, dtype=np.float32)
+assert np.array_equal(elementary.sigmoid(x), elementary.sigmoid.readable(x)) or jit.ENABLED
+rbm = RBM(np.ones(4), np.ones((2, 2)))
+print(round(exact.log_z(rbm), 6), *philox.uniform(philox.key(0), 3))
+try:
+    gibbs.sweep(philox.key(0), gibbs.chains_from(np.zeros((2, 4)), (2, 2)), rbm, 1)
+except RuntimeError as error:
+    print(error)
+"""
+    found = [shell(f"$PYTHON -c '{readable}'", NUMBA_DISABLE_JIT=disabled) for disabled in ("1", "0")]
+    assert [code for code, *_ in found] == [0, 0], found
+    without, compiled = (out.splitlines() for _, out, _ in found)
+    assert without[0] == compiled[0]
+    assert "NUMBA_DISABLE_JIT is set" in without[1]
+
+
+# -- Ctrl-C ------------------------------------------------------------------------------------------------------------
+
+
+@LINUX
+@pytest.mark.parametrize("library", ["_multiarray_umath", "libllvmlite", "_ufuncs"])
+@pytest.mark.parametrize("program", ["dvae_ref", "figures"])
+def test_ctrl_c_while_libraries_are_loaded(program, library, tmp_path):
+    """As soon as the library is there: NumPy's, numba's, SciPy's."""
+    arguments = {"figures": ["fig1", "--quick"], "dvae_ref": ["train", "--num-train-iter", "100000"]}[program]
+    process = subprocess.Popen(
+        [sys.executable, "-m", program, *arguments, "--out" if program == "figures" else "--run-dir", tmp_path / "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    maps, end = Path(f"/proc/{process.pid}/maps"), time.monotonic() + 60
+    while library not in maps.read_text():
+        assert time.monotonic() < end
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in error
+    assert b"ignored" not in error
+    assert not out
+
+
+ENDLESS = """
+import time
+from dvae_ref.experiment import training
+
+def iterate(state, *rest, original=training.iterate):
+    while state.iteration == 3:
+        time.sleep(0.01)
+    return original(state, *rest)
+
+training.iterate = iterate
+"""
+TRAIN = """
+import sys
+from dvae_ref import __main__
+from dvae_ref.experiment import program
+program.at_once()
+sys.argv = ["dvae_ref", *sys.argv[1:]]
+program.run(__main__.main)
+"""
+SMALL = ["--batch-size", "10", "--chains", "10", "--sweeps", "1", "--log-every", "3", "--num-train-iter", "1000"]
+
+
+@POSIX
+@pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGTERM]])
+def test_an_iteration_that_does_not_end(tmp_path, signals):
+    """SIGTERM abandons it after a second, and a checkpoint is written; Ctrl-C twice leaves the last one."""
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS + TRAIN, "train", *SMALL, "--run-dir", folder],
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    end = time.monotonic() + 120
+    while not (folder / "metrics.jsonl").exists() or not (folder / "metrics.jsonl").read_bytes():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(0.3)
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.1)
+    start = time.monotonic()
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert time.monotonic() - start < 3  # 2 and the machine's mood
+    assert b"Traceback" not in error
+    from dvae_ref.experiment import files
+
+    reached = files.read_header(folder / "last.npz")["iteration"]
+    assert reached == (3 if signals == [signal.SIGTERM] else 0)
