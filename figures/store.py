@@ -34,6 +34,6 @@ def kept(folder, name, settings, compute, *args):
     path = folder / f"{name}-{digest(settings)}.npz"
     if not path.exists():
         arrays = compute(*args)
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
         write(path, arrays)
     return read(path)

@@ -68,13 +68,13 @@ def load(name, data_dir=None):
 def data_folder(data_dir=None):
     """Where data are: `data_dir`, else the environment's DVAE_REF_DATA, else dvae_ref/ in the user's cache folder.
 
-    FileNotFoundError for ~nosuchuser, and where nothing is given and the user has no home folder.
+    ValueError for ~nosuchuser, and where nothing is given and the user has no home folder.
     """
     given = data_dir or os.environ.get("DVAE_REF_DATA")
     try:
         return Path(given).expanduser() if given else _cache() / "dvae_ref"
     except RuntimeError as error:
-        raise FileNotFoundError(f"no folder of data sets ({error}): --data-dir names one, got {given!r}") from error
+        raise ValueError(f"data folder {given or 'of this user'}: {error}") from error
 
 
 def _cache():

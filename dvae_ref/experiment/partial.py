@@ -81,7 +81,7 @@ def _is_alive(pid, start):
 def _start_of(pid):
     """When a process started, in ticks since the machine did; None if it has ended, or where Linux does not tell."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()  # its name, before, may hold anything
@@ -93,6 +93,6 @@ def _place():
     """Eight hexadecimal digits for the numbering of processes that this one is of."""
     parts = [platform.node()]
     with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
         parts.append(os.readlink("/proc/self/ns/pid"))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

@@ -146,7 +146,7 @@ def write_error(cell, text):
     """error.txt, where it can be written: on a full disk the error itself must do."""
     with contextlib.suppress(OSError):
         cell.folder.mkdir(parents=True, exist_ok=True)
-        (cell.folder / "error.txt").write_text(text)
+        (cell.folder / "error.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _run(cell, data_dir, threads, backend, measurement, stop):

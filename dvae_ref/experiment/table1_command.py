@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from tqdm import tqdm
 
-from dvae_ref.experiment import schedulers, table1, table1_page, table1_records, table1_report, table1_results
+from dvae_ref.experiment import files, schedulers, table1, table1_page, table1_records, table1_report, table1_results
 from dvae_ref.experiment.console import UsageError, at_least, bar_style, conclude, report, usable_cores
 from dvae_ref.experiment.presets import Settings
 
@@ -23,6 +23,7 @@ def run(args):
         raise UsageError(f"--scheduler must be local, or an address such as tcp://HOST:8786, got {args.scheduler}")
     cells, measurement = asked_for(args), table1.Measurement(args.samples, args.temperatures, images=args.images)
     todo = [cell for cell in cells if not table1.is_finished(cell, measurement)]
+    files.make_folder(args.out)
     report(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
     failed, missing = run_cells(args, todo, measurement) if todo else ({}, 0)
     found = table1_report.collect(args.out)

@@ -42,7 +42,7 @@ def record_all(root, destination, commit=None):
 
 def write_record(folder, there, settings, measured, commit=None):
     """Copy to the folder `there` what is to be kept of a run folder."""
-    there.mkdir(parents=True, exist_ok=True)
+    files.make_folder(there)
     files.write_json(there / "record.json", provenance(folder, settings, measured, commit))
     files.write_json(there / "config.json", settings.to_json())
     _write(there / "metrics.jsonl", thinned(folder / "metrics.jsonl"))

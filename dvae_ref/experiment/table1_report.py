@@ -95,7 +95,7 @@ class Row(NamedTuple):
 
 def paper():
     """{(dataset, struct, k, baseline): (nll, std)} of the published Table 1."""
-    text = resources.files("dvae_ref").joinpath("data/table1_paper.csv").read_text()
+    text = resources.files("dvae_ref").joinpath("data/table1_paper.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(io.StringIO(text))
     return {(r["dataset"], r["struct"], int(r["k"]), r["baseline"]): (float(r["nll"]), float(r["std"])) for r in rows}
 
@@ -124,7 +124,7 @@ def collect(root):
 
 def _unfinished(where, folder, total):
     try:
-        said = (folder / "error.txt").read_text(errors="replace").strip().rpartition("\n")[2]
+        said = (folder / "error.txt").read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
     except OSError:
         said = ""
     return Unfinished(where, table1.iterations_done(folder), total, said)

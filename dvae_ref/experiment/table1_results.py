@@ -22,7 +22,7 @@ def write_page(root):
     page = root.with_suffix(".md")
     if not page.exists():
         return paths
-    text = filled(page.read_text(), page, root, found, summaries)
+    text = filled(page.read_text(encoding="utf-8"), page, root, found, summaries)
     with files.atomic(page) as file:
         file.write(text.encode())
     return [*paths, page]

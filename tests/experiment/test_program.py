@@ -1,5 +1,6 @@
 """How programs begin and end: closed, full and narrow streams, Ctrl-C at any time, one line for what is wrong."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from dvae_ref.experiment import files, program
 
 PROGRAMS = ("dvae_ref", "validation", "figures")
 SHORT = {  # a command of each that prints, and takes little
@@ -95,6 +98,25 @@ def test_characters_that_the_stream_does_not_have(encoding):
         assert "usage" in out
 
 
+def texts(source):
+    """Lines of a source that read or write text in the encoding of whoever runs it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and not any(keyword.arg == "encoding" for keyword in node.keywords):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            mode = [argument.value for argument in node.args[1:2] if isinstance(argument, ast.Constant)]
+            if name in ("read_text", "write_text") or (
+                isinstance(node.func, ast.Name) and name == "open" and "b" not in "".join(mode)
+            ):
+                yield node.lineno
+
+
+def test_text_in_files_is_utf_8():
+    root = Path(program.__file__).parents[2]
+    for path in (path for name in PROGRAMS for path in (root / name).rglob("*.py")):
+        assert not list(texts(path.read_text(encoding="utf-8"))), path
+    assert len(list(texts("open(p)\nopen(p, 'w')\nopen(p, 'rb')\np.read_text()\np.read_text(encoding='utf-8')"))) == 3
+
+
 STREAMS = """
 import os, sys
 from dvae_ref.experiment import program
@@ -124,6 +146,7 @@ LINES = {
     "deep kit": (f"dvae_ref conformance export {DEEP}", 1, "too many folders"),
     "deep report": (f"validation --quick ais --out {DEEP}", 1, "too many folders"),
     "deep figures": (f"figures fig1 --quick --out {DEEP}", 1, "too many folders"),
+    "deep table": (f"dvae_ref table1 --num-train-iter 2 --out {DEEP}", 1, "too many folders"),
     "long": (f"dvae_ref train --num-train-iter 2 --run-dir {'a' * 3000}", 1, "File name too long"),
     "nobody": ("dvae_ref train --num-train-iter 2 --data-dir '~nosuchuser' --run-dir {tmp}/run", 1, "~nosuchuser"),
     "nobody lists": ("dvae_ref data fetch omniglot --data-dir '~nosuchuser'", 1, "~nosuchuser"),
@@ -271,7 +294,5 @@ def test_an_iteration_that_does_not_end(tmp_path, signals):
     assert process.returncode == 130, error
     assert time.monotonic() - start < 3  # 2 and the machine's mood
     assert b"Traceback" not in error
-    from dvae_ref.experiment import files
-
     reached = files.read_header(folder / "last.npz")["iteration"]
     assert reached == (3 if signals == [signal.SIGTERM] else 0)

@@ -48,7 +48,7 @@ def assemble(ptx, capability):
     """Compiled from PTX; RuntimeError with what ptxas says if it refuses it."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
-        source.write_text(ptx)
+        source.write_text(ptx, encoding="utf-8")
         command = [_tool("ptxas"), "-v", "-O3", "-arch=sm_{}{}".format(*capability), source, "-o", target]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:

@@ -49,7 +49,7 @@ def has_sanitizer(name):
     """Whether programs with it can be built and run here."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "empty.c"), Path(folder, "empty")
-        source.write_text("int main(void) { return 0; }")
+        source.write_text("int main(void) { return 0; }", encoding="utf-8")
         commands = [c_compiler(), *_SANITIZERS[name], source, "-o", target], [*_fixed_addresses(), target]
         return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
 
@@ -68,9 +68,9 @@ def program(name, capability=(9, 0), sanitizer=None):
 def build(ptx, sanitizer=None):
     """A Program from PTX."""
     translation = translator.translate(ptx)
-    runtime = Path(__file__).with_name("runtime.c").read_text()
+    runtime = Path(__file__).with_name("runtime.c").read_text(encoding="utf-8")
     source = Path(tempfile.mkdtemp(dir=_folder().name), "kernel.c")
-    source.write_text(runtime.replace("\nKERNEL\n", f"\n{translation.source}\n"))
+    source.write_text(runtime.replace("\nKERNEL\n", f"\n{translation.source}\n"), encoding="utf-8")
     target = source.with_suffix("")
     subprocess.run([c_compiler(), *_FLAGS, *_SANITIZERS[sanitizer], source, "-o", target, "-lm"], check=True)
     return Program(target, translation.barriers)
