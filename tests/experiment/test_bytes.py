@@ -45,6 +45,13 @@ train(sys.argv[1])
 assert threads() == before
 print(max(before))
 """
+HALF_WAY = f"""
+import sys
+{LIBRARY}
+with runs.Run(sys.argv[1], Settings(**{SETTINGS}), datasets.load("mnist5k", None), threads=2) as run:
+    run.begin_or_resume()
+    run.advance(lambda: run.state.iteration == int(sys.argv[2]))
+"""
 AS_IT_WAS = """
 from dvae_ref import blas
 blas._enter = blas._leave = lambda: None
@@ -106,6 +113,13 @@ def test_numpy_may_be_there_first(plain, tmp_path):
 def test_from_python(plain, tmp_path):
     """And BLAS has as many threads as before when it is done."""
     python(NUMPY_FIRST + FROM_PYTHON, tmp_path / "run", OPENBLAS_NUM_THREADS="2")
+    assert same(tmp_path / "run", plain)
+
+
+def test_resumed_with_other_threads(plain, tmp_path):
+    """Half of it on one thread of BLAS, the rest where it was given two."""
+    python(HALF_WAY, tmp_path / "run", 2, OPENBLAS_NUM_THREADS="1")
+    python(NUMPY_FIRST + HALF_WAY, tmp_path / "run", 99, OPENBLAS_NUM_THREADS="2")
     assert same(tmp_path / "run", plain)
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dvae_ref import __main__
 from dvae_ref.experiment import datasets, environment, files, plots, runs, table1
 from dvae_ref.experiment.presets import Settings
 from dvae_ref.sampling import philox
@@ -76,6 +77,13 @@ def test_a_checkpoint_of_0_1_is_resumed_and_it_is_said(half_way):
     assert "does not say" in said
     assert "\n" not in said
     assert records == [{"iteration": 2, "resumed": {"before": None, "now": environment.here()}}]
+
+
+def test_the_command_says_it_in_a_line(half_way, capsys):
+    written(half_way, NumPy="1.0")
+    assert __main__.main(["train", "--resume", "--threads", "1", "--run-dir", str(half_way)]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "bytes may differ" in line]
+    assert said == [f"from here on, bytes may differ: NumPy 1.0 -> {environment.here()['NumPy']}"]
 
 
 def test_a_cell_of_the_table_says_it_on_standard_error(half_way, capsys):

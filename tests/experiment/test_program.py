@@ -296,3 +296,31 @@ def test_an_iteration_that_does_not_end(tmp_path, signals):
     assert b"Traceback" not in error
     reached = files.read_header(folder / "last.npz")["iteration"]
     assert reached == (3 if signals == [signal.SIGTERM] else 0)
+
+
+STUBBORN = """
+import threading, time
+from dvae_ref.experiment import program
+
+def main():
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    print("begun", flush=True)
+    time.sleep(60)
+    return 0
+
+program.at_once()
+program.ready()
+program.run(main)
+"""
+
+
+@POSIX
+def test_interrupted_it_does_not_wait_for_threads_that_do_not_end():
+    code = [sys.executable, "-c", STUBBORN]
+    process = subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    assert process.stdout.readline() == b"begun\n"
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, b"")
+    assert time.monotonic() - start < 10
