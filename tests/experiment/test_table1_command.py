@@ -146,11 +146,13 @@ def test_the_journal_tells_a_good_history_from_a_bad_one():
     measured = [(2, "measured")]
     assert journal.check(history((1, 1, 17), (2, 11, 40)) + measured, 40, 10) == [1, 2]
     assert journal.check(history((1, 1, 17), (2, 18, 40)) + measured, 40, 10) == [1, 2]
+    assert journal.check(history((1, 1, 20), (2, 11, 40)) + measured, 40, 10) == [1, 2]
     bad = {
         "two at a time": history((1, 1, 17), (2, 11, 20), (1, 18, 40)) + measured,
         "skipped or repeated": history((1, 1, 17), (1, 11, 40)) + measured,
         "0 after 17": history((1, 1, 17), (2, 1, 40)) + measured,
         "20 after 17": history((1, 1, 17), (2, 21, 40)) + measured,
+        "0 after 20": history((1, 1, 20), (2, 1, 40)) + measured,
         "measured once": history((1, 1, 17), (2, 11, 40)) + 2 * measured,
         "ended at 39": history((1, 1, 39)) + measured,
     }
