@@ -36,8 +36,20 @@ def test_every_element_is_visited_once_a_call(threads):
     assert np.all(visited(threads) == 2)
 
 
-def test_a_kernel_that_does_not_take_tasks_is_noticed(threads):
-    assert not np.all(visited(threads, count_without_taking) == 2)
+class AtOnce:
+    """A pool whose other threads have always begun, and ended, before the caller goes on."""
+
+    def submit(self, function, *arguments):
+        future = concurrent.futures.Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+@pytest.mark.parametrize(("kernel", "times"), [(count, 2), (count_without_taking, 3)])
+def test_a_kernel_that_does_not_take_tasks_is_noticed(threads, monkeypatch, kernel, times):
+    """By a call with one thread and one with two, of which neither finds what the other has done."""
+    monkeypatch.setattr(tasks, "_pool", AtOnce)
+    assert np.all(visited(threads, kernel) == times)
 
 
 def test_calls_from_several_threads_do_not_mix(threads):
