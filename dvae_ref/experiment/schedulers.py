@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dvae_ref.experiment.interrupt import Interrupt
 from dvae_ref.experiment.process import prepare
+from dvae_ref.experiment.program import open_streams
 from dvae_ref.experiment.table1 import INTERRUPTED, iterations_done, run_cell
 
 POLL = 2.0  # seconds between looks at the cells' progress
@@ -107,6 +108,7 @@ def _work(sender, cell, options):
     """In a worker: run the cell, send how it ended."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the first to be started did not inherit it
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    open_streams()
     prepare()  # NumPy is not loaded yet
     sender.send(run_cell(cell, **options))
 
