@@ -90,11 +90,17 @@ def command(settings, measured=None):
     usual |= {"num_train_iter": Settings().num_train_iter}
     given = axes | {name: value for name, value in settings.to_json().items() if value != usual[name]}
     given |= {"seed": settings.seed}
-    for name, value in table1.Measurement()._asdict().items():
-        if name != "images" and (measured or {}).get(name, value) != value:
-            given[name] = measured[name]
+    given |= _measured_as(measured or {})
     options = (f"--{name.replace('_', '-')} {shlex.quote(_option(value))}" for name, value in given.items())
     return f"python -m dvae_ref table1 {' '.join(options)}"
+
+
+def _measured_as(measured):
+    """The options of a measurement: what is not as by default. `table1` has none for the number of AIS's chains."""
+    usual = {"samples": table1.Measurement().samples, "temperatures": table1.Measurement().temperatures}
+    given = {name: measured[name] for name, value in usual.items() if measured.get(name, value) != value}
+    images = measured.get("images")
+    return given if images == measured.get("images_there", images) else given | {"images": images}
 
 
 def _option(value):

@@ -153,7 +153,7 @@ def test_metrics_are_thinned_evenly_to_the_last(tmp_path, records, most):
 def test_the_command_of_a_record_asks_for_that_very_cell(settings, tmp_path):
     """Parsed as the command line does."""
     made = Settings(**settings)
-    measured = {"samples": 16, "temperatures": 10_000}
+    measured = {"samples": 16, "temperatures": 10_000, "ais_chains": 1000, "images": 20, "images_there": 500}
     words = shlex.split(table1_records.command(made, measured))
     assert words[:4] == ["python", "-m", "dvae_ref", "table1"]
     args = __main__.build_parser().parse_args([*words[3:], "--out", str(tmp_path)])
@@ -161,7 +161,8 @@ def test_the_command_of_a_record_asks_for_that_very_cell(settings, tmp_path):
 
     (cell,) = table1_command.asked_for(args)
     assert cell.settings == made
-    assert (args.samples, args.temperatures) == (16, 10_000)
+    assert (args.samples, args.temperatures, args.images) == (16, 10_000, 20)
+    assert "--images" not in table1_records.command(made, measured | {"images": 500})
 
 
 PAGE = """# Mine
