@@ -13,11 +13,11 @@ _SWITCH = 1e-4  # seconds
 def prepare():
     """To be called once, before anything is compiled or run in parallel.
 
-    One thread for BLAS: its results must not depend on the number of cores, and teams and samplers use the others. A
-    thread of a team that waits for the interpreter is let in after 0.1 ms, not 5.
+    BLAS is to start no threads that `blas.one_thread` would let sleep; Apple's, which that cannot reach, is told here
+    alone. A thread of a team that waits for the interpreter is let in after 0.1 ms, not 5.
     """
-    for library in ("OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
     sys.setswitchinterval(_SWITCH)
     keep_freed()
 
