@@ -10,7 +10,7 @@ import numpy as np
 from dvae_ref.conformance import quantity
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.experiment import files, npz, reading, schema
-from dvae_ref.experiment.schema import shortened
+from dvae_ref.experiment.schema import shown
 
 FORMAT = "dvae_ref conformance"
 VERSION = 1
@@ -41,7 +41,7 @@ def read_manifest(folder):
         raise ValueError(f"{folder} has no {MANIFEST}: it is not a folder that `conformance export` wrote") from None
     found = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else type(manifest).__name__
     if found != (FORMAT, VERSION):
-        raise ValueError(f"{path} is of kind {shortened(str(found))}; expected {(FORMAT, VERSION)}")
+        raise ValueError(f"{path} is of kind {shown(found)}; expected {(FORMAT, VERSION)}")
     schema.check(manifest, schema.MANIFEST, path)
     if not manifest["quantities"]:
         raise ValueError(f"{folder} is a kit whose export was not finished: export again")

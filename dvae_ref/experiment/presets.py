@@ -6,7 +6,7 @@ Imports nothing heavy: the command line makes its options of the fields of Setti
 import math
 from dataclasses import asdict, dataclass, field, fields
 
-from dvae_ref.experiment.schema import is_number, is_whole, shortened
+from dvae_ref.experiment.schema import is_number, is_whole, shown
 from dvae_ref.structures import STRUCTURES
 
 DATASETS = ("mnist5k", "binarized_mnist", "omniglot")
@@ -120,7 +120,7 @@ class Settings:
                 continue
             said, holds = TYPES[f.type] if f.type is not int else _whole(f.name)
             if not holds(value):
-                raise ValueError(f"{f.name} must be {said}, got {shortened(repr(value))}")
+                raise ValueError(f"{f.name} must be {said}, got {shown(value)}")
 
     def _check(self):
         lowest = 1 if self.baseline.endswith("_power") else 0

@@ -134,6 +134,14 @@ def shortened(text):
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
+def shown(value):
+    """A foreign value in a message."""
+    try:
+        return shortened(repr(value))
+    except RecursionError:  # nesting that a parser takes may be more than repr does
+        return f"{type(value).__name__} nested too deeply to show"
+
+
 def check(value, rule, path, place=""):
     """The value, if it is as the rule says. ValueError names the file, the place in it, what was found and expected."""
     if isinstance(rule, Rule):
@@ -162,4 +170,4 @@ def _said(rule):
 
 def _demand(holds, said, value, path, place):
     if not holds:
-        raise ValueError(f"{path} is damaged: expected {place or 'it'} to be {said}, got {shortened(repr(value))}")
+        raise ValueError(f"{path} is damaged: expected {place or 'it'} to be {said}, got {shown(value)}")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.experiment import measuring, runs, table1
+from dvae_ref.experiment import measuring, reading, runs, table1
 from dvae_ref.sampling import ais
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
@@ -124,8 +124,9 @@ def collect(root):
 
 def _unfinished(where, folder, total):
     try:
-        said = (folder / "error.txt").read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-    except OSError:
+        end = reading.tail(folder / "error.txt", table1.TAIL).decode("utf-8", errors="replace")
+        said = end.strip().rpartition("\n")[2]
+    except (OSError, ValueError):  # none, or no file
         said = ""
     return Unfinished(where, table1.iterations_done(folder), total, said)
 

@@ -195,7 +195,7 @@ def empty(kit, theirs):
 UNUSABLE = {
     "no manifest": (remove("kit", vectors.MANIFEST), "has no manifest.json: it is not a folder that"),
     "half a manifest": (truncate("kit", vectors.MANIFEST), "is damaged or no JSON"),
-    "another file": (spoil_manifest("[1]"), "is of kind list; expected ('dvae_ref conformance', 1)"),
+    "another file": (spoil_manifest("[1]"), "is of kind 'list'; expected ('dvae_ref conformance', 1)"),
     "an object without quantities": (
         spoil_manifest('{"format": "dvae_ref conformance", "version": 1}'),
         "manifest.json is damaged: quantities is missing; expected a list",

@@ -133,6 +133,17 @@ def test_a_manifest_names_files_beside_it_and_arrays_of_numbers(place, value):
         schema.check({"quantities": [entry]}, schema.MANIFEST, "manifest.json")
 
 
+def test_what_a_parser_takes_and_repr_does_not_is_said_to_be_nested():
+    """The parser is called from fewer frames, so that a level or two are between what it takes and what repr does."""
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(RecursionError):
+        repr(deep)
+    with pytest.raises(ValueError, match="expected nll to be a number, got list nested too deeply to show"):
+        schema.check(EVALUATION | {"nll": deep}, schema.EVALUATION, "file")
+
+
 def test_what_was_found_is_said_in_a_line_of_bounded_length():
     with pytest.raises(ValueError, match=r"expected nll to be a number, got 'a.na.na") as error:
         schema.check(EVALUATION | {"nll": "a\n" * 10_000}, schema.EVALUATION, "file")
