@@ -1,6 +1,7 @@
-"""Where a spin's time goes: the parts of the Gibbs kernel on one core, and what the core can do at most.
+"""Where a spin's time goes: the parts of the portable engine on one core, whole sweeps, and the core at its best.
 
-Each part runs alone on the blocks that the kernel uses, so that its data are as close as there.
+Each part runs alone on the blocks that the engine uses, so that its data are as close as there. The engine for AVX-512
+does the same work in one piece: only its whole sweeps are measured.
 """
 
 import time
@@ -9,7 +10,9 @@ import numba
 import numpy as np
 
 from benchmarks import machines
-from dvae_ref.sampling import fields, gibbs, lanes, pcd, philox, vector
+from dvae_ref.sampling import engines, fields, pcd, philox, vector
+from dvae_ref.sampling.engines import portable
+from dvae_ref.sampling.engines.path import Path
 
 _CHAINS, _MANY, _SWEEPS = 64, 1000, 40
 _K0, _K1 = np.uint64(1), np.uint64(2)
@@ -31,12 +34,12 @@ def _sizes(n, repeats):
     chains = pcd.init(philox.key(0), rbm, _CHAINS)
     spins, q = _CHAINS * n, chains.right.shape[1]
     total = np.zeros(_CHAINS * q, np.uint64)
-    parts = _lanes(chains, rbm) if lanes.available() else _rows(chains, rbm)
+    parts = _rows(chains, rbm)
     parts["random words (Philox)"] = lambda: _words(total, _K0, _K1)
     found = {name: _least(run, repeats) / spins for name, run in parts.items()}
-    many = pcd.init(philox.key(0), rbm, _MANY)
-    sweeps = _least(lambda: gibbs.sweep(philox.key(0), many, rbm, _SWEEPS), repeats // 10)
-    found["whole sweep"] = sweeps / (_SWEEPS * _MANY * 2 * n)
+    for engine in {portable, engines.best()}:
+        seconds = _least(_sweeps(engine, rbm), repeats // 10)
+        found[f"whole sweep, {engine.NAME}"] = seconds / (_SWEEPS * _MANY * 2 * n)
     found["the same fields by sgemm"] = _sgemm(_CHAINS * 16, n, repeats)
     traffic = {"look-ups and sums": -(-n // 4), "random bits": 16}
     return {
@@ -48,23 +51,22 @@ def _sizes(n, repeats):
 
 
 def _rows(chains, rbm):
-    """Fields and draws of the right side by the kernel for any CPU."""
+    """Fields and draws of the right side by the engine for any CPU."""
     table, nibbles = fields.tables(rbm.W, rbm.a_right), chains.right.copy()
-    rows = fields.empty_rows(_CHAINS, table)
+    rows, base = fields.empty_rows(_CHAINS, table), np.zeros(fields.width(table), np.float32)
+    place = 0, np.uint64(3), philox.RIGHT, _K0, _K1
     return {
         "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows),
-        "words, sigmoid, compare, pack": lambda: gibbs.draw_rows(nibbles, rows, 0, np.uint64(3), gibbs.RIGHT, _K0, _K1),
+        "words, sigmoid, compare, pack": lambda: portable._draw(nibbles, rows, base, np.float32(1), place),
     }
 
 
-def _lanes(chains, rbm):
-    """The same by the kernel for AVX-512."""
-    table = lanes.tables(rbm.W, rbm.a_right)
-    source, target = lanes.to_lanes(chains.left), lanes.to_lanes(chains.right)
-    return {
-        "fields (look-up and sum)": lambda: _all_fields(table.entries, source, target),
-        "words, sigmoid, compare, pack": lambda: _all_draws(target, table.step, _K0, _K1),
-    }
+def _sweeps(engine, rbm):
+    """What gibbs.sweep does with an engine."""
+    chains = pcd.init(philox.key(0), rbm, _MANY)
+    left, right, no_weights = chains.left[None].copy(), chains.right[None].copy(), np.zeros((1, 0))
+    tables, at_one = engine.tables(Path(np.zeros_like(rbm.a), rbm.a, rbm.W)), np.ones(_SWEEPS + 1, np.float32)
+    return lambda: engine.anneal(left, right, no_weights, at_one, 0, tables, _K0, _K1)
 
 
 def _least(run, repeats):
@@ -90,26 +92,12 @@ def _peaks(repeats):
     n = 512
     found = {f"sgemm, {n} x {n}, GFLOP/s": 2 * n / 1e9 / _sgemm(n, n, repeats)}
     for kilobytes in (16, 256, 4096):
-        table = fields.aligned(256 * kilobytes)
+        table = fields.aligned((256 * kilobytes,))
         table[:] = 0
         passes = max(1, 4096 // kilobytes)
         seconds = _least(lambda table=table, passes=passes: _add_all(table, passes), repeats) / passes
         found[f"loads from {kilobytes} KB, GB/s"] = table.nbytes / seconds / 1e9
     return {"parts": "peaks of this core", "unit": "", "found": found, "a spin": {}}
-
-
-@numba.njit
-def _all_fields(entries, source, target):
-    sums = lanes.empty_sums()
-    for g in range(len(target)):
-        lanes.add_up(entries[g], source, sums)
-
-
-@numba.njit
-def _all_draws(target, step, k0, k1):
-    sums, q = np.zeros((4, lanes.GROUP), np.int32), len(target)
-    for g in range(q):
-        lanes.flip(target[g], sums, step, np.uint8(15), (0, g, q, np.uint64(3), gibbs.RIGHT, k0, k1))
 
 
 @numba.njit

@@ -114,7 +114,7 @@ def fine_bits(bits):
 @register_jitable(forceinline=True)
 def spin_uniform(coarse, fine):
     """u of a spin: (n + 1/2) / 2**23 with the 23 bits n = coarse 2**7 + fine; int32 of 16 and of 7 bits."""
-    return mul(np.float32((coarse << _FINE_BITS) | fine) + HALF, _ULP_OF_UNIFORM)
+    return mul(np.float32(np.int32((coarse << _FINE_BITS) | fine)) + HALF, _ULP_OF_UNIFORM)
 
 
 @register_jitable(forceinline=True)

@@ -26,9 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.sampling import ais_kernel, ais_lanes, fields, gibbs, lanes, philox
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling.ais_kernel import Path
+from dvae_ref.sampling import engines, fields, gibbs, philox
+from dvae_ref.sampling.engines.path import Path
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import softplus
 
@@ -60,8 +60,9 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
     They are rounded to float32. base: "uniform", "bias" or the biases (D,) of the base machine. progress: called as
     progress(done, total), in temperatures, at most a hundred times. The result depends on the key, not on the number of
     threads; on a GPU (`backend.resolve`) the chains are the same to the bit, and their weights up to the order of
-    float64 sums.
+    float64 sums. Raises TypeError for a key that is none.
     """
+    philox.check(key)
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
     check_chains(chains)
     chain = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
@@ -77,13 +78,8 @@ def walk(key, path, left, log_w, inv_temps, progress=None, backend="cpu"):
     key's sweep number k + 1. Temperatures may fall as well as rise (`bracket`), then by steps of less than
     1/4 / max |h_right|, for which `scalars.softplus_increment` is made.
     """
-    kernel = _kernel(backend)
-    tables = kernel.tables(path)
-    for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
-        part = inv_temps[first : first + stride + 1]
-        kernel.anneal(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
-        if progress is not None:
-            progress(first + len(part), len(inv_temps))
+    engine = _engine(backend)
+    _anneal(engine, engine.tables(path), left[None], log_w[None], key, inv_temps, path.W, progress)
 
 
 def base_log_z(path):
@@ -98,6 +94,7 @@ def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
     biases that dominate, like those of the augmented machines a + b(zeta). The result for a machine depends on its
     place in the batch, which numbers its chains, and on no other machine.
     """
+    philox.check(key)
     inv_temps, base = schedule(temperatures), np.asarray(a, np.float32)
     rounded = _check_batch(W, np.asarray(a), chains)
     base_left = base[:, : len(W)]
@@ -107,17 +104,22 @@ def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
     ]
     left, start = np.stack(left), np.sum(softplus(base.astype(np.float64)), -1)
     log_w = np.tile(start[:, None], (1, chains))
-    kernel = _kernel("cpu")
-    tables = kernel.tables_batch(rounded, base)
-    for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
-        part = inv_temps[first : first + stride + 1]
-        kernel.anneal_batch(left, log_w, part, first, tables, np.uint64(key.k0), np.uint64(key.k1))
-        if progress is not None:
-            progress(first + len(part), len(inv_temps))
+    engine = engines.best()
+    _anneal(engine, engine.tables_batch(rounded, base), left, log_w, key, inv_temps, W, progress)
     for n, row in enumerate(base):
         path = Path(row, np.zeros_like(row), rounded)
         log_w[n] += correction(RBM(a[n], W), path, fields.unpack(left[n], len(W)))
     return _summarize_batch(log_w)
+
+
+def _anneal(engine, tables, left, log_w, key, inv_temps, W, progress):
+    """Chains (N, R, q_left) through the schedule, in a hundred parts."""
+    words, none = (np.uint64(key.k0), np.uint64(key.k1)), np.empty((len(left), 0, -(-W.shape[1] // 4)), np.uint8)
+    for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
+        part = inv_temps[first : first + stride + 1]
+        engine.anneal(left, none, log_w, part, first, tables, *words)
+        if progress is not None:
+            progress(first + len(part), len(inv_temps))
 
 
 def _check_batch(W, a, chains):
@@ -131,10 +133,10 @@ def _check_batch(W, a, chains):
     return rounded.W
 
 
-def _kernel(backend):
+def _engine(backend):
     """The module whose `tables` and `anneal` do the work."""
     if backends.resolve(backend) == "cpu":
-        return ais_lanes if lanes.available() else ais_kernel
+        return engines.best()
     from dvae_ref.sampling.cuda import ais as cuda
 
     return cuda

@@ -20,6 +20,7 @@ from dvae_ref.sampling import vector
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import RBM
 
+FINEST = 2.0**-27  # of the steps; below it no parameter matters
 MAX_FIELD = 2.0**14  # beyond it s > 2**-10, and rounding would no longer be harmless
 NEVER = np.float32(-128)  # the field of the units that pad the last nibbles; below -16.7 no unit is ever 1
 _BITS = np.array([[v >> k & 1 for k in range(4)] for v in range(16)], np.float32)  # (16, 4): nibble v, bit k
@@ -28,26 +29,50 @@ _ENTRY, _LANES = np.uint64(_TILE), np.uint64(vector.LANES)
 
 
 def exact_fields(rbm):
-    """(rbm rounded to multiples of s, float32; s): every sum of its fields is exact in float32, in any order.
+    """(rbm rounded to multiples of the units' steps, float32; steps (D,)): every sum of a field is exact in float32.
 
-    s is the smallest power of two with max_j(|a_j| + sum_i |W_ij|) + (n + 1) s / 2 < 2**24 s, where the
-    maximum is over the units of both sides and n is the larger side: rounding adds at most s/2 to each of the
-    n + 1 terms. ValueError if the parameters are not finite, or if a field can reach 2**14 (s would exceed
+    The step s_u of a unit is the least power of two with |a_u| + sum |W| < 2**24 s_u over the weights that meet there,
+    and at least 2**-27. a_u is a multiple of s_u, W_ij one of the larger of s_i and s_j, and so of both: one unit with
+    large weights costs the others nothing. Rounding moves parameters, and where it makes a sum too large for its step,
+    that step is doubled. ValueError if the parameters are not finite, or if a field can reach 2**14 (s would exceed
     2**-10).
     """
     boltzmann.check(rbm)
     a, W = (np.asarray(value, np.float64) for value in rbm)
     if min(W.shape) < 1:
         raise ValueError(f"an RBM needs at least one unit on each side; W has shape {W.shape}")
-    reach = np.max(np.abs(a) + np.concatenate([np.abs(W).sum(1), np.abs(W).sum(0)]))
-    if reach >= MAX_FIELD:
+    far = reach(a, W)
+    if np.max(far) >= MAX_FIELD:
         raise ValueError(
-            f"the RBM's weights are too large to sample from: a unit's field can reach {reach:.3g}, "
+            f"the RBM's weights are too large to sample from: a unit's field can reach {np.max(far):.3g}, "
             f"and units freeze far below the limit of {MAX_FIELD:.0f}; has training diverged?"
         )
-    _, exponent = np.frexp(max(reach / (2**24 - max(W.shape) / 2 - 1), 2.0**-100))
-    step = 2.0 ** int(exponent)
-    return RBM(*((np.rint(value / step) * step).astype(np.float32) for value in (a, W))), step
+    own, needed = np.zeros_like(far), steps(far)
+    while np.any(needed > own):
+        own = np.maximum(own, needed)
+        rounded = _whole(a, own), _whole(W, np.maximum(own[: len(W), None], own[len(W) :]))
+        needed = steps(reach(*rounded))
+    return RBM(*(value.astype(np.float32) for value in rounded)), own
+
+
+def _whole(values, step):
+    """The values rounded to multiples of the step."""
+    values = values / step
+    np.rint(values, out=values)
+    values *= step
+    return values
+
+
+def reach(a, W):
+    """The most that a unit's field can be in absolute value: |a_u| + sum |W|, of all units (D,)."""
+    size = np.abs(W)
+    return np.abs(a) + np.concatenate([size.sum(1), size.sum(0)])
+
+
+def steps(reach):
+    """The least powers of two of which 2**24 are more than the reach, and at least 2**-27."""
+    _, exponent = np.frexp(np.maximum(reach, FINEST * 2.0**23) / 2**24)
+    return np.ldexp(1.0, exponent)
 
 
 def sides(vector, W):
@@ -61,6 +86,16 @@ def pack(z):
     planes = np.zeros((rows, 4, -(-units // 4)), np.uint8)
     planes.reshape(rows, -1)[:, :units] = z
     return planes[:, 0] | planes[:, 1] << 1 | planes[:, 2] << 2 | planes[:, 3] << 3
+
+
+def check_packed(nibbles, units, name):
+    """ValueError unless this is what `pack` makes of so many units: bits that only pad are 0."""
+    q = -(-units // 4)
+    if nibbles.dtype != np.uint8 or nibbles.ndim != 2 or nibbles.shape[1] != q:
+        raise ValueError(f"{name} must be uint8 of shape (R, {q}), {units} units; got {nibbles.dtype} {nibbles.shape}")
+    present = pack(np.ones((1, units), np.uint8))[0]
+    if np.any(odd := nibbles & ~present):
+        raise ValueError(f"{name} has bits that are no units: {nibbles[odd > 0][0]} in a nibble")
 
 
 def unpack(nibbles, units):
@@ -77,28 +112,27 @@ def partial_sums(W):
     return (_BITS.astype(W.dtype) @ padded.reshape(4, -1)).reshape(16, q_in, -1).transpose(1, 0, 2)
 
 
-def tables(W, a, padding=NEVER):
+def tables(W, a):
     """`partial_sums` as `add_up` reads them: (tiles, 16 q_in, 32), float32, on a cache line.
 
     A tile has 32 of the units out. Its entry 16 g + v belongs to value v of nibble g, and one entry per nibble adds up
-    to a + W z, as a is part of nibble 0. Units that pad the last nibbles and the last tile have the field `padding`.
+    to a + W z, as a is part of nibble 0. Units that pad the last nibbles and the last tile have the field 0.
     """
     n_out = W.shape[1]
     columns = np.zeros((-(-len(W) // 4), 16, -(-n_out // _TILE) * _TILE), np.float32)
     columns[..., :n_out] = partial_sums(W)
     columns[0, :, :n_out] += a
-    columns[0, :, n_out:] = padding
-    table = aligned(columns.shape[2] // _TILE, 16 * len(columns), _TILE)
+    table = aligned((columns.shape[2] // _TILE, 16 * len(columns), _TILE))
     table[:] = columns.reshape(table.shape[1], -1, _TILE).transpose(1, 0, 2)
     return table
 
 
-def aligned(*shape):
-    """An empty float32 array that starts on a cache line: vectors loaded from its rows never straddle two."""
-    size = 4 * math.prod(shape)
+def aligned(shape, dtype=np.float32):
+    """An empty array that starts on a cache line: vectors loaded from its rows never straddle two."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     buffer = np.empty(size + 63, np.uint8)
     start = -buffer.ctypes.data % 64
-    return buffer[start : start + size].view(np.float32).reshape(shape)
+    return buffer[start : start + size].view(dtype).reshape(shape)
 
 
 def width(table):

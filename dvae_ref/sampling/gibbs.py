@@ -8,17 +8,15 @@ bit for bit, for any number of threads.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from dvae_ref.fast import scalars
-from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import fields, lanes, philox
+from dvae_ref.sampling import engines, fields, philox
+from dvae_ref.sampling.engines.path import Path
 from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, coarse_words, fine_words
-from dvae_ref.sampling.tasks import share_out, take
 
-_BLOCK = 128  # chains to a task: fewer read the tables more often, more leave cores without work
+_PIECE = 2**32  # chains x weights x sweeps to a call of an engine: about a second
 
 
 class Chains(NamedTuple):
@@ -47,25 +45,49 @@ def chains_from(z, shape, sweeps=0):
     return Chains(left, right, np.array([n_left, n_right]), np.array(sweeps))
 
 
+def check(chains):
+    """ValueError unless these are Chains: compiled code trusts them."""
+    shape, sweeps = np.asarray(chains.shape), np.asarray(chains.sweeps)
+    if shape.dtype.kind != "i" or shape.shape != (2,) or np.any(shape < 1):
+        raise ValueError(f"the shape of chains is two whole numbers >= 1; got {chains.shape!r}")
+    if sweeps.dtype.kind != "i" or sweeps.shape != () or sweeps < 0:
+        raise ValueError(f"the sweeps of chains are a whole number >= 0; got {chains.sweeps!r}")
+    for name, nibbles, units in zip(("left", "right"), (chains.left, chains.right), shape.tolist(), strict=True):
+        fields.check_packed(nibbles, units, f"the chains' {name}")
+    if len(chains.left) < 1 or len(chains.left) != len(chains.right):
+        raise ValueError(
+            f"need as many chains left as right, at least one; got {len(chains.left)}, {len(chains.right)}"
+        )
+
+
 def sweep(key, chains, rbm, sweeps, backend="cpu"):
-    """The chains after this many sweeps of block Gibbs sampling of the RBM, by the fused kernel on all
-    cores, or on a GPU (`backend.resolve`)."""
+    """The chains after this many sweeps of block Gibbs sampling of the RBM, on all cores, or on a GPU
+    (`backend.resolve`).  Raises ValueError for chains that are none, or of another machine, and for sweeps < 0;
+    TypeError for a key that is none.
+    """
+    philox.check(key)
     rbm = _checked(chains, rbm, sweeps)
     if backends.resolve(backend) == "cuda":
         from dvae_ref.sampling.cuda import gibbs as cuda
 
         states = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
         return Chains(*states, chains.shape, chains.sweeps + sweeps)
-    states = chains.left.copy(), chains.right.copy()
-    numbers = int(chains.sweeps), sweeps, np.uint64(key.k0), np.uint64(key.k1)
-    if lanes.available():
-        tables = lanes.tables(rbm.W, rbm.a_right), lanes.tables(rbm.W.T, rbm.a_left)
-        width = lanes.width(len(chains.left), tables, numba.get_num_threads())
-        share_out(lanes.sweep_blocks, len(chains.left), width, *states, *tables, *numbers)
-    else:
-        tables = fields.tables(rbm.W, rbm.a_right), fields.tables(rbm.W.T, rbm.a_left)
-        share_out(_sweep_blocks, len(chains.left), _BLOCK, *states, *tables, *numbers)
-    return Chains(*states, chains.shape, chains.sweeps + sweeps)
+    left, right = chains.left[None].copy(), chains.right[None].copy()
+    _sweep(left, right, rbm, int(chains.sweeps), sweeps, key)
+    return Chains(left[0], right[0], chains.shape, chains.sweeps + sweeps)
+
+
+def _sweep(left, right, rbm, start, sweeps, key):
+    """Sweeps number start, start + 1, ... of packed states (1, R, q), in place; between pieces Ctrl-C is heard."""
+    if not sweeps:
+        return
+    engine, no_weights = engines.best(), np.zeros((1, 0))
+    tables = engine.tables(Path(np.zeros_like(rbm.a), rbm.a, rbm.W))
+    piece = max(1, _PIECE // (left.shape[1] * rbm.W.size))
+    for first in range(0, sweeps, piece):
+        at_one = np.ones(min(piece, sweeps - first) + 1, np.float32)
+        words = np.uint64(key.k0), np.uint64(key.k1)
+        engine.anneal(left, right, no_weights, at_one, start + first - 1, tables, *words)
 
 
 def sweep_reference(key, chains, rbm, sweeps):
@@ -100,92 +122,11 @@ def _halves(words):
 def _checked(chains, rbm, sweeps):
     """The RBM with exact fields; ValueError if anything does not fit."""
     rbm, _ = fields.exact_fields(rbm)
+    check(chains)
     if tuple(chains.shape) != rbm.W.shape:
         raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the RBM's W is {rbm.W.shape}")
-    if len(chains.left) < 1 or len(chains.left) != len(chains.right):
-        raise ValueError(
-            f"need as many chains left as right, at least one; got {len(chains.left)}, {len(chains.right)}"
-        )
-    if sweeps < 0 or int(chains.sweeps) + sweeps >= 2**32:
+    if sweeps % 1 or sweeps < 0 or int(chains.sweeps) + sweeps >= 2**32:
         raise ValueError(f"sweeps must be >= 0, 2**32 to a key; asked for {sweeps} after {chains.sweeps}")
     if len(chains.left) > philox.MOST_CHAINS or max(rbm.W.shape) > philox.MOST_UNITS:
         raise ValueError(f"too many chains for one key: {len(chains.left)}")
     return rbm
-
-
-@compiled(nogil=True)
-def _sweep_blocks(counter, width, left, right, to_right, to_left, start, sweeps, k0, k1):
-    first = width * take(counter)
-    while first < len(left):
-        part = slice(first, first + width)
-        _sweep_block(left[part], right[part], to_right, to_left, first, start, sweeps, k0, k1)
-        first = width * take(counter)
-
-
-@compiled()
-def _sweep_block(left, right, to_right, to_left, first, start, sweeps, k0, k1):
-    """Sweeps number start, start + 1, ... of a block of chains, the first of which is number `first`."""
-    rows_right, rows_left = fields.empty_rows(len(left), to_right), fields.empty_rows(len(left), to_left)
-    for t in range(start, start + sweeps):
-        fields.add_up(left, to_right, rows_right)
-        draw_rows(right, rows_right, first, np.uint64(t), RIGHT, k0, k1)
-        fields.add_up(right, to_left, rows_left)
-        draw_rows(left, rows_left, first, np.uint64(t), LEFT, k0, k1)
-
-
-@compiled()
-def draw_rows(nibbles, rows, first, t, side, k0, k1):
-    """A side of a block of chains from their fields, `fields.empty_rows`; `first`, a multiple of 8, numbers its first
-    chain."""
-    units = 4 * nibbles.shape[1]
-    words, spins = np.empty((4, units), np.uint32), np.empty(units, np.uint8)
-    for start in range(0, len(nibbles), CHAINS):
-        octet = np.uint64((first + start) // CHAINS)
-        _draw_words(words, octet, t, side, k0, k1)
-        for c in range(start, min(start + CHAINS, len(nibbles))):
-            word, shift = words[(c - start) // 2], np.uint32(16 * (c % 2))
-            if _compare(spins, rows[c], word, shift):
-                _settle(spins, rows[c], word, c - start, octet, t, side, k0, k1)
-            _join(spins, nibbles[c])
-
-
-@compiled()
-def _draw_words(words, octet, t, side, k0, k1):
-    """(4, units), uint32: the coarse words of eight chains; vectorised over units."""
-    words0, words1, words2, words3 = words[0], words[1], words[2], words[3]
-    for unit in range(words.shape[1]):
-        w0, w1, w2, w3 = coarse_words(octet, t, side, np.uint64(unit), k0, k1)
-        words0[unit], words1[unit], words2[unit], words3[unit] = w0, w1, w2, w3
-
-
-@compiled()
-def _compare(spins, row, word, shift):
-    """spins (units,): 0 or 1 where 16 bits decide, 2 where they do not; whether there are any of these."""
-    unsure = np.uint8(0)
-    for u in range(spins.size):
-        coarse, e = np.int32(word[u] >> shift & np.uint32(0xFFFF)), scalars.exp_minus(row[u])
-        most, least = np.uint8(scalars.possibly_up(coarse, e)), np.uint8(scalars.surely_up(coarse, e))
-        spins[u] = most + (most ^ least)
-        unsure |= most ^ least
-    return unsure
-
-
-@compiled()
-def _settle(spins, row, word, i, octet, t, side, k0, k1):
-    """Spins that 16 bits do not decide (one in 60,000), of chain i of the eight."""
-    odd = np.uint64(i % 2)
-    for u in range(spins.size):
-        if spins[u] == 2:
-            coarse = scalars.half(np.uint64(word[u]), odd)
-            fine = scalars.half(fine_words(octet, t, side, np.uint64(u), k0, k1)[i // 2], odd)
-            uniform = scalars.spin_uniform(coarse, scalars.fine_bits(fine))
-            spins[u] = scalars.is_up(uniform, scalars.exp_minus(row[u]))
-
-
-@compiled()
-def _join(spins, nibbles):
-    """Bit k of nibble g is unit k q + g."""
-    q = nibbles.size
-    spins0, spins1, spins2, spins3 = spins[:q], spins[q : 2 * q], spins[2 * q : 3 * q], spins[3 * q :]
-    for g in range(q):
-        nibbles[g] = spins0[g] | spins1[g] << 1 | spins2[g] << 2 | spins3[g] << 3

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.sampling import fields, gibbs, philox
+from dvae_ref.sampling import counts, gibbs, philox
 from dvae_ref.theory.boltzmann import RBM, Moments
 
 State = gibbs.Chains
@@ -21,10 +21,15 @@ class Info(NamedTuple):
 
 
 def init(key, shape, chains=1000):
-    """Chains in independent uniform states; shape is (D_left, D_right) or an RBM."""
+    """Chains in independent uniform states; shape is (D_left, D_right) or an RBM.
+
+    Raises ValueError for a side without units and for chains < 1.
+    """
     n_left, n_right = shape.W.shape if isinstance(shape, RBM) else shape
-    if chains < 1:
-        raise ValueError(f"persistent contrastive divergence needs chains >= 1; got {chains}")
+    if min(n_left, n_right) < 1 or n_left % 1 or n_right % 1:
+        raise ValueError(f"an RBM has whole numbers of units >= 1 on both sides; got shape {(n_left, n_right)}")
+    if chains < 1 or chains % 1:
+        raise ValueError(f"persistent contrastive divergence needs a whole number of chains >= 1; got {chains}")
     z = philox.uniform(key, (chains, n_left + n_right)) < 0.5
     return gibbs.chains_from(z, (n_left, n_right))
 
@@ -46,7 +51,6 @@ def samples(state):
 
 def moments(state):
     """Moments over the chains: counts, exact in float32 below 2**24 chains, divided by their number."""
-    n_left, n_right = (int(n) for n in state.shape)
-    left, right = fields.unpack(state.left, n_left), fields.unpack(state.right, n_right)
-    counts = Moments(np.concatenate([left.sum(0), right.sum(0)]), left.T @ right)
-    return Moments(*(count / np.float32(len(left)) for count in counts))
+    gibbs.check(state)
+    found = counts.counts(state.left, state.right, *state.shape.tolist())
+    return Moments(*(count.astype(np.float32) / np.float32(len(state.left)) for count in found))

@@ -45,12 +45,13 @@ class Key(NamedTuple):
 
 
 def key(seed):
-    """The key of a seed, 0 <= seed < 2**64."""
+    """The key of a seed, a whole number 0 <= seed < 2**64: ValueError beyond, TypeError for another type."""
     return Key(*_words(seed, "a seed"))
 
 
 def fold_in(key, *data):
     """A new key for each sequence of integers 0 <= data < 2**64: one role, sweep or restart apiece."""
+    check(key)
     for item in data:
         counter = [np.uint64(word) for word in _words(item, "what is folded into a key")]
         words = philox(*counter, _ZERO, DOMAIN_KEY, np.uint64(key.k0), np.uint64(key.k1))
@@ -58,7 +59,15 @@ def fold_in(key, *data):
     return key
 
 
+def check(key):
+    """TypeError unless this is a Key."""
+    if not isinstance(key, Key):
+        raise TypeError(f"a sampler takes a key, such as philox.key(0); got {key!r}")
+
+
 def _words(value, name):
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number; got {value!r}")
     value = int(value)
     if not 0 <= value < 2**64:
         raise ValueError(f"{name} must lie in 0 <= value < 2**64; got {value}")
@@ -95,6 +104,19 @@ def fine_words(octet, sweep, side, unit, k0, k1):
     return philox(octet, sweep, side | _FINE | unit << _UNIT, DOMAIN_GIBBS, k0, k1)
 
 
+@register_jitable(forceinline=True)
+def spin(field, bits, chain, sweep, side, unit, k0, k1):
+    """The rule: 1 with probability sigmoid(field), from the 16 bits that the chain has of `coarse_words` (int32), and
+    from 7 of `fine_words` if these do not decide; chain: int64, the other counters and the key uint64."""
+    e = scalars.exp_minus(field)
+    up = scalars.surely_up(bits, e)
+    if up == scalars.possibly_up(bits, e):
+        return up
+    words = fine_words(np.uint64(chain // CHAINS), sweep, side, unit, k0, k1)
+    own = scalars.half(words[chain % CHAINS // 2], np.uint64(chain % 2))
+    return scalars.is_up(scalars.spin_uniform(bits, scalars.fine_bits(own)), e)
+
+
 @register_jitable
 def whole_counters(chains):
     """How many chain numbers a machine takes in a batch of machines: whole counters of 8."""
@@ -107,6 +129,7 @@ def uniform(key, shape, dtype=np.float32):
     float32: (n + 1/2) / 2**23 with n of 23 bits, four to a counter; float64: (n + 1/2) / 2**52 with n of 52
     bits, two to a counter. Neither 0 nor 1 can occur. The same for any number of threads.
     """
+    check(key)
     fills = {np.dtype(np.float32): (_fill_float32, 4), np.dtype(np.float64): (_fill_float64, 2)}
     if np.dtype(dtype) not in fills:
         raise ValueError(f"uniform numbers come as float32 or float64; got dtype {np.dtype(dtype)}")

@@ -34,7 +34,7 @@ def energy_tables(rbm):
     (a, W), _ = fields.exact_fields(rbm)
     a_left, a_right = fields.sides(a, W)
     linear = fields.partial_sums(a_left[:, None].astype(np.float64)).reshape(-1)
-    return EnergyTables(fields.tables(W, a_right, padding=0), linear)
+    return EnergyTables(fields.tables(W, a_right), linear)
 
 
 def minus_energy(chains, tables):

@@ -86,8 +86,13 @@ def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_up
     overlap: where the weights overlap less, machines in between are put in, up to `most` steps in all, each with its
     sweeps. Families are numbered anew every `family_updates` calls: what is 1,000 sweeps apart counts as independent.
     Random numbers are functions of (key, state): one key serves a whole run, and a state that was stored and read back
-    continues with the same bytes. backend: of resampling and sweeps (`backend.resolve`).
+    continues with the same bytes. backend: of resampling and sweeps (`backend.resolve`). Raises ValueError for replicas
+    that are no states of this RBM, TypeError for a key that is none.
     """
+    philox.check(key)
+    gibbs.check(state.chains)
+    if tuple(state.chains.shape) != np.shape(rbm.W):
+        raise ValueError(f"the replicas are of a machine {tuple(state.chains.shape)}, the RBM's W is {np.shape(rbm.W)}")
     if int(state.updates) % family_updates == 0:
         state = replicas.number_families(state)
     way, log_z, quality = RBM(rbm.a - state.rbm.a, rbm.W - state.rbm.W), float(state.log_z), []
@@ -142,6 +147,7 @@ def anneal(
     of one run, repeat it with other keys: Z, not log Z, is to be averaged. backend: of resampling and sweeps
     (`backend.resolve`).
     """
+    philox.check(key)
     if chains < 2:
         raise ValueError(f"population annealing needs at least 2 chains for a standard error; got {chains}")
     if temperatures is None and not 0 < overlap < 1:

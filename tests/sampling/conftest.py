@@ -1,7 +1,8 @@
 import numba
 import pytest
 
-from dvae_ref.sampling import lanes
+from dvae_ref.sampling import engines
+from dvae_ref.sampling.engines import avx512, portable
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +32,11 @@ def threads():
     numba.set_num_threads(before)
 
 
-_NEEDS_AVX512 = pytest.mark.skipif(not lanes.available(), reason="this CPU has no AVX-512, which sampling.lanes needs")
+_NEEDS_AVX512 = pytest.mark.skipif(not avx512.available(), reason="this CPU has no AVX-512, which engines.avx512 needs")
 
 
-@pytest.fixture(params=[pytest.param(True, marks=_NEEDS_AVX512, id="lanes"), pytest.param(False, id="rows")])
-def kernel(request, monkeypatch):
-    """Each of the two kernels of the CPU, whatever this one would choose."""
-    monkeypatch.setattr(lanes, "available", lambda: request.param)
+@pytest.fixture(params=[pytest.param(avx512, marks=_NEEDS_AVX512, id="avx512"), pytest.param(portable, id="portable")])
+def engine(request, monkeypatch):
+    """Each engine of the CPU, whatever this one would choose."""
+    monkeypatch.setattr(engines, "best", lambda: request.param)
+    return request.param

@@ -36,7 +36,7 @@ def reference(key, W, a, temperatures, chains):
     return log_w.reshape(-1, rows)[:, :chains]
 
 
-@pytest.mark.usefixtures("kernel")
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("temperatures", [150, [0, 0.2, 0.21, 0.9, 1]])
 @pytest.mark.parametrize(("machines", "n_left", "n_right", "chains"), [(3, 12, 30, 70), (2, 17, 9, 64), (5, 5, 3, 10)])
 @pytest.mark.filterwarnings("ignore:annealing ended")
@@ -73,7 +73,7 @@ def test_a_machine_does_not_depend_on_the_others():
     assert abs(moved.log_z[1] - one.log_z[0]) > 1e-4  # in second place it has other random numbers
 
 
-@pytest.mark.usefixtures("kernel")
+@pytest.mark.usefixtures("engine")
 def test_the_number_of_threads_does_not_matter(threads):
     W, a = batch(5, 30, 21)
     one, two = threads(lambda: ais.log_z_batch(KEY, W, a, 50, 33))

@@ -10,7 +10,7 @@ pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_re
 import cuda_scalars
 
 from dvae_ref.fast import scalars
-from dvae_ref.sampling import ais, ais_kernel, fields, gibbs, pcd, philox, population
+from dvae_ref.sampling import ais, engines, fields, gibbs, pcd, philox, population
 from dvae_ref.sampling.cuda import resampling, tiles
 from dvae_ref.theory.boltzmann import RBM
 from validation.cuda import compiler, emulator, kernels
@@ -129,10 +129,10 @@ def test_annealing_takes_the_same_chains_and_weighs_them_alike(n_left, n_right, 
     with emulator.emulated():
         from dvae_ref.sampling.cuda import ais as cuda
 
-        for module in (ais_kernel, cuda):
-            left, log_w = start.copy(), np.zeros(chains)
-            module.anneal(left, log_w, fine, 7, module.tables(path), *map(np.uint64, KEY))
-            results.append((left, log_w))
+        for module in (engines.best(), cuda):
+            left, right, log_w = start[None].copy(), np.empty((1, 0, -(-n_right // 4)), np.uint8), np.zeros((1, chains))
+            module.anneal(left, right, log_w, fine, 7, module.tables(path), *map(np.uint64, KEY))
+            results.append((left[0], log_w[0]))
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=0, atol=1e-12)
     assert np.any(results[0][0] != start)
@@ -146,7 +146,7 @@ def test_long_annealing_steps_in_parts():
         ours = ais.log_z(KEY, rbm, schedule, 300, backend="cuda")
     with pytest.warns(UserWarning, match="effective sample"):
         oracle = ais.log_z(KEY, rbm, schedule, 300)
-    reach = ais_kernel.tables(ais.annealing_path(rbm, "uniform")).reach
+    reach = engines.best().tables(ais.annealing_path(rbm, "uniform")).reach
     assert 0.9 * reach > 4 * scalars.MAX_INCREMENT  # the case is as described
     assert 0 < np.max(np.abs(ours.log_weights - oracle.log_weights)) < 1e-4
 
@@ -176,9 +176,9 @@ def run_ais(sanitizer, skip=-1):
     with emulator.emulated(sanitizer=sanitizer, skip=skip):
         from dvae_ref.sampling.cuda import ais as cuda
 
-        path, left = ais.annealing_path(skewed_rbm(n_left, n_right), "uniform"), np.zeros((chains, 10), np.uint8)
-        schedule = np.array([0, 0.3, 0.301], np.float32)
-        cuda.anneal(left, np.zeros(chains), schedule, 0, cuda.tables(path), *map(np.uint64, KEY))
+        path, left = ais.annealing_path(skewed_rbm(n_left, n_right), "uniform"), np.zeros((1, chains, 10), np.uint8)
+        schedule, right = np.array([0, 0.3, 0.301], np.float32), np.empty((1, 0, 13), np.uint8)
+        cuda.anneal(left, right, np.zeros((1, chains)), schedule, 0, cuda.tables(path), *map(np.uint64, KEY))
 
 
 def run_prefix_sum(sanitizer, skip=-1):

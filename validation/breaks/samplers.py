@@ -142,7 +142,7 @@ BREAKS = (
     *breaks("gibbs", gibbs, "_checked", {"Gibbs: bias left out of the fields": without_bias}),
     *breaks("gibbs", fields, "exact_fields", {"Gibbs: sign of W": flipped}),
     *breaks("gibbs", pcd, "moments", {"moments across chains": shuffled_chains}),
-    *breaks("ais", ais, "_kernel", {"AIS: a·z left out of the increments": without_linear_term}),
+    *breaks("ais", ais, "_engine", {"AIS: a·z left out of the increments": without_linear_term}),
     *breaks("ais", ais, "log_z", {"AIS: increments at the wrong temperature": at_the_wrong_temperature}),
     *breaks(
         "ais",

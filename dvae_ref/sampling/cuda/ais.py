@@ -1,4 +1,4 @@
-"""Annealed importance sampling on a GPU: `ais_kernel.anneal`, weights and all, in one kernel.
+"""Annealed importance sampling on a GPU: `engines.portable.anneal`, weights and all, in one kernel.
 
 A block of threads takes 16 chains through the schedule. The exact fields h of the right side serve the increment of
 log w and then, scaled to base + t_next h, the draw, so that spins are those of the CPU, bit for bit. Log-weights agree
@@ -15,11 +15,12 @@ import numpy as np
 from numba import cuda, float32, float64
 
 from dvae_ref.fast import scalars
-from dvae_ref.sampling import ais_kernel, fields
+from dvae_ref.sampling import fields
 from dvae_ref.sampling.cuda import device, tiles
 from dvae_ref.sampling.cuda.device import VECTOR
 from dvae_ref.sampling.cuda.gibbs import draw
 from dvae_ref.sampling.cuda.tiles import BLOCK_CHAINS, CHAINS, INPUTS, LANES, OUTPUTS, SUMS, THREADS
+from dvae_ref.sampling.engines.path import increment
 from dvae_ref.sampling.philox import LEFT, RIGHT
 
 
@@ -41,15 +42,16 @@ def tables(path):
     return Tables(arrays, -(-path.W.shape[1] // 4), reach)
 
 
-def anneal(left, log_w, inv_temps, done, tables, k0, k1):
-    """What `ais_kernel.anneal` does, in place."""
+def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
+    """What an engine's `anneal` does, in place, for one machine of which the right side is not wanted."""
+    left, log_w = left[0], log_w[0]
     parts = np.ceil(np.diff(inv_temps).astype(np.float64) * tables.reach / scalars.MAX_INCREMENT)
     parts = np.maximum(parts, 1).astype(np.int64)
     d_left, d_log_w = device.put(left), device.put(log_w)
-    right = device.empty((len(left), tables.scratch), np.uint8)
+    d_right = device.empty((len(left), tables.scratch), np.uint8)
     schedule = device.put(inv_temps), device.put(parts), done
     blocks = -(-len(left) // BLOCK_CHAINS)
-    device.launch(anneal_kernel, blocks, THREADS, d_left, right, d_log_w, *schedule, *tables.arrays, k0, k1)
+    device.launch(anneal_kernel, blocks, THREADS, d_left, d_right, d_log_w, *schedule, *tables.arrays, k0, k1)
     device.get(d_left, left)
     device.get(d_log_w, log_w)
 
@@ -106,9 +108,9 @@ def _weigh(h, b, inv_temps):
         if part < parts:
             high = t + scalars.mul(t_next - t, np.float32(np.int32(part)) / np.float32(np.int32(parts)))
         delta = high - low
-        gain = ais_kernel.increment(h[0], b[0], high, delta) + ais_kernel.increment(h[1], b[1], high, delta)
-        gain += ais_kernel.increment(h[2], b[2], high, delta) + ais_kernel.increment(h[3], b[3], high, delta)
-        total += np.float64(gain)
+        gain = increment(h[0], b[0], high, delta) + increment(h[1], b[1], high, delta)
+        gain += increment(h[2], b[2], high, delta) + increment(h[3], b[3], high, delta)
+        total += gain
         low = high
     return total
 

@@ -1,0 +1,298 @@
+"""The half-steps of `avx512` on blocks of chains.
+
+A block's state of a side is q registers of five-bit groups for each of four registers of chains. Views and tuples of
+arrays are dear in loops as short as these: arrays are flat, and places in them are numbers of registers.
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+
+from dvae_ref.fast import scalars
+from dvae_ref.fast.jit import compiled
+from dvae_ref.sampling.engines import coarse, registers
+from dvae_ref.sampling.engines.coarse import UNITS
+from dvae_ref.sampling.engines.path import difference, increment
+from dvae_ref.sampling.engines.registers import LANES, VECTORS
+from dvae_ref.sampling.philox import CHAINS, coarse_words, spin
+
+BLOCK = VECTORS * LANES
+_OCTETS = BLOCK // CHAINS
+_EACH = UNITS * VECTORS  # registers of five units of a block; number 4 k + v is register v of unit k
+_HIGH, _BITS, _LOW, _UP, _UNSURE = 0, _EACH, 2 * _EACH, 3 * _EACH, 3 * _EACH + 2  # registers of scratch; then masks
+_ROOM = _UNSURE + 2
+_ROUNDED = np.zeros(UNITS, coarse.UNIT)  # what `coarse` says of a unit, for fields that are rounded to 2**-11
+_ROUNDED["scale"], _ROUNDED["limit"] = 128, coarse.CELLS * coarse.WHOLE // 128 - 1
+_ROUNDED_MARGINS = np.tile(coarse.margins(2.0**-11), UNITS)
+_CUT, _PER_UNIT = np.float32(15.999), np.float32(2**11)
+
+
+# -- states ------------------------------------------------------------------------------------------------------------
+
+
+@register_jitable
+def blocks(chains):
+    return (chains + BLOCK - 1) // BLOCK
+
+
+@register_jitable
+def lane(c):
+    """Where chain c is in its block: register v has chains 2 v and 2 v + 1 of 16 counters in turn."""
+    return LANES * (c % CHAINS // 2) + 2 * (c % BLOCK // CHAINS) + c % 2
+
+
+@compiled(nogil=True)
+def empty(rows):
+    """(rows x 128,), int16, on a cache line."""
+    buffer = np.empty(rows * BLOCK + LANES, np.int16)
+    start = -buffer.ctypes.data % 64 // 2
+    return buffer[start : start + rows * BLOCK]
+
+
+@compiled(nogil=True)
+def room():
+    """Scratch of a half-step: registers, the same memory as masks and random words, and float32 fields (5 x 128,)."""
+    words = empty(_ROOM * LANES // BLOCK + 1)
+    return words, words.view(np.uint32), empty(2 * UNITS).view(np.float32)
+
+
+@compiled(nogil=True)
+def pack(nibbles, groups, q):
+    """(chains, ceil(D / 4)), uint8 -> (blocks x q x 128,): units k q + g are bits k of group g; absent chains are 0."""
+    groups[:] = 0
+    quarter = nibbles.shape[1]
+    units, group = np.zeros(max(4 * quarter, UNITS * q), np.uint8), np.empty(q, np.uint8)
+    u0, u1, u2, u3, u4 = units[:q], units[q : 2 * q], units[2 * q : 3 * q], units[3 * q : 4 * q], units[4 * q : 5 * q]
+    for c in range(len(nibbles)):
+        row, at = nibbles[c], c // BLOCK * q * BLOCK + lane(c)
+        for k in range(4):
+            for g in range(quarter):
+                units[k * quarter + g] = row[g] >> k & 1
+        for g in range(q):
+            group[g] = u0[g] | u1[g] << 1 | u2[g] << 2 | u3[g] << 3 | u4[g] << 4
+        for g in range(q):
+            groups[at + g * BLOCK] = group[g]
+
+
+@compiled(nogil=True)
+def unpack(groups, nibbles, q):
+    """The reverse."""
+    quarter = nibbles.shape[1]
+    units, group = np.zeros(max(4 * quarter, UNITS * q), np.uint8), np.empty(q, np.uint8)
+    u0, u1, u2, u3 = (
+        units[:quarter],
+        units[quarter : 2 * quarter],
+        units[2 * quarter : 3 * quarter],
+        units[3 * quarter : 4 * quarter],
+    )
+    for c in range(len(nibbles)):
+        row, at = nibbles[c], c // BLOCK * q * BLOCK + lane(c)
+        for g in range(q):
+            group[g] = groups[at + g * BLOCK]
+        for k in range(UNITS):
+            for g in range(q):
+                units[k * q + g] = group[g] >> k & 1
+        for g in range(quarter):
+            row[g] = u0[g] | u1[g] << 1 | u2[g] << 2 | u3[g] << 3
+
+
+# -- half-steps --------------------------------------------------------------------------------------------------------
+
+
+@compiled(nogil=True)
+def draw_roughly(source, target, high, low, units, margins, shape, place, words, halves):
+    """Draw a side (q_out groups) given the other one (q_in) by fields in 16 bits: arrays of a `coarse.Side`, flat."""
+    (q_out, q_in), (blocks, first, sweep, side, k0, k1) = shape, place
+    for g in range(q_out):
+        for b in range(blocks):
+            chain, groups = first + b * BLOCK, VECTORS * q_in * b
+            registers.look_up(high, UNITS * q_in * g, source, groups, q_in, words)
+            _draw_bits(halves, g, q_out, np.uint64(chain // CHAINS), sweep, side, k0, k1)
+            unsure = _compare(words, halves, units, margins, UNITS * g)
+            while unsure:
+                i = registers.lowest(unsure)
+                k, v = i // VECTORS, i % VECTORS
+                _add_low(words, i, low, UNITS * q_in * g + k, source, groups + v, q_in)
+                own, number = units[UNITS * g + k], np.uint64(g + k * q_out)
+                mask = halves[16 * _UNSURE + i]
+                while mask:
+                    l = registers.lowest(mask)
+                    total = own.ratio * np.int32(own.offset + words[LANES * i + l]) + words[LANES * (_LOW + i) + l]
+                    field = scalars.mul(np.float32(np.int32(total)), own.step)
+                    _settle(halves, i, l, field, chain, sweep, side, number, k0, k1)
+                    mask &= mask - np.uint32(1)
+                unsure &= unsure - np.uint32(1)
+            _join(halves, units[UNITS * g].present, target, VECTORS * (q_out * b + g))
+
+
+@compiled(nogil=True)
+def draw_exactly(source, target, high, low, units, base, shape, steps, gain, place, words, halves, exact):
+    """The same by exact fields h, at base + t_next h; where there is `gain`, log-weights grow by the step."""
+    (q_out, q_in), (blocks, first, sweep, side, k0, k1), (t, t_next, fine, most) = shape, place, steps
+    for g in range(q_out):
+        for b in range(blocks):
+            chain, groups = first + b * BLOCK, VECTORS * q_in * b
+            registers.look_up(high, UNITS * q_in * g, source, groups, q_in, words)
+            _scale_high(words, units, UNITS * g, exact)
+            for h in range(0, q_in, most):
+                registers.look_up(low, UNITS * (q_in * g + h), source, groups + VECTORS * h, min(most, q_in - h), words)
+                _include_low(words, exact)
+            _to_fields(exact, units, UNITS * g)
+            if len(gain):
+                _weigh(exact, base, UNITS * g, t, t_next, fine, gain, b)
+            _at(words, exact, base, UNITS * g, t_next)
+            _draw_bits(halves, g, q_out, np.uint64(chain // CHAINS), sweep, side, k0, k1)
+            unsure = _compare(words, halves, _ROUNDED, _ROUNDED_MARGINS, 0)
+            while unsure:
+                i = registers.lowest(unsure)
+                mask, number = halves[16 * _UNSURE + i], np.uint64(g + i // VECTORS * q_out)
+                while mask:
+                    l = registers.lowest(mask)
+                    _settle(halves, i, l, exact[LANES * i + l], chain, sweep, side, number, k0, k1)
+                    mask &= mask - np.uint32(1)
+                unsure &= unsure - np.uint32(1)
+            _join(halves, units[UNITS * g].present, target, VECTORS * (q_out * b + g))
+
+
+@compiled(nogil=True)
+def _draw_bits(halves, g, q_out, octet, sweep, side, k0, k1):
+    """The random words of five units."""
+    for k in range(UNITS):
+        unit, at = np.uint64(g + k * q_out), 16 * (_BITS + VECTORS * k)
+        for j in range(_OCTETS):
+            w0, w1, w2, w3 = coarse_words(octet + np.uint64(j), sweep, side, unit, k0, k1)
+            halves[at + j], halves[at + 16 + j], halves[at + 32 + j], halves[at + 48 + j] = w0, w1, w2, w3
+
+
+@register_jitable(forceinline=True)
+def _compare(words, halves, units, margins, first):
+    """Which registers have lanes within the margin. Masks of these, and of the lanes that are up, to scratch."""
+    start, fall = registers.load(coarse.CURVE, 0), registers.load(coarse.CURVE, 1)
+    found = np.uint32(0)
+    for k in range(UNITS):
+        unit, margin_of = units[first + k], registers.load(margins, first + k)
+        own, most, shift = registers.spread(unit.scale), registers.spread(unit.limit), registers.spread(unit.offset)
+        for v in range(VECTORS):
+            i = VECTORS * k + v
+            field = registers.add_saturated(registers.load(words, _HIGH + i), shift)
+            sign = registers.sign(field)
+            size = registers.minimum(registers.subtract(registers.either(field, sign), sign), most)
+            cell, part = registers.product_high(size, own), registers.product(size, own)
+            fallen = registers.product_high(part, registers.permute(fall, cell))
+            threshold, margin = (
+                registers.subtract(registers.permute(start, cell), fallen),
+                registers.permute(margin_of, cell),
+            )
+            random = registers.either(registers.load(words, _BITS + i), registers.complement(sign))
+            halves[16 * _UP + i] = ~(registers.less(random, threshold) ^ registers.negative(field))
+            distance = registers.add(registers.subtract(random, threshold), margin)
+            unsure = registers.at_most(distance, registers.add(margin, margin))
+            halves[16 * _UNSURE + i] = unsure
+            found |= np.uint32(unsure != 0) << np.uint32(i)
+    return found
+
+
+@register_jitable(forceinline=True)
+def _join(halves, present, target, first):
+    """Bit k of a group is unit k, if there is one."""
+    for v in range(VECTORS):
+        bits = registers.spread(0)
+        for k in range(UNITS):
+            own = registers.spread(present & 1 << k)
+            bits = registers.either(bits, registers.chosen(halves[16 * _UP + VECTORS * k + v], own))
+        registers.store(target, first + v, bits)
+
+
+@compiled(nogil=True)
+def _settle(halves, i, l, field, chain, sweep, side, unit, k0, k1):
+    """Lane l of register i by the rule."""
+    chain += CHAINS * (l // 2) + 2 * (i % VECTORS) + l % 2
+    bits = scalars.half(np.uint64(halves[16 * (_BITS + i) + l // 2]), np.uint64(l % 2))
+    up, own = spin(field, bits, chain, sweep, side, unit, k0, k1), np.uint32(1) << np.uint32(l)
+    halves[16 * _UP + i] = halves[16 * _UP + i] | own if up else halves[16 * _UP + i] & ~own
+
+
+# -- exact fields ------------------------------------------------------------------------------------------------------
+
+
+@compiled(nogil=True)
+def _add_low(words, i, low, entry, source, group, count):
+    """The sums of `low` of one register."""
+    total = registers.spread(0)
+    for h in range(count):
+        own = registers.load(low, entry + UNITS * h)
+        total = registers.add(total, registers.permute(own, registers.load(source, group + VECTORS * h)))
+    registers.store(words, _LOW + i, total)
+
+
+@compiled(nogil=True)
+def _scale_high(words, units, first, exact):
+    """ratio (offset + high), whole numbers below 2**24."""
+    for k in range(UNITS):
+        ratio, offset = units[first + k].ratio, units[first + k].offset
+        for c in range(BLOCK * k, BLOCK * (k + 1)):
+            exact[c] = np.float32(np.int32(ratio * np.int32(offset + words[c])))
+
+
+@compiled(nogil=True)
+def _include_low(words, exact):
+    for c in range(UNITS * BLOCK):
+        exact[c] += np.float32(words[c])
+
+
+@compiled(nogil=True)
+def _to_fields(exact, units, first):
+    for k in range(UNITS):
+        step = units[first + k].step
+        for c in range(BLOCK * k, BLOCK * (k + 1)):
+            exact[c] = scalars.mul(exact[c], step)
+
+
+@compiled(nogil=True)
+def _at(words, exact, base, first, t):
+    """Fields h become base + t h, and also multiples of 2**-11, cut off at 16."""
+    for k in range(UNITS):
+        offset = base[first + k]
+        for c in range(BLOCK * k, BLOCK * (k + 1)):
+            exact[c] = offset + scalars.mul(t, exact[c])
+            words[c] = np.int32(min(max(exact[c], -_CUT), _CUT) * _PER_UNIT)
+
+
+# -- log-weights -------------------------------------------------------------------------------------------------------
+
+
+@compiled(nogil=True)
+def weigh_linear(groups, linear, delta_t, gain):
+    """gain += (t_next - t) slope·z, in float64: the sum may be too large for whole steps."""
+    total, q = np.empty(BLOCK), len(linear)
+    for b in range(len(gain)):
+        total[:] = 0
+        for g in range(q):
+            entries, own = linear[g], groups[(b * q + g) * BLOCK : (b * q + g + 1) * BLOCK]
+            for c in range(BLOCK):
+                total[c] += entries[np.uint64(own[c])]
+        own_gain = gain[b]
+        for c in range(BLOCK):
+            own_gain[c] += delta_t * total[c]
+
+
+@compiled(nogil=True, error_model="numpy")  # a test for division by zero would keep it from vectorising
+def _weigh(h, base, first, t, t_next, fine, gain, b):
+    """gain += sum over five units of softplus(base + t_next h) - softplus(base + t h)."""
+    delta_t, own = t_next - t, gain[b]
+    h0, h1, h2, h3, h4 = (
+        h[:BLOCK],
+        h[BLOCK : 2 * BLOCK],
+        h[2 * BLOCK : 3 * BLOCK],
+        h[3 * BLOCK : 4 * BLOCK],
+        h[4 * BLOCK :],
+    )
+    base0, base1, base2, base3, base4 = base[first], base[first + 1], base[first + 2], base[first + 3], base[first + 4]
+    if fine:
+        for c in range(BLOCK):
+            total = increment(h0[c], base0, t_next, delta_t) + increment(h1[c], base1, t_next, delta_t)
+            total += increment(h2[c], base2, t_next, delta_t) + increment(h3[c], base3, t_next, delta_t)
+            own[c] += total + increment(h4[c], base4, t_next, delta_t)
+    else:
+        for i in range(UNITS * BLOCK):
+            field, offset = np.float64(h[i]), np.float64(base[first + i // BLOCK])
+            own[i % BLOCK] += difference(field, offset, np.float64(t), np.float64(t_next))
