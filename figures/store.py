@@ -8,6 +8,8 @@ import numpy as np
 from dvae_ref import __version__
 from dvae_ref.experiment import files, npz
 
+SEAL = "sha256"  # the array beside those that are kept
+
 
 def write(path, arrays):
     """Write a dict of arrays to an npz, atomically."""
@@ -33,7 +35,24 @@ def kept(folder, name, settings, compute, *args):
     """
     path = folder / f"{name}-{digest(settings)}.npz"
     if not path.exists():
-        arrays = compute(*args)
+        arrays = {name: np.asarray(array) for name, array in compute(*args).items()}
         files.make_folder(folder)
-        write(path, arrays)
-    return read(path)
+        write(path, arrays | {SEAL: np.array(seal(arrays))})
+    return sealed(path)
+
+
+def sealed(path):
+    """The arrays in a file that `kept` wrote. ValueError if they are not those that it wrote."""
+    arrays = read(path)
+    if str(arrays.pop(SEAL, "")) != seal(arrays):
+        raise ValueError(f"{path} holds other arrays than were kept; delete it to have it computed anew")
+    return arrays
+
+
+def seal(arrays):
+    """SHA-256 of names, types, shapes and numbers."""
+    whole = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        whole.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
+    return whole.hexdigest()

@@ -1,8 +1,11 @@
 """The command line of the kit: what it prints, its exit codes, and what it makes of files it cannot use."""
 
 import json
+import os
 import shutil
+import zipfile
 
+import hostile
 import numpy as np
 import pytest
 from judging import judge
@@ -177,6 +180,37 @@ def words(kit, theirs):
     np.savez(theirs / "energy.npz", energy=np.array(["a"]))
 
 
+def readme(kit, theirs):
+    with zipfile.ZipFile(theirs / "energy.npz", "a") as archive:
+        archive.writestr("README.txt", "how it was computed")
+
+
+def bomb(kit, theirs):
+    hostile.bomb(theirs / "energy.npz")
+
+
+def pipe(kit, theirs):
+    (theirs / "energy.npz").unlink()
+    os.mkfifo(theirs / "energy.npz")
+
+
+def complex_numbers(kit, theirs):
+    np.savez(theirs / "energy.npz", energy=np.ones(3, complex))
+
+
+def edit_manifest(edit):
+    """An edit of the entry of energy, the first; their outputs differ, so that mistakes are looked for."""
+
+    def spoil(kit, theirs):
+        path = kit / vectors.MANIFEST
+        manifest = json.loads(path.read_text())
+        edit(manifest["quantities"][0])
+        path.write_text(json.dumps(manifest))
+        change(theirs, "energy", energy=npz.read(kit / "energy.npz")["energy"] + 1)
+
+    return spoil
+
+
 def version_2(kit, theirs):
     path = kit / vectors.MANIFEST
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
@@ -207,6 +241,49 @@ UNUSABLE = {
     "theirs damaged": (truncate("theirs", "adam.npz"), "adam.npz is truncated or no npz file"),
     "pickles": (pickle, "energy.npz is truncated or no npz file of plain arrays"),
     "words": (words, "energy.npz: energy is of type <U1, expected real numbers"),
+    "a text beside theirs": (readme, "energy.npz is truncated or no npz file of plain arrays (it holds 'README.txt'"),
+    "theirs a bomb": (
+        bomb,
+        "no npz file of plain arrays (it unpacks to 1,073,741,899 bytes",
+    ),
+    "theirs a pipe": (pipe, "energy.npz is truncated or no npz file of plain arrays (it is no regular file)"),
+    "complex numbers": (complex_numbers, "energy.npz: energy is of type complex128, expected real numbers"),
+    "a manifest of brackets": (spoil_manifest("[" * 100_000), "manifest.json is damaged or no JSON (RecursionError"),
+    "a manifest with NaN": (
+        edit_manifest(lambda entry: entry["arrays"][-1]["tolerance"].update(absolute=float("nan"))),
+        "manifest.json is damaged or no JSON (NaN is no number of JSON)",
+    ),
+    "a tolerance below 0": (
+        edit_manifest(lambda entry: entry["arrays"][-1]["tolerance"].update(relative=-1)),
+        "is damaged: expected the tolerance of d_z.relative to be a number of 0 or more, got -1",
+    ),
+    "an output without a tolerance": (
+        edit_manifest(lambda entry: entry["arrays"][-1].pop("tolerance")),
+        "is damaged: expected the tolerance of d_z to be an object, got None",
+    ),
+    "a file elsewhere": (
+        edit_manifest(lambda entry: entry.update(file="../theirs/energy.npz")),
+        "expected quantities[0].file to be the name of an npz file beside it, got '../theirs/energy.npz'",
+    ),
+    "a quantity twice": (edit_manifest(lambda entry: entry.update(name="log_z")), "log_z there more than once"),
+    "an array twice": (
+        edit_manifest(lambda entry: entry["arrays"].append(entry["arrays"][0])),
+        "manifest.json is damaged: a there more than once",
+    ),
+    "an array that is not in the file": (
+        edit_manifest(lambda entry: entry["arrays"][0].update(name="b")),
+        "energy.npz: b is not there; expected ('float64', (",
+    ),
+    "another shape": (
+        edit_manifest(lambda entry: entry["arrays"][0].update(shape=[2])),
+        "energy.npz: a is ('float64', (7,)); expected ('float64', (2,)), as manifest.json says",
+    ),
+    "an input called an output": (
+        edit_manifest(
+            lambda entry: entry["arrays"][0].update(role="output", tolerance={"absolute": 0, "relative": 0, "why": ""})
+        ),
+        "manifest.json is of another version: energy has other arrays than `conformance show` says",
+    ),
     "nothing": (empty, "has none of the files, e.g. energy.npz"),
 }
 

@@ -176,6 +176,38 @@ def test_what_is_kept_is_computed_once(tmp_path):
         store.kept(tmp_path / "new", "a", {"n": 1}, compute)
 
 
+SPOILT = {
+    "a number": lambda x: x + 1e-9,
+    "a shape": lambda x: x[None],
+    "a type": lambda x: x.astype(np.float32),
+    "words": lambda x: x.astype(str),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_is_kept_is_taken_only_as_it_was_written(tmp_path, what):
+    """Not another array under its name, which a figure would draw, or stumble over."""
+    settings = {"n": 1}
+    kept = store.kept(tmp_path, "a", settings, lambda: {"x": np.array([1.0, 2.0]), "n": 3})
+    assert set(kept) == {"x", "n"}
+    path = tmp_path / f"a-{store.digest(settings)}.npz"
+    whole = dict(store.read(path))
+    store.write(path, whole | {"x": SPOILT[what](whole["x"])})
+    with pytest.raises(ValueError, match=r"a-.*\.npz holds other arrays than were kept; delete it"):
+        store.kept(tmp_path, "a", settings, None)
+    store.write(path, {"y": whole["x"]})
+    with pytest.raises(ValueError, match=r"a-.*\.npz holds other arrays than were kept; delete it"):
+        store.kept(tmp_path, "a", settings, None)
+    store.write(path, whole)
+    assert store.kept(tmp_path, "a", settings, None)["x"].tolist() == [1.0, 2.0]
+
+
+def test_an_array_that_is_not_there_is_named(tmp_path):
+    store.write(tmp_path / "fig1.npz", {"x": np.ones(2)})
+    with pytest.raises(ValueError, match=r"fig1\.npz has no array y; there are x"):
+        store.read(tmp_path / "fig1.npz")["y"]
+
+
 def test_what_fails_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
         store.kept(tmp_path, "a", {}, lambda: {"x": 1 / 0})
