@@ -7,6 +7,7 @@ import numpy as np
 
 from dvae_ref import __version__
 from dvae_ref.experiment import files, npz
+from dvae_ref.sampling import philox
 
 SEAL = "sha256"  # the array beside those that are kept
 
@@ -23,8 +24,8 @@ def read(path):
 
 
 def digest(settings):
-    """Ten hexadecimal digits that stand for plain JSON values and this version of the package."""
-    text = json.dumps([__version__, settings], sort_keys=True)
+    """Ten hexadecimal digits that stand for plain JSON values, this version and its random streams."""
+    text = json.dumps([__version__, philox.STREAMS, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 

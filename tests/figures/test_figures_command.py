@@ -176,6 +176,14 @@ def test_what_is_kept_is_computed_once(tmp_path):
         store.kept(tmp_path / "new", "a", {"n": 1}, compute)
 
 
+def test_other_random_streams_are_another_name(monkeypatch):
+    """So that what an earlier version kept is computed anew, not mixed with this one's."""
+    before = store.digest({"n": 1})
+    assert store.digest({"n": 1}) == before
+    monkeypatch.setattr(store.philox, "STREAMS", store.philox.STREAMS + 1)
+    assert store.digest({"n": 1}) != before
+
+
 SPOILT = {
     "a number": lambda x: x + 1e-9,
     "a shape": lambda x: x[None],
