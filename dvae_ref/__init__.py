@@ -5,7 +5,7 @@ The public names, each loaded when it is first asked for: `import dvae_ref` itse
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _PUBLIC = {
     "theory.boltzmann": ("RBM", "BoltzmannMachine", "Moments"),
