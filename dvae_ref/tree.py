@@ -1,5 +1,7 @@
 """Nested tuples of arrays: the parameters of a model, their gradients, Adam's moments."""
 
+import functools
+
 import numpy as np
 
 _LEAF = np.ndarray, np.generic
@@ -9,25 +11,53 @@ def map(f, tree, *others):
     """Apply f leaf by leaf to trees of one structure; the result has that structure."""
     if isinstance(tree, _LEAF):
         return f(tree, *others)
-    children = [map(f, *branch) for branch in zip(tree, *others, strict=True)]
-    return type(tree)(*children) if hasattr(tree, "_fields") else tuple(children)
+    return tuple.__new__(type(tree), [map(f, *branch) for branch in zip(tree, *others, strict=True)])
 
 
 def items(tree, path=""):
-    """List of (path, leaf), e.g. ("encoder.0.hidden.1.dense.kernel", array), in a fixed order."""
-    if isinstance(tree, _LEAF):
-        return [(path, tree)]
-    names = getattr(tree, "_fields", range(len(tree)))
-    prefix = f"{path}." if path else ""
-    return [item for name, branch in zip(names, tree, strict=True) for item in items(branch, f"{prefix}{name}")]
+    """List of (path, leaf), e.g. ("encoder.0.hidden.1.dense.kernel", array), in a fixed order. path: of the tree."""
+    return list(zip(paths(structure(tree), path), leaves(tree), strict=True))
 
 
 def leaves(tree):
     """The arrays of a tree, in the order of items."""
-    return [tree] if isinstance(tree, _LEAF) else [leaf for branch in tree for leaf in leaves(branch)]
+    found = []
+    _gather(tree, found)
+    return found
+
+
+def _gather(tree, found):
+    if isinstance(tree, _LEAF):
+        found.append(tree)
+    else:
+        for branch in tree:
+            _gather(branch, found)
+
+
+def structure(tree):
+    """What a tree is but for its arrays: for each of its tuples the type and the structures in it, None for a leaf."""
+    return None if isinstance(tree, _LEAF) else (type(tree), *[structure(branch) for branch in tree])
+
+
+@functools.cache
+def paths(structure, beginning=""):
+    """The paths of items, which depend on the structure alone."""
+    if structure is None:
+        return (beginning,)
+    kind, *branches = structure
+    names = getattr(kind, "_fields", range(len(branches)))
+    prefix = f"{beginning}." if beginning else ""
+    return tuple(
+        path for name, branch in zip(names, branches, strict=True) for path in paths(branch, f"{prefix}{name}")
+    )
 
 
 def unflatten(like, leaves):
     """The tree with the structure of `like` and these leaves, in the order of items."""
-    remaining = iter(leaves)
-    return map(lambda _: next(remaining), like)
+    return _fill(like, iter(leaves))
+
+
+def _fill(like, remaining):
+    if isinstance(like, _LEAF):
+        return next(remaining)
+    return tuple.__new__(type(like), [_fill(branch, remaining) for branch in like])

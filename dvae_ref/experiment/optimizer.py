@@ -1,12 +1,14 @@
 """Adam with TensorFlow's epsilon, the learning-rate schedule, the KL warm-up, and weight decay."""
 
+import functools
+import itertools
 import math
 from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import team, tree
+from dvae_ref import tree
 from dvae_ref.twins import twinned
 
 DECAYED = {"kernel", "scale", "W"}  # weights of dense layers, batch norm's scale, the RBM's couplings; no biases
@@ -34,31 +36,54 @@ def update(
     beta2=0.999,
     epsilon=1e-3,
     decay=0.0,
-    beside=team.at_once,
+    beside=None,
 ):
     """One step of Adam down the gradient and that of weight_decay of strength `decay`: new (params, state).
 
-    iteration counts from 1; beside: who takes half of the arrays (team.Alone).
+    iteration counts from 1; beside: who takes half of the arrays, if anybody (team.Alone). FloatingPointError names an
+    array that is not finite.
 
     theta <- theta - lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon): epsilon is added to the
     *uncorrected* sqrt(v), as TensorFlow does. Elsewhere it is added to sqrt(v / (1 - beta2^t)); there, the same step
     needs epsilon / sqrt(1 - beta2^t).
     """
     rate = learning_rate * math.sqrt(1 - beta2**iteration) / (1 - beta1**iteration)
-    leaves = list(zip(tree.items(params), *map(tree.leaves, (gradient, *state)), strict=True))
+    paths = tree.paths(tree.structure(params))
+    arrays = *map(tree.leaves, (params, gradient, *state)), [decay * d for d in _decayed(paths)]
+    constants = rate, beta1, beta2, epsilon
+    p, m, v, finite = _in_halves(arrays, constants, beside) if beside else steps(*arrays, *constants)
+    if not finite:
+        _raise_not_finite(zip(paths, p, strict=True))
+    return tree.unflatten(params, p), Adam(tree.unflatten(params, m), tree.unflatten(params, v))
 
-    def steps(leaves):
-        return [step(p, *rest, rate, beta1, beta2, epsilon, decay * _decays(path)) for (path, p), *rest in leaves]
 
-    sizes = np.cumsum([p.size for (_, p), *_ in leaves])
-    half = np.argmin(np.abs(sizes - sizes[-1] / 2)) + 1
-    others = beside(steps, leaves[half:])
-    new = steps(leaves[:half]) + others()
-    params, m, v = (tree.unflatten(params, part) for part in zip(*new, strict=True))
-    return params, Adam(m, v)
+def _in_halves(arrays, constants, beside):
+    """steps, the second half of the arrays by someone else."""
+    half = _half(arrays[0])
+    others = beside(steps, *(part[half:] for part in arrays), *constants)
+    first, second = steps(*(part[:half] for part in arrays), *constants), others()
+    return *(a + b for a, b in zip(first[:3], second[:3], strict=True)), first[3] and second[3]
+
+
+def _half(leaves):
+    """The number of arrays that hold as nearly half of the numbers as can be."""
+    sizes = list(itertools.accumulate(p.size for p in leaves))
+    return 1 + min(range(len(sizes)), key=lambda n: abs(sizes[n] - sizes[-1] / 2))
+
+
+def _raise_not_finite(named):
+    path = next(path for path, p in named if not np.all(np.isfinite(p)))
+    raise FloatingPointError(f"{path or 'the parameter'} is not finite")
 
 
 @twinned
+def steps(p, g, m, v, decays, rate, beta1, beta2, epsilon):
+    """Tuples (p, m, v) of the arrays after `step`, each with its own decay, and whether all of p are finite."""
+    each = zip(p, g, m, v, decays, strict=True)
+    p, m, v = zip(*(step(*arrays, rate, beta1, beta2, epsilon, decay) for *arrays, decay in each), strict=True)
+    return p, m, v, all(np.all(np.isfinite(a)) for a in p)
+
+
 def step(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
     """(p, m, v) after a step of one array, down g + decay p."""
     g = g + decay * p
@@ -75,6 +100,11 @@ def weight_decay(params, gradient, strength=1e-4):
 
     triples = zip(tree.items(params), tree.leaves(gradient), strict=True)
     return tree.unflatten(gradient, [add(path, w, g) for (path, w), g in triples])
+
+
+@functools.cache
+def _decayed(paths):
+    return tuple(map(_decays, paths))
 
 
 def _decays(path):

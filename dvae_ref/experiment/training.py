@@ -85,8 +85,7 @@ def iterate(state, x, settings, role, backend="cpu"):
         threads=threads,
     )
     _require_finite("the bound", bound, i)
-    params, adam = update(state, gradient, settings)
-    _require_finite("the gradient", params, i)  # it shows in the parameters
+    params, adam = update(state, gradient, settings, threads)
     value = float(bound.mean())
     new = state._replace(
         iteration=i + 1,
@@ -125,21 +124,24 @@ def noise_of(iteration, batch_size, settings, role):
     return Noise(*philox.uniform(philox.fold_in(role["noise"], iteration), shape))
 
 
-def update(state, gradient, settings):
+def update(state, gradient, settings, threads=1):
     """(params, adam) after a step of Adam down the gradient of minus the bound and the weight decay."""
-    s = settings
-    return optimizer.update(
-        state.params,
-        gradient,
-        state.adam,
-        iteration=state.iteration + 1,
-        learning_rate=learning_rate(state.iteration, s),
-        beta1=s.adam_beta1,
-        beta2=s.adam_beta2,
-        epsilon=s.adam_epsilon,
-        decay=s.weight_decay,
-        beside=team.Alone(helped=numba.get_num_threads() > 1).beside,
-    )
+    s, i = settings, state.iteration
+    try:
+        return optimizer.update(
+            state.params,
+            gradient,
+            state.adam,
+            iteration=i + 1,
+            learning_rate=learning_rate(i, s),
+            beta1=s.adam_beta1,
+            beta2=s.adam_beta2,
+            epsilon=s.adam_epsilon,
+            decay=s.weight_decay,
+            beside=team.Alone(helped=True).beside if threads > 1 else None,
+        )
+    except FloatingPointError as error:  # a gradient that is not finite shows in the parameters
+        raise DivergedError(f"{error} at iteration {i + 1}") from error
 
 
 def kappa_at(iteration, settings):

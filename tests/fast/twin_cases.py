@@ -279,12 +279,21 @@ def batch_norm_cases():
 
 
 def adam_cases():
-    """A few roundings of numbers of the parameters' and moments' own size."""
-    rng = np.random.default_rng(8)
-    p, g, m, v = single(*rng.normal(0, 1, (4, 5, 17)))
-    constants = 1e-2, 0.9, 0.999, 1e-3, 1e-4
-    sizes = lambda out, args: [np.abs(args[0]) + 1, np.abs(args[1]) + np.abs(args[2]), args[3] + args[1] ** 2]  # noqa: E731
-    yield Case(optimizer.step, "", (p, g, m, v**2, *constants), sizes, 5e-7, swap(1, lambda g: 1.001 * g))
+    """A few roundings of numbers of the parameters' and moments' own size; one array, and more than a call takes."""
+    for count in (1, 30):
+        rng = np.random.default_rng(8)
+        shapes = [((5, 17), (40,))[n % 2] for n in range(count)]
+        p, g, m, v = (single(*(rng.normal(0, 1, shape) for shape in shapes)) for _ in range(4))
+        v, decays = tuple(a * a for a in v), tuple(1e-2 * (n % 3) for n in range(count))
+        wrong = swap(1, lambda g: (*g[:-1], 1.001 * g[-1]))
+        args = p, g, m, v, decays, 1e-2, 0.9, 0.999, 1e-3
+        yield Case(optimizer.steps, f"of {count}", args, sizes_of_adam, 5e-7, wrong)
+
+
+def sizes_of_adam(out, args):
+    p, g, m, v = map(arrays, args[:4])
+    of_p, of_m = [np.abs(a) + 1 for a in p], [np.abs(a) + np.abs(b) for a, b in zip(g, m, strict=True)]
+    return [*of_p, *of_m, *(a + b**2 for a, b in zip(v, g, strict=True))]
 
 
 CASES = [
