@@ -3,8 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := out/demo
 TEST_EXTRAS ?= test
+INPUTS ?= 10000
+KILLS ?= 200
+SEED ?= 0
 
-.PHONY: demo test release bench figures lint clean
+.PHONY: demo test release fuzz kills bench figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -26,6 +29,12 @@ test: .venv/.installed-$(TEST_EXTRAS) ## the whole test suite
 
 release: .venv/.installed-$(TEST_EXTRAS) ## the test suite, and what takes longer: before a release
 	$(BIN)/python -m pytest -m "release or not release"
+
+fuzz: .venv/.installed-$(TEST_EXTRAS) ## hostile whole commands: 0 tracebacks, 0 signals; a quarter of an hour on four cores
+	$(BIN)/python tests/fuzz --inputs $(INPUTS) --seed $(SEED)
+
+kills: .venv/.installed-$(TEST_EXTRAS) ## commands that are killed 200 times, given again: the same bytes; a quarter of an hour
+	$(BIN)/python tests/fuzz/kills.py --kills $(KILLS) --seed $(SEED)
 
 # The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
 bench: .venv/.installed-data ## how fast the samplers are; figures in out/bench/

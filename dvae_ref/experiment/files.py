@@ -7,6 +7,7 @@ import math
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from dvae_ref.experiment import npz, partial, reading
 FORMAT = "dvae_ref checkpoint"
 VERSION = 1
 KIND = "checkpoint of dvae_ref"
+PATIENCE = 10.0  # seconds
 
 
 @contextlib.contextmanager
@@ -27,7 +29,7 @@ def atomic(path):
     a pipe is written to as it is. OSError names `path` where nothing can be written.
     """
     if _is_device(path):
-        with open(path, "wb") as file:
+        with _opened_device(path) as file:
             yield file
         return
     target = Path(os.path.realpath(path))
@@ -82,6 +84,23 @@ def _is_device(path):
     if stat.S_ISBLK(mode):
         raise OSError(errno.EINVAL, "cannot write here: it is a block device", str(path))
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _opened_device(path):
+    """A device or a pipe, open for writing. OSError for a pipe that nobody reads within PATIENCE seconds: to wait for
+    a reader might be to wait for ever."""
+    if not stat.S_ISFIFO(os.stat(path).st_mode):
+        return open(path, "wb")
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "wb")
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > deadline:
+                raise OSError(error.errno, "cannot write here: it is a pipe that nobody reads", str(path)) from None
+        time.sleep(0.02)
 
 
 def is_stdout(path):

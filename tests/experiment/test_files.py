@@ -108,6 +108,13 @@ def test_links_stay_and_lead_to_what_was_written(tmp_path):
     assert {path.name for path in tmp_path.rglob("*")} == {"real", "a.json", "link", "second"}
 
 
+def test_a_pipe_that_nobody_reads_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r"it is a pipe that nobody reads: '.*/pipe'"):
+        files.write_json(tmp_path / "pipe", {"k": 1})
+
+
 def test_a_pipe_is_written_to_and_stays(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)

@@ -1,0 +1,85 @@
+"""The campaign of kills sees what a kill does to a command that is not careful; the real ones are `make kills`'s."""
+
+import json
+import time
+from pathlib import Path
+
+import kills
+
+
+def careful():
+    """Writes beside the place, moves, and takes away what it finds half-written."""
+    Path("half").unlink(missing_ok=True)
+    Path("half").write_text("first")
+    time.sleep(0.2)
+    Path("half").rename("whole")
+
+
+def careless():
+    """Goes on with what is there, as if it were whole."""
+    if not Path("whole").exists():
+        Path("whole").write_text("first")
+        time.sleep(0.2)
+        Path("whole").write_text("first and second")
+
+
+def forgetful():
+    """Leaves a file behind when it is killed, for good."""
+    left = Path("left")
+    if not left.exists():
+        left.touch()
+        time.sleep(0.2)
+        left.unlink()
+    Path("whole").touch()
+
+
+def fails_afterwards():
+    if Path("begun").exists():
+        raise SystemExit("it is there already")
+    Path("begun").touch()
+    time.sleep(0.2)
+    Path("begun").unlink()
+
+
+def tally(tmp_path, main, count=6):
+    (tmp_path / "template").mkdir()
+    campaign = kills.Campaign(tmp_path, {"planted": main}, seed=0)
+    return campaign.run("planted", kills.Case("planted", ("go",), 100, alone=False), count)
+
+
+def test_a_careful_command_differs_in_nothing(tmp_path):
+    found = tally(tmp_path, careful)
+    assert found.differing == ()
+    assert found.killed >= 6
+    assert found.again >= 2
+
+
+def test_control_other_bytes_are_seen(tmp_path):
+    assert set(tally(tmp_path, careless).differing) == {"whole has other bytes"}
+
+
+def test_control_a_file_that_stays_is_seen(tmp_path):
+    assert set(tally(tmp_path, forgetful).differing) == {"left is left behind"}
+
+
+def test_control_a_command_that_cannot_go_on_is_seen(tmp_path):
+    found = tally(tmp_path, fails_afterwards)
+    assert found.differing
+    assert all("exit code 1" in line for line in found.differing)
+
+
+def test_train_goes_on_with_resume_where_a_checkpoint_is(tmp_path):
+    assert kills.arguments_again(kills.TRAIN, tmp_path) == list(kills.TRAIN)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last.npz").touch()
+    assert kills.arguments_again(kills.TRAIN, tmp_path) == ["train", "--resume", "--run-dir=run"]
+
+
+def test_contents_are_names_and_bytes_and_of_sessions_the_end(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "cache").touch()
+    (tmp_path / "run" / "empty").mkdir(parents=True)
+    (tmp_path / "run" / ".lock").touch()
+    (tmp_path / "run" / "a").write_bytes(b"1")
+    (tmp_path / "run" / "sessions.json").write_text(json.dumps({"sessions": [{"to": 3}, {"to": 7}]}))
+    assert kills.contents(tmp_path) == {"run/a": b"1", "run/sessions.json": b"7", "run/empty/": b""}
