@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from dvae_ref import __main__
-from dvae_ref.experiment import runs, schedulers, table1
+from dvae_ref.experiment import measuring, runs, schedulers, table1
 from dvae_ref.sampling import ais, backend, population_annealing
 
 
@@ -99,7 +99,7 @@ def test_a_cell_of_table1_tells_its_run_and_its_measurement(tmp_path, monkeypatc
 
     monkeypatch.setattr(backend, "why_not_cuda", lambda: "there is none here")
     monkeypatch.setattr(runs, "Run", Told)
-    monkeypatch.setattr(runs, "measure", lambda *arguments, backend, **options: told.append(backend))
+    monkeypatch.setattr(measuring, "measure", lambda *arguments, backend, **options: told.append(backend))
     small = {"batch_size": 10, "chains": 20, "sweeps": 2, "eval_samples": 1, "eval_temperatures": 3}
     (cell,) = table1.cells(tmp_path, {}, num_train_iter=3, **small)
     assert table1.run_cell(cell, threads=1, backend="auto") is None

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import kills
 
+SLEEP = 0.8  # seconds: most of a command's time, so that most kills fall into it
+
 
 def careful():
     """Writes beside the place, moves, and takes away what it finds half-written."""
     Path("half").unlink(missing_ok=True)
     Path("half").write_text("first")
-    time.sleep(0.2)
+    time.sleep(SLEEP)
     Path("half").rename("whole")
 
 
@@ -19,7 +21,7 @@ def careless():
     """Goes on with what is there, as if it were whole."""
     if not Path("whole").exists():
         Path("whole").write_text("first")
-        time.sleep(0.2)
+        time.sleep(SLEEP)
         Path("whole").write_text("first and second")
 
 
@@ -28,7 +30,7 @@ def forgetful():
     left = Path("left")
     if not left.exists():
         left.touch()
-        time.sleep(0.2)
+        time.sleep(SLEEP)
         left.unlink()
     Path("whole").touch()
 
@@ -37,7 +39,7 @@ def fails_afterwards():
     if Path("begun").exists():
         raise SystemExit("it is there already")
     Path("begun").touch()
-    time.sleep(0.2)
+    time.sleep(SLEEP)
     Path("begun").unlink()
 
 
