@@ -3,6 +3,7 @@ import pytest
 from enumeration import moments, skewed_rbm
 
 from dvae_ref.sampling import fields, gibbs, pcd, philox
+from dvae_ref.sampling.engines import coarse
 from dvae_ref.theory.boltzmann import RBM
 
 KEY = philox.key(20)
@@ -185,3 +186,23 @@ def test_what_does_not_fit_is_refused():
         gibbs.chains_from(np.zeros((2, 20)), (12, 9))
     with pytest.raises(ValueError, match="at least one unit on each side"):
         fields.exact_fields(RBM(np.zeros(3), np.zeros((3, 0))))
+
+
+@pytest.mark.parametrize(("size", "holds"), [(500, True), (2000, False)])
+def test_a_margin_that_is_cut_off_is_not_relied_on(size, holds):
+    """One unit with large weights: its fields in 16 bits are so rough that the side takes exact ones. By the mean of
+    all margins alone, which one unit hardly moves, it would not. The control is the machine whose margins hold."""
+    rng = np.random.default_rng(200)
+    W, a = rng.normal(0, 0.05, (200, 200)), rng.normal(0, 0.3, 400)
+    W[:, 3] = rng.choice([-1, 1], 200) * size / 50 * rng.uniform(0.5, 1.5, 200)
+    a[203] = -W[:, 3].sum() / 2
+    rbm = RBM(a.astype(np.float32), W.astype(np.float32))
+    exact, _ = fields.exact_fields(rbm)
+    side = coarse.side(exact.W, exact.a_right)
+    assert (side.margins.max() < 32766) == holds
+    assert (side.settled < 0.01) == holds
+    chains = pcd.init(KEY, rbm, 100)
+    for found, expected in zip(
+        gibbs.sweep(KEY, chains, rbm, 2), gibbs.sweep_reference(KEY, chains, rbm, 2), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)

@@ -60,7 +60,8 @@ def side(W, a):
     _fill(W, 1 / step, a / step - offset * ratio, ratio, high, low, error)
     units, bound = _units(step, ratio, offset), np.zeros((UNITS * q_out, ENTRIES), np.uint16)
     bound[_places(n_out)] = margins(error * step)
-    share = np.mean(bound[:, : CELLS // 4]) * 2 / WHOLE if np.max(error) < 2**15 else 1.0
+    holds = np.max(error) < 2**15 and np.max(bound) < int(_MOST)  # a margin that is cut off bounds nothing
+    share = np.mean(bound[:, : CELLS // 4]) * 2 / WHOLE if holds else 1.0
     return Side(high, low, units, bound, int(2**16 // np.max(ratio)) - 1, float(share))
 
 
