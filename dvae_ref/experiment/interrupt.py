@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import socket
 import threading
 
 PATIENCE = 1.0  # seconds after SIGTERM for what is `abandonable` to end by itself
@@ -33,29 +34,55 @@ class Interrupt:
     """
 
     def __enter__(self):
-        self.raised = False
+        self.raised, self.heard = False, _Arrivals()
         main = threading.current_thread() is threading.main_thread()
         handlers = {signal.SIGINT: self._handle, signal.SIGTERM: self._handle} if main else {}
         if hasattr(signal, "setitimer"):
             handlers |= {signal.SIGALRM: _abandon} if main else {}
         self.previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        if main:
+            self.heard.open()
         return self
 
     def __exit__(self, *_):
-        if signal.SIGTERM in self.previous:
+        if self.previous:
             _look_in(0)  # never
+            self.heard.close()
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 
     def _handle(self, number, _frame):
-        if self.raised:
-            raise KeyboardInterrupt
+        again = self.raised or self.heard.take() > 1
         self.raised = True
+        if again:
+            raise KeyboardInterrupt
         if number == signal.SIGTERM:
             _look_in(PATIENCE)
 
     def __call__(self):
         return self.raised
+
+
+class _Arrivals:
+    """How many signals have come. Python calls a handler once for all that come while compiled code runs."""
+
+    def open(self):
+        self.reader, self.writer = socket.socketpair()
+        for end in (self.reader, self.writer):
+            end.setblocking(False)
+        self.before = signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
+
+    def take(self):
+        try:
+            numbers = self.reader.recv(4096)
+        except BlockingIOError:
+            return 0
+        return sum(number in (signal.SIGINT, signal.SIGTERM) for number in numbers)
+
+    def close(self):
+        signal.set_wakeup_fd(self.before)
+        self.reader.close()
+        self.writer.close()
 
 
 def _look_in(seconds):

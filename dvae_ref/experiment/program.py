@@ -49,6 +49,7 @@ def run(main):
     except BrokenPipeError:
         code = 1
     if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one, in Python's own end, would be the exit code
         _leave_soon()
     sys.exit(code if _flush(sys.stdout) else code or 1)
 

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from dvae_ref.experiment.interrupt import Interrupt
@@ -74,6 +75,7 @@ class Workers:
 
     def start(self, cell):
         context = multiprocessing.get_context("spawn")  # a fork would inherit numba's threads, and their locks
+        resource_tracker.ensure_running()  # where it is not, the start of a process unblocks SIGINT
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_work, args=(sender, cell, self.options))
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # and in the process: stop() is its Ctrl-C
@@ -106,7 +108,6 @@ class Workers:
 
 def _work(sender, cell, options):
     """In a worker: run the cell, send how it ended."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the first to be started did not inherit it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     open_streams()
     prepare()  # NumPy is not loaded yet

@@ -1,16 +1,18 @@
 """How programs begin and end: closed, full and narrow streams, Ctrl-C at any time, one line for what is wrong."""
 
 import ast
+import hashlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from dvae_ref.experiment import files, program
+from dvae_ref.experiment import console, files, interrupt, program
 
 PROGRAMS = ("dvae_ref", "validation", "figures")
 SHORT = {  # a command of each that prints, and takes little
@@ -253,6 +255,8 @@ def test_ctrl_c_while_libraries_are_loaded(program, library, tmp_path):
     assert not out
 
 
+SOON = 10  # seconds: it takes one or two, on a machine that has time for it
+
 ENDLESS = """
 import time
 from dvae_ref.experiment import training
@@ -296,7 +300,7 @@ def test_an_iteration_that_does_not_end(tmp_path, signals):
     start = time.monotonic()
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
-    assert time.monotonic() - start < 3  # 2 and the machine's mood
+    assert time.monotonic() - start < SOON
     assert b"Traceback" not in error
     reached = files.read_header(folder / "last.npz")["iteration"]
     assert reached == (3 if signals == [signal.SIGTERM] else 0)
@@ -328,3 +332,85 @@ def test_interrupted_it_does_not_wait_for_threads_that_do_not_end():
     _, error = process.communicate(timeout=60)
     assert (process.returncode, error) == (130, b"")
     assert time.monotonic() - start < 10
+
+
+@POSIX
+@pytest.mark.parametrize("presses", [1, 2])
+def test_two_signals_within_one_call_of_compiled_code(presses):
+    """Python calls the handler once then, and it would be taken for the first. One is one."""
+
+    def press():
+        for _ in range(presses):
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def work():
+        threading.Thread(target=press).start()
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 3_000_000)  # a second, in which no Python runs here
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            time.sleep(0.01)
+
+    with interrupt.Interrupt() as interrupted:
+        if presses == 2:
+            with pytest.raises(KeyboardInterrupt):
+                work()
+        else:
+            work()
+        assert interrupted()
+
+
+SWEEPS = "400000000"  # hours
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder of the least training."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    done = shell(f"$PYTHON -m dvae_ref train {TRAIN_LITTLE} --run-dir {folder}")
+    assert done[0] == 0, done[2]
+    return folder
+
+
+@LINUX
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize(("signals", "code"), [([signal.SIGINT] * 2, 130), ([signal.SIGTERM], -signal.SIGTERM)])
+@pytest.mark.parametrize("command", ["sample", "train"])
+def test_a_sampler_that_takes_hours(trained, tmp_path, command, signals, code, threads):
+    """Training that is told by SIGTERM leaves its checkpoint; what leaves nothing behind ends by the signal itself. Two
+    signals may come within one call of compiled code."""
+    options = {
+        "sample": ["--run-dir", trained, "--out", tmp_path / "picture.png", "--sweeps", SWEEPS],
+        "train": [*TRAIN_LITTLE.split()[:-2], "--sweeps", SWEEPS, "--run-dir", tmp_path / "run"],
+    }
+    line = [sys.executable, "-m", "dvae_ref", command, *options[command], "--threads", threads]
+    if int(threads) > console.usable_cores():
+        pytest.skip("there is one core")
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, env=environment())
+    wait_for_work(process)
+    start = time.monotonic()
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.1)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == (130 if command == "train" else code), error
+    assert time.monotonic() - start < SOON
+    assert b"Traceback" not in error
+
+
+def wait_for_work(process):
+    """Until it has been at work for a second of CPU time after the kernels were loaded: what comes then is sampling."""
+    maps, end = Path(f"/proc/{process.pid}/maps"), time.monotonic() + 120
+    while "_ufuncs" not in maps.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    begun = cpu_seconds(process)
+    while cpu_seconds(process) < begun + 5:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def cpu_seconds(process):
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
