@@ -25,7 +25,7 @@ from dvae_ref.sampling.engines.path import Path
 from dvae_ref.sampling.philox import LEFT, RIGHT, whole_counters
 from dvae_ref.sampling.tasks import share_out, take
 
-_NEAR, _WIDEST = 2**18, 8  # bytes of tables that one block may have to itself; blocks that share larger ones at most
+_NEAR, _WIDEST = 2**16, 8  # blocks share tables: one more for so many bytes, up to so many
 _OFTEN = 0.01  # of spins settled: from there on exact fields are quicker
 NAME = "AVX-512"
 
@@ -84,10 +84,16 @@ def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
     (N, 0).
     """
     machines, chains, _ = left.shape
-    large = tables.to_right.high.nbytes // _NEAR
-    shared = max(1, min(large, _WIDEST, chains // (BLOCK * numba.get_num_threads())))
+    shared = _shared(lanes.blocks(chains), tables.to_right.high.nbytes, numba.get_num_threads())
     tasks = machines * -(-chains // (shared * BLOCK))
     share_out(_take_tasks, tasks, 1, left, right, log_w, shared, inv_temps, done, tables, k0, k1)
+
+
+def _shared(blocks, size, threads):
+    """Blocks to a task: where tables are large, many share what is read of them, but every thread has as much to do."""
+    most = min(_WIDEST, 1 + size // _NEAR)
+    rounds = -(-blocks // (threads * most))
+    return -(-blocks // (threads * rounds))
 
 
 @compiled(nogil=True)

@@ -17,6 +17,7 @@ far that is from the truth at the exact field: interpolation, error of the field
 random bits that are not drawn yet and for the rounding of the float32 comparison (below 0.01).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -52,37 +53,31 @@ def side(W, a):
     Of a UNIT, `ratio`, `offset` and `step` are as above; |field in 16 bits| scale / 2**16 is the cell, up to a `limit`;
     and `present` has the bits of its group that are units.
     """
-    n_in, n_out = W.shape
-    q_in, q_out = -(-n_in // UNITS), -(-n_out // UNITS)
+    W, n_out = np.ascontiguousarray(W), W.shape[1]
+    q_in, q_out = (-(-n // UNITS) for n in W.shape)
     step, ratio, offset = _resolution(W, a, q_in)
     high, low = (fields.aligned((q_out, q_in, UNITS, ENTRIES), np.int16) for _ in range(2))
-    error = np.zeros(n_out, np.int64)
+    error, units, bound = np.zeros(n_out), np.zeros(UNITS * q_out, UNIT), np.zeros((UNITS * q_out, CELLS), np.uint16)
     _fill(W, 1 / step, a / step - offset * ratio, ratio, high, low, error)
-    units, bound = _units(step, ratio, offset), np.zeros((UNITS * q_out, ENTRIES), np.uint16)
-    bound[_places(n_out)] = margins(error * step)
-    holds = np.max(error) < 2**15 and np.max(bound) < int(_MOST)  # a margin that is cut off bounds nothing
+    _describe(step, ratio, offset, error, units, bound)
+    holds = np.max(error) < 2**15 and np.max(bound) < _MOST  # a margin that is cut off bounds nothing
     share = np.mean(bound[:, : CELLS // 4]) * 2 / WHOLE if holds else 1.0
     return Side(high, low, units, bound, int(2**16 // np.max(ratio)) - 1, float(share))
 
 
-def _places(units):
-    """Where the units of a side are, group by group."""
-    q = -(-units // UNITS)
-    return np.arange(UNITS * q).reshape(q, UNITS).T.reshape(-1)[:units]
-
-
-def _units(step, ratio, offset):
-    """The UNITs of a side, those that pad it included, which have no weights."""
-    n, places = len(step), _places(len(step))
-    units = np.zeros(UNITS * -(-n // UNITS), UNIT)
-    for name, values in (("ratio", ratio), ("offset", offset), ("step", step)):
-        units[name][places] = values
-    units["scale"] = scale = np.rint(WHOLE / CELL * units["ratio"] * units["step"].astype(np.float64))
-    units["limit"] = np.minimum(32767, (CELLS * WHOLE - 1) // np.maximum(scale, 1))
-    there = np.zeros(len(units), np.int64)
-    there[places] = 1
-    units["present"] = np.repeat(there.reshape(-1, UNITS) @ (1 << np.arange(UNITS)), UNITS)
-    return units
+@compiled(nogil=True)
+def _describe(step, ratio, offset, error, units, bound):
+    """The UNITs and margins of a side; those that only pad it stay zero."""
+    q = len(units) // UNITS
+    for u in range(len(step)):
+        group, bit = u % q, u // q
+        unit = units[UNITS * group + bit]
+        unit.ratio, unit.offset, unit.step = ratio[u], offset[u], step[u]
+        unit.scale = np.rint(WHOLE / CELL * ratio[u] * step[u])
+        unit.limit = min(32767, (CELLS * WHOLE - 1) // unit.scale)
+        for k in range(UNITS):
+            units[UNITS * group + k].present |= 1 << bit
+        bound[UNITS * group + bit] = margins(error[u] * step[u])
 
 
 def by_group(rows):
@@ -126,7 +121,8 @@ def _add_by_sign(W, least, most):
 def _fill(W, per_step, bias, ratio, high, low, error):
     """Entries in steps; all numbers are whole and below 2**24, which float32 holds. bias: what is left of it."""
     q_out, q_in = high.shape[:2]
-    high[q_out - 1], low[q_out - 1] = 0, 0  # for units that are not there
+    for u in range(W.shape[1], UNITS * q_out):  # units that are not there
+        high[u % q_out, :, u // q_out], low[u % q_out, :, u // q_out] = 0, 0
     w, wholes, rests = np.zeros(UNITS, np.float32), np.empty(ENTRIES, np.float32), np.empty(ENTRIES, np.float32)
     for h in range(q_in):
         for u in range(W.shape[1]):
@@ -180,11 +176,14 @@ CURVE = fields.aligned((2, CELLS), np.uint16)
 CURVE[:] = _START, _FALL
 
 
+@compiled(nogil=True)
 def margins(error):
-    """(..., 32), uint16: how far the interpolation at a field that is off by `error` may be from the truth.
+    """(32,), uint16: how far the interpolation at a field that is off by `error` may be from the truth.
 
     The slope changes by a factor of e^error at most over that distance, and is nowhere above that at 0.
     """
-    error = np.asarray(error, np.float64)[..., None]
-    slope = np.minimum(_SLOPE * np.exp(np.minimum(error, 1)), _SLOPE[0])
-    return np.minimum(np.ceil(_ERROR + 2 + slope * error), _MOST).astype(np.uint16)
+    growth, bound = math.exp(min(error, 1.0)), np.empty(CELLS, np.uint16)
+    for i in range(CELLS):
+        slope = min(_SLOPE[i] * growth, _SLOPE[0])
+        bound[i] = min(math.ceil(_ERROR[i] + 2 + slope * error), _MOST)
+    return bound

@@ -112,13 +112,15 @@ def draw_roughly(source, target, high, low, units, margins, shape, place, words,
                 i = registers.lowest(unsure)
                 k, v = i // VECTORS, i % VECTORS
                 _add_low(words, i, low, UNITS * q_in * g + k, source, groups + v, q_in)
-                own, number = units[UNITS * g + k], np.uint64(g + k * q_out)
+                unit, number = units[UNITS * g + k], np.uint64(g + k * q_out)
                 mask = halves[16 * _UNSURE + i]
                 while mask:
                     l = registers.lowest(mask)
-                    total = own.ratio * np.int32(own.offset + words[LANES * i + l]) + words[LANES * (_LOW + i) + l]
-                    field = scalars.mul(np.float32(np.int32(total)), own.step)
-                    _settle(halves, i, l, field, chain, sweep, side, number, k0, k1)
+                    total = unit.ratio * np.int32(unit.offset + words[LANES * i + l]) + words[LANES * (_LOW + i) + l]
+                    field = scalars.mul(np.float32(np.int32(total)), unit.step)
+                    bits, own = np.uint64(halves[16 * (_BITS + i) + l // 2]), chain + _chain(i % VECTORS, l)
+                    up = _settle(field, bits, own, sweep, side, number, k0, k1)
+                    halves[16 * _UP + i] = registers.with_bit(halves[16 * _UP + i], l, up)
                     mask &= mask - np.uint32(1)
                 unsure &= unsure - np.uint32(1)
             _join(halves, units[UNITS * g].present, target, VECTORS * (q_out * b + g))
@@ -147,7 +149,9 @@ def draw_exactly(source, target, high, low, units, base, shape, steps, gain, pla
                 mask, number = halves[16 * _UNSURE + i], np.uint64(g + i // VECTORS * q_out)
                 while mask:
                     l = registers.lowest(mask)
-                    _settle(halves, i, l, exact[LANES * i + l], chain, sweep, side, number, k0, k1)
+                    bits, own = np.uint64(halves[16 * (_BITS + i) + l // 2]), chain + _chain(i % VECTORS, l)
+                    up = _settle(exact[LANES * i + l], bits, own, sweep, side, number, k0, k1)
+                    halves[16 * _UP + i] = registers.with_bit(halves[16 * _UP + i], l, up)
                     mask &= mask - np.uint32(1)
                 unsure &= unsure - np.uint32(1)
             _join(halves, units[UNITS * g].present, target, VECTORS * (q_out * b + g))
@@ -194,21 +198,26 @@ def _compare(words, halves, units, margins, first):
 @register_jitable(forceinline=True)
 def _join(halves, present, target, first):
     """Bit k of a group is unit k, if there is one."""
+    there = registers.spread(present)
     for v in range(VECTORS):
         bits = registers.spread(0)
         for k in range(UNITS):
-            own = registers.spread(present & 1 << k)
-            bits = registers.either(bits, registers.chosen(halves[16 * _UP + VECTORS * k + v], own))
-        registers.store(target, first + v, bits)
+            bits = registers.either(
+                bits, registers.chosen(halves[16 * _UP + VECTORS * k + v], registers.spread(1 << k))
+            )
+        registers.store(target, first + v, registers.both(bits, there))
+
+
+@register_jitable
+def _chain(v, l):
+    """Of the 128 in a block, the chain in lane l of register v."""
+    return CHAINS * (l // 2) + 2 * v + l % 2
 
 
 @compiled(nogil=True)
-def _settle(halves, i, l, field, chain, sweep, side, unit, k0, k1):
-    """Lane l of register i by the rule."""
-    chain += CHAINS * (l // 2) + 2 * (i % VECTORS) + l % 2
-    bits = scalars.half(np.uint64(halves[16 * (_BITS + i) + l // 2]), np.uint64(l % 2))
-    up, own = spin(field, bits, chain, sweep, side, unit, k0, k1), np.uint32(1) << np.uint32(l)
-    halves[16 * _UP + i] = halves[16 * _UP + i] | own if up else halves[16 * _UP + i] & ~own
+def _settle(field, word, chain, sweep, side, unit, k0, k1):
+    """A spin by the rule."""
+    return spin(field, scalars.half(word, np.uint64(chain % 2)), chain, sweep, side, unit, k0, k1)
 
 
 # -- exact fields ------------------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ A kernel is then Python over registers. There is no bounds check: `load` and `st
 whole vectors. Arithmetic is modulo 2**16. `permute` needs AVX-512 (BW); the rest is LLVM's own vectors.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic, models, register_jitable, register_model
 
 LANES = 32
 UNITS, VECTORS = 5, 4  # that `look_up` adds up at a time: 5 units of 4 vectors of chains
@@ -109,6 +110,7 @@ add_saturated = _binary(_call("llvm.sadd.sat.v32i16"))  # signed: what would ove
 product = _binary(lambda builder, a, b: builder.mul(a, b))  # its low half
 product_high = _binary(_product_high)  # of the unsigned product
 minimum = _binary(_call("llvm.umin.v32i16"))  # unsigned
+both = _binary(lambda builder, a, b: builder.and_(a, b))
 either = _binary(lambda builder, a, b: builder.xor(a, b))
 permute = _binary(_call("llvm.x86.avx512.permvar.hi.512"))  # permute(table, i)[l] = table[i[l] % 32]
 less = _binary(lambda builder, a, b: _mask(builder, builder.icmp_unsigned("<", a, b)), types.uint32)
@@ -202,3 +204,10 @@ def _load(builder, pointer, row, width, vector):
     """Vector number `vector` of row number `row`, of so many vectors."""
     at = builder.add(builder.mul(row, ir.Constant(_WIDE, width)), ir.Constant(_WIDE, vector))
     return builder.load(builder.gep(pointer, [at]), align=2)
+
+
+@register_jitable(forceinline=True)
+def with_bit(mask, l, value):
+    """The mask with bit l set to a truth value."""
+    one = np.uint32(1) << np.uint32(l)
+    return np.uint32((mask & ~one) | np.uint32(value) << np.uint32(l))
