@@ -135,7 +135,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     d_logits = layers.bernoulli_backward(d_log_px, cache.likelihood)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
     positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
-    d_sample = d_sample._replace(zeta=d_sample.zeta + d_zeta)
+    d_sample = d_sample._replace(zeta=_add(d_zeta, d_sample.zeta))
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total, moments = d_log_ratio.sum(), negative() if callable(negative) else negative
     d_rbm = RBM(positive.a - total * moments.z, positive.W - total * moments.zz)
@@ -155,8 +155,7 @@ def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, c
     rows = len(x) * config.k
     most = max(rows // ROWS, 2 if rows >= PAIR else 1)
     size = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and n <= most)
-    shares = [np.split(x, size), np.split(d_bound, size)]
-    shares += [[None] * size if a is None else np.split(a, size) for a in noise]
+    shares = [_split(a, size) for a in (x, d_bound, *noise)]
 
     def work(member):
         x, d_bound, u, rho = (share[member.rank] for share in shares)
@@ -166,6 +165,10 @@ def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, c
     bound, caches, gradients = zip(*team.run(work, size, threads), strict=True)
     gradient = functools.reduce(lambda total, other: tree.map(_add, total, other), gradients)
     return np.concatenate(bound), gradient, update_statistics(statistics, caches[0])
+
+
+def _split(a, size):
+    return [a] * size if a is None or size == 1 else np.split(a, size)
 
 
 def _add(total, other):

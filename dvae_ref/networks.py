@@ -101,18 +101,21 @@ def encode(params, x, noise, *, posterior, extra=(), team=ALONE):
 
     Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
     """
-    n, d = noise.rho.shape
-    sample, caches = posterior.Sample(*(np.empty((n, d), x.dtype) for _ in posterior.Sample._fields)), []
+    (n, d), parts, caches = noise.rho.shape, [], []
     of_x = [team.beside(layers.dense_of_x, first_layer(conditional), x) for conditional in params[1:]]
     for g, own in enumerate(group_slices(len(params), d)):
-        given = {"zeta": sample.zeta[:, : own.start], "of_x": of_x[g - 1]()} if g else {}
+        given = {"zeta": _side_by_side([part.zeta for part in parts]), "of_x": of_x[g - 1]()} if g else {}
         out, cache = network(params[g], x, **given, team=team)
         out = out if g else np.repeat(out, n // len(x), axis=0)
-        part = posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra))
-        for whole, columns in zip(sample, part, strict=True):
-            whole[:, own] = columns
+        parts.append(posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra)))
         caches.append(cache)
+    sample = posterior.Sample(*map(_side_by_side, zip(*parts, strict=True)))
     return sample, EncoderCache(sample, noise, tuple(caches), extra, n // len(x))
+
+
+def _side_by_side(groups):
+    """The columns of all groups in one array."""
+    return groups[0] if len(groups) == 1 else np.concatenate(groups, 1)
 
 
 def encode_backward(d_sample, cache, *, posterior):
@@ -120,7 +123,8 @@ def encode_backward(d_sample, cache, *, posterior):
     that is added here, last group first."""
     sample, noise, networks, extra, k = cache
     d_sample = type(sample)(*d_sample)
-    d_sample = d_sample._replace(zeta=d_sample.zeta.copy())
+    if len(networks) > 1:
+        d_sample = d_sample._replace(zeta=d_sample.zeta.copy())
     d_networks, d_extras = [], []
     for g, own in reversed(list(enumerate(group_slices(len(networks), sample.zeta.shape[1])))):
         d_part, part = (type(sample)(*(_part(a, own) for a in fields)) for fields in (d_sample, sample))

@@ -42,8 +42,10 @@ class Relaxed:
         sample = cache.sample
         d_rbm, d_b_from_p = overlapping.log_p_backward(d_term, cache.log_p)
         d_logit_q, d_b_from_q = mixture.log_q_backward(-d_term, cache.log_q)
-        d_t = (d_b_from_p + d_b_from_q) * mixture.d_log_ratio(sample.t, self.posterior.smoothing)
-        return d_rbm, Mixture.Sample(d_logit_q, d_t, np.zeros_like(d_t)), ()
+        d_t = d_b_from_p
+        d_t += d_b_from_q
+        d_t *= mixture.d_log_ratio(sample.t, self.posterior.smoothing)
+        return d_rbm, Mixture.Sample(d_logit_q, d_t, _nothing(d_t)), ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class OverlappingJoint:
         sample = cache.sample
         d_rbm, d_logit_q, d_b = joint.overlapping_term_backward(d_term, cache.joint, self.groups)
         d_t = d_b * mixture.d_log_ratio(sample.t, self.posterior.smoothing)
-        return d_rbm, Mixture.Sample(d_logit_q, d_t, np.zeros_like(d_t)), ()
+        return d_rbm, Mixture.Sample(d_logit_q, d_t, _nothing(d_t)), ()
 
 
 @dataclass(frozen=True)
@@ -115,3 +117,8 @@ class SpikeJoint:
     def term_backward(self, d_term, cache, extra=()):
         d_rbm, d_logit_q = joint.spike_term_backward(d_term, cache)
         return d_rbm, SpikeExponential.Sample(d_logit_q, np.zeros_like(d_logit_q)), ()
+
+
+def _nothing(like):
+    """The cotangent of what is not read: zeros of that shape, which take no memory."""
+    return np.broadcast_to(np.zeros((), like.dtype), like.shape)
