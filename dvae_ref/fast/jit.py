@@ -36,22 +36,22 @@ def compiled(**options):
     def decorate(function):
         dispatcher = numba.njit(forceinline=True, **options)(function)
         if ENABLED:
-            _keep(dispatcher, function)
+            keep(dispatcher, function)
         return dispatcher
 
     return decorate
 
 
-def _keep(dispatcher, function):
-    """Give a dispatcher its cache, if there is a folder for it."""
+def keep(dispatcher, function, cache=None):
+    """Give a dispatcher its cache (of the class KernelCache, or `cache`), if there is a folder for it."""
     try:
-        dispatcher._cache = KernelCache(function)
+        dispatcher._cache = (cache or KernelCache)(function)
     except (RuntimeError, OSError) as error:  # the first where no folder can be written
         warn("cannot be kept, so that every process compiles it anew, which takes a minute", error)
 
 
-class KernelCache(FunctionCache):
-    """numba's cache of a function, whose failures are a warning."""
+class Guarded:
+    """Mixed into numba's cache of a function: its files are KernelFiles, and its failures are a warning."""
 
     def __init__(self, function):
         super().__init__(function)
@@ -64,6 +64,10 @@ class KernelCache(FunctionCache):
             super().save_overload(signature, data)
         except OSError as error:  # a full disk, say
             warn("cannot be kept", error)
+
+
+class KernelCache(Guarded, FunctionCache):
+    """The cache of a function for the CPU."""
 
 
 class KernelFiles(IndexDataCacheFile):
