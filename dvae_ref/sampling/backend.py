@@ -37,15 +37,29 @@ def resolve(backend):
 
 @functools.cache
 def why_not_cuda():
-    """What stands in the way of CUDA, or None; looked for once a process."""
+    """What stands in the way of CUDA, or None; looked for once a process, and a kernel is tried."""
     if importlib.util.find_spec("numba_cuda") is None:
         return "the package numba-cuda is not installed (pip install 'dvae_ref[cuda]')"
     try:
         from numba import cuda
     except ImportError as error:
         return f"numba-cuda cannot be imported ({error}); does its version go with numba's?"
+    if getattr(cuda, "implementation", None) != "NVIDIA":
+        return "numba takes its own CUDA target for numba-cuda's, whose .pth file this environment does not read"
     if not cuda.is_available():
         return f"no NVIDIA driver or no GPU was found{_error_of(cuda)}"
+    return _why_no_kernel()
+
+
+def _why_no_kernel():
+    """What the compiler, the driver or the GPU says against a kernel of one thread, or None."""
+    from dvae_ref.sampling.cuda import device
+
+    try:
+        device.check()
+    except Exception as error:  # numba-cuda's, the driver's, the linker's, assertions: nothing in common
+        said = str(error).strip() or "no reason is given"
+        return f"a kernel of one thread could not be compiled and run ({type(error).__name__}: {said.splitlines()[0]})"
     return None
 
 

@@ -9,17 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import fields
+from dvae_ref.sampling import fields, weights
 from dvae_ref.sampling.tasks import share_out, take
 
 _BLOCK = 64  # replicas whose fields are in the nearest caches
 _MANY = 10_000  # below, waking the other cores costs more than it gains
-LARGEST = np.float32(2.0**31)  # the largest weight as a whole number; the sum of 2**22 of them is exact in float64
 _BISECTIONS = 40
-LEAST_LOG_W = np.float32(-87)  # log-weights below it are worth no copy
 
 
 class EnergyTables(NamedTuple):
@@ -125,8 +122,8 @@ def systematic(log_w, u, backend="cpu"):
         from dvae_ref.sampling.cuda import resampling as cuda
 
         return cuda.systematic(log_w, u)
-    shifted = np.maximum(np.float32(log_w - np.max(log_w)), LEAST_LOG_W)
-    whole = np.cumsum(np.int64(scalars.exp(shifted) * LARGEST))
+    shifted = np.maximum(np.float32(log_w - np.max(log_w)), weights.LEAST_LOG_W)
+    whole = np.cumsum(weights.whole(shifted))
     ends = np.int64(np.ceil(whole.astype(np.float64) * len(log_w) / whole[-1] - np.float64(u)))
     return np.repeat(np.arange(len(log_w)), np.diff(ends, prepend=0))
 

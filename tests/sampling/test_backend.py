@@ -1,4 +1,5 @@
 import logging
+from unittest import mock
 
 import pytest
 from enumeration import skewed_rbm
@@ -45,18 +46,63 @@ def test_auto_takes_cuda_if_it_is_there(monkeypatch, caplog):
     assert not caplog.records
 
 
-def test_a_missing_package_is_named(monkeypatch):
+@pytest.fixture
+def asked_anew():
+    """The answer is kept for a process: here it is asked for anew, and forgotten."""
     backend.why_not_cuda.cache_clear()
+    yield
+    backend.why_not_cuda.cache_clear()
+
+
+def test_a_missing_package_is_named(monkeypatch, asked_anew):
     monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: None)
     assert "numba-cuda is not installed" in backend.why_not_cuda()
-    backend.why_not_cuda.cache_clear()
 
 
-def test_a_missing_gpu_is_named(monkeypatch):
+def test_another_cuda_target_is_named(monkeypatch, asked_anew):
+    """numba-cuda in another environment's folder: the .pth file that puts it in place is not read there."""
+    monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr("numba.cuda.implementation", "Built-in", raising=False)
+    assert "numba takes its own CUDA target" in backend.why_not_cuda()
+
+
+@pytest.fixture
+def cuda(monkeypatch, asked_anew):
+    """numba.cuda with a GPU, it says."""
     pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
     from numba import cuda
 
-    backend.why_not_cuda.cache_clear()
+    monkeypatch.setattr(cuda, "is_available", lambda: True)
+    return cuda
+
+
+def test_a_missing_gpu_is_named(monkeypatch, cuda):
     monkeypatch.setattr(cuda, "is_available", lambda: False)
     assert "no NVIDIA driver or no GPU" in backend.why_not_cuda()
-    backend.why_not_cuda.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("ptxas fatal: sm_7\nmore"), r"compiled and run \(RuntimeError: ptxas fatal: sm_7\)"),
+        (AssertionError(), r"\(AssertionError: no reason is given\)"),
+    ],
+)
+def test_a_kernel_that_cannot_run_is_an_obstacle(monkeypatch, cuda, error, said, caplog):
+    from dvae_ref.sampling.cuda import device
+
+    monkeypatch.setattr(device, "check", mock.Mock(side_effect=error))
+    with pytest.raises(backend.BackendError, match=said):
+        backend.resolve("cuda")
+    backend._fall_back.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert backend.resolve("auto") == "cpu"
+    assert len(caplog.records) == 1
+    assert device.check.call_count == 1  # once a process
+
+
+def test_a_kernel_that_runs_is_no_obstacle(monkeypatch, cuda):
+    from dvae_ref.sampling.cuda import device
+
+    monkeypatch.setattr(device, "check", mock.Mock())
+    assert backend.resolve("auto") == "cuda"

@@ -48,6 +48,13 @@ def test_weights_are_the_oracles(found):
     assert found["ais"] < 2e-5
 
 
+def test_tiles_do_the_same(found):
+    same, control, error = found["tiles"]
+    assert same == 0
+    assert control > 0
+    assert error < 2e-5
+
+
 def test_resampling_is_the_cpus(found):
     assert found["resampling"] == 0
 

@@ -41,6 +41,8 @@ CASES = [
     ("setp.lt.s32 %p1, %r1, %r2; selp.u32 %r3, 7, 9, %p1;", 0xFFFFFFFF, 1, 7),
     ("setp.lt.u32 %p1, %r1, %r2; selp.u32 %r3, 7, 9, %p1;", 0xFFFFFFFF, 1, 9),
     ("not.b32 %r3, %r1;", 0x0000FFFF, 0, 0xFFFF0000),
+    ("rem.u32 %r3, %r1, %r2;", 0xFFFFFFFE, 5, 4),
+    ("rem.s32 %r3, %r1, %r2;", 0xFFFFFFF9, 4, 0xFFFFFFFD),  # -7 % 4 is -3
     ("bfi.b32 %r3, %r1, %r2, 4, 8;", 0xFFFFFFFF, 0, 0x00000FF0),
     ("bfi.b32 %r3, %r1, %r2, 1, 1;", 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD),
     ("add.s32 %r3, %r1, -1;", 0, 0, 0xFFFFFFFF),

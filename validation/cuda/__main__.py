@@ -4,44 +4,47 @@ import argparse
 from importlib import metadata
 from pathlib import Path
 
+from benchmarks import machines
 from validation.cuda import compiler, kernels, prediction, sass
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cuda.md"
+SAMPLERS = ("gibbs", "gibbs, tiles", "ais", "ais, tiles")
 BEGIN, END = "<!-- begin: python -m validation.cuda -->", "<!-- end -->"
-SIZES, CHAINS = (100, 200, 400, 1000), (1_000, 100_000)
+SIZES, CHAINS = (100, 200, 400, 1000), (1_000, 10_000, 100_000)
 
 
 def resources(compiled):
-    """Registers, shared memory, occupancy and instructions of every kernel, as a Markdown table."""
-    lines = [
-        "| kernel | registers | shared memory, bytes | spilled, bytes | blocks at a time | occupancy | code |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    """Registers, shared memory of fixed size and instructions of every kernel, as a Markdown table."""
+    lines = ["| kernel | registers | shared memory, bytes | spilled, bytes | code |", "|---|---|---|---|---|"]
     for name, result in compiled.items():
-        usage, threads = result.usage, kernels.KERNELS[name].threads
-        blocks, share = prediction.occupancy(usage, threads)
+        usage = result.usage
         spilled = usage.spill_stores + usage.spill_loads + usage.stack
         code = len(sass.parse(compiler.disassemble(result.cubin)).opcodes)
-        lines.append(
-            f"| {name} | {usage.registers} | {usage.shared:,} | {spilled} | {blocks} of {threads} threads "
-            f"| {share:.0%} | {code:,} instructions |"
-        )
+        shared = "as needed" if name in SAMPLERS else f"{usage.shared:,}"
+        lines.append(f"| {name} | {usage.registers} | {shared} | {spilled} | {code:,} instructions |")
     return lines
 
 
 def predictions(compiled):
-    """Instructions per spin and predicted throughput, as a Markdown table."""
-    lines = ["| kernel | units | instructions per spin | limit |" + "".join(f" {n:,} chains |" for n in CHAINS)]
-    lines.append("|---" * (4 + len(CHAINS)) + "|")
-    for name in ("gibbs", "ais"):
-        code = sass.parse(compiler.disassemble(compiled[name].cubin))
+    """What a spin takes and predicted throughput, as a Markdown table."""
+    heads = ("kernel", "units", "shared memory, KB", "blocks at a time", "instructions", "requests")
+    heads += tuple(f"{n:,} chains" for n in CHAINS)
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    codes = {name: sass.parse(compiler.disassemble(compiled[name].cubin)) for name in SAMPLERS}
+    for weighed in (False, True):
         for size in SIZES:
-            few, many = (prediction.predict(code, size, size, chains) for chains in CHAINS)
-            lines.append(
-                f"| {name} | {size} x {size} | {many.instructions:.0f} | {many.limit} "
-                f"| <= {few.spins / 1e9:.0f} G/s | {many.spins / 1e9:.0f} G/s |"
-            )
+            lines.append(_row(codes, compiled, machines.rbm(size), weighed))
     return lines
+
+
+def _row(codes, compiled, rbm, weighed):
+    name, shared = prediction.kernel(rbm, weighed)
+    found = prediction.predict(codes[name], compiled[name].usage, rbm, CHAINS, weighed)
+    one = found[-1]
+    cells = [name, "{} x {}".format(*rbm.W.shape), f"{shared / 1024:.0f}", one.blocks]
+    cells += [f"{one.instructions:.0f}", f"{one.requests:.1f}"]
+    cells += [f"{each.spins / 1e9:.0f} G/s ({each.limit})" for each in found]
+    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def versions():
@@ -53,7 +56,7 @@ def versions():
 def tables():
     """Both tables, with the markers around them."""
     compiled = {name: compiler.compile_kernel(kernel, (9, 0)) for name, kernel in kernels.KERNELS.items()}
-    head = f"**Predicted, not measured**: spins per second on one {prediction.H100.name}."
+    head = f"**Predicted, not measured**: spins per second on one {prediction.H100.name}, and what bounds them."
     return "\n".join((BEGIN, versions(), "", *resources(compiled), "", head, "", *predictions(compiled), "", END))
 
 

@@ -71,11 +71,11 @@ def _usage(report):
 
 
 def disassemble(cubin):
-    """The machine code as text."""
+    """The machine code as text, and in hexadecimal digits, which hold how it is scheduled."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernel.cubin")
         path.write_bytes(cubin)
-        return subprocess.run([_tool("nvdisasm"), path], capture_output=True, text=True, check=True).stdout
+        return subprocess.run([_tool("nvdisasm"), "-hex", path], capture_output=True, text=True, check=True).stdout
 
 
 def has(tool):

@@ -23,9 +23,12 @@ from dvae_ref.sampling import backend
 from dvae_ref.sampling.cuda import device
 from validation.cuda import compiler, kernels, translator
 
+SHARED_MEMORY = {(8, 0): 163 * 1024, (9, 0): 227 * 1024}  # bytes that a block can have, by capability
+
 # No contraction: a product and a sum are one instruction in PTX (fma) or two.
 _FLAGS = ("-std=c11", "-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing", "-pthread")
 _SANITIZERS = {None: ("-O1",), "thread": ("-O1", "-fsanitize=thread"), "address": ("-O0", "-fsanitize=address")}
+_SANITIZERS["trace"] = ("-O1", "-DTRACE")  # which finds nothing, but writes down every access to shared memory
 
 
 class FaultError(AssertionError):
@@ -37,6 +40,7 @@ class Program(NamedTuple):
 
     path: Path
     barriers: int  # in the PTX
+    shared: tuple  # accesses to shared memory: translator.Translation
 
 
 def c_compiler():
@@ -73,19 +77,19 @@ def build(ptx, sanitizer=None):
     source.write_text(runtime.replace("\nKERNEL\n", f"\n{translation.source}\n"), encoding="utf-8")
     target = source.with_suffix("")
     subprocess.run([c_compiler(), *_FLAGS, *_SANITIZERS[sanitizer], source, "-o", target, "-lm"], check=True)
-    return Program(target, translation.barriers)
+    return Program(target, translation.barriers, translation.shared)
 
 
-def run(program, blocks, threads, arguments, skip=-1):
+def run(program, blocks, threads, arguments, shared=0, skip=-1):
     """Run the kernel; arrays among the arguments are changed in place. FaultError with a sanitizer's report.
 
-    skip: the number of a barrier to leave out.
+    shared: bytes of dynamic shared memory; skip: the number of a barrier to leave out.
     """
     pieces = [piece for argument in arguments for piece in _flatten(argument)]
     parameters = program.path.with_suffix(".parameters")
     parameters.write_bytes(b"".join(_header(piece) + _payload(piece) for piece in pieces))
     nx, ny = threads if isinstance(threads, tuple) else (threads, 1)
-    command = [*_fixed_addresses(), program.path, parameters, *map(str, (blocks, nx, ny, skip))]
+    command = [*_fixed_addresses(), program.path, parameters, *map(str, (blocks, nx, ny, shared, skip))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FaultError(f"exit code {done.returncode}: {done.stderr[:2000]}")
@@ -93,16 +97,25 @@ def run(program, blocks, threads, arguments, skip=-1):
 
 
 @contextlib.contextmanager
-def emulated(capability=(9, 0), sanitizer=None, skip=-1):
-    """backend="cuda" without a GPU."""
+def emulated(capability=(9, 0), sanitizer=None, skip=-1, shared_memory=None, traces=None):
+    """backend="cuda" without a GPU.
 
-    def launch(kernel, blocks, threads, *arguments):
+    shared_memory: bytes that a block can have, if not what the capability says. traces: a list to which every launch
+    adds its kernel's name and what it did to dynamic shared memory: (n, 4), thread, instruction, times before, byte.
+    """
+    most = SHARED_MEMORY[capability] if shared_memory is None else shared_memory
+
+    def launch(kernel, blocks, threads, *arguments, shared=0):
         name = next(name for name, known in kernels.KERNELS.items() if known.source is kernel)
-        run(program(name, capability, sanitizer), blocks, threads, arguments, skip)
+        chosen = program(name, capability, sanitizer if traces is None else "trace")
+        run(chosen, blocks, threads, arguments, shared, skip)
+        if traces is not None:
+            found = np.fromfile(chosen.path.with_suffix(".parameters.trace"), np.uint32)
+            traces.append((name, found.reshape(-1, 4)))
 
     with contextlib.ExitStack() as patches:
         patches.enter_context(mock.patch.object(backend, "why_not_cuda", return_value=None))
-        replaced = {"put": np.array, "empty": _garbage, "get": _copy, "launch": launch}
+        replaced = {"put": np.array, "empty": _garbage, "get": _copy, "launch": launch, "shared_memory": lambda: most}
         patches.enter_context(mock.patch.multiple(device, **replaced))
         yield
 
@@ -122,7 +135,9 @@ def _copy(array, out=None):
 
 
 def _flatten(argument):
-    """An argument as numba passes it: an array is seven or more words, of which the fifth points to the data."""
+    """An argument as numba passes it: a tuple's items; an array's seven or more words, the fifth points to its data."""
+    if isinstance(argument, tuple):
+        return list(argument)
     if isinstance(argument, np.ndarray):
         return [0, 0, argument.size, argument.itemsize, argument, *argument.shape, *argument.strides]
     return [argument]

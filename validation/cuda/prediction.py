@@ -1,18 +1,31 @@
 """How fast a kernel should be on a GPU that nobody has tried: by its machine code and the GPU's data sheet.
 
-**Instructions.** A loop's own instructions, counted in the machine code, times how often it is run, which is known from
-the kernels' tiles. Every instruction between its ends counts, also what a branch skips. Annealing steps have one part.
+**Instructions.** A loop's own instructions, counted in the machine code, times how often a warp runs it, which is known
+from the kernels' plans. Every instruction between a loop's ends counts, also what a branch skips; left out is what is
+drawn once in 60,000 spins. Annealing steps have one part.
 
-**Time** is the largest of three: a multiprocessor issues four warp instructions a cycle; its shared memory delivers
-128 bytes a cycle (a vector of weights is 4 such deliveries to a warp, a vector of bits 1, a stored row 1); W comes from
-the second-level cache, once for each tile. Latency is not modelled: with enough warps it is hidden, and with few
-(1,000 chains are 63 blocks for 132 multiprocessors) the prediction is an upper bound.
+**A warp alone.** The compiler has written into every instruction how long the next one waits, and on which results
+(`sass.Control`). Followed from instruction to instruction, with LATENCIES for what is not fixed, that gives the cycles
+of a warp that nobody disturbs.
+
+**Time** of the blocks that a multiprocessor has at a time is the largest of: what its four schedulers issue, an
+instruction a cycle each; what shared memory delivers, a request a cycle (`banks`, counted in the executed PTX); the
+slowest warp alone, barrier by barrier. With tiles, W comes from the second-level cache, once for each tile. Not
+modelled: instruction fetch, register banks, writes to global memory, the launch. So it is still optimistic.
 """
 
 from typing import NamedTuple
 
-from dvae_ref.sampling.cuda import tiles
-from validation.cuda import sass
+from dvae_ref.sampling.cuda import ais, layout, tiles
+from validation.cuda import banks, sass
+
+# Cycles until a result is there, if that is not fixed: as others have measured (Luo et al. 2024, arXiv:2402.13499).
+# Global loads are of parameters that are in the first-level cache; those of tiles are not.
+LATENCIES = {"LDS": 29, "LDG": 41, "STS": 29, "BAR": 20}
+CACHE = 263  # of the second level
+OTHERS = 20  # conversions, reciprocals, float64
+_RARE = (("IMAD.WIDE", "IMAD.HI"), 18)  # Philox for 7 more bits
+_SHARES = (("LDS",), 24)  # the compiler's other copies of the loop that adds up shares
 
 
 class GPU(NamedTuple):
@@ -27,63 +40,205 @@ class GPU(NamedTuple):
 
 
 H100 = GPU("H100 SXM", 132, 1.755e9, 65536, 228 * 1024, 2048, 32, 5.5e12)
+SCHEDULERS = 4
 
 
 class Prediction(NamedTuple):
     """Of both sides' sweep; a spin is a unit of a chain that is drawn once."""
 
+    blocks: int  # that run at a time on a multiprocessor
     instructions: float  # of a thread, per spin
+    requests: float  # of a block to shared memory, per spin
     limit: str  # what takes longest
     spins: float  # per second
 
 
-def occupancy(usage, threads, gpu=H100):
+class Block(NamedTuple):
+    """A sweep of a block of threads."""
+
+    times: dict  # cycles, by what bounds them
+    at_a_time: int  # blocks that a multiprocessor can have
+    chains: int
+    instructions: float  # of a thread, per spin
+    requests: float  # to shared memory
+    loaded: float  # bytes from the second-level cache
+
+
+class Cost(NamedTuple):
+    """Of a warp: instructions, and cycles if it were alone."""
+
+    issued: float
+    alone: float
+
+    def __add__(self, other):
+        return Cost(self.issued + other.issued, self.alone + other.alone)
+
+    def times(self, number):
+        return Cost(self.issued * number, self.alone * number)
+
+
+def occupancy(usage, threads, gpu=H100, dynamic=0):
     """(blocks on a multiprocessor, share of its threads). Registers come to a warp in lots of 256."""
     warp_registers = -(-32 * usage.registers // 256) * 256
     blocks = min(
         gpu.registers // (warp_registers * threads // 32),
-        gpu.shared // (usage.shared + 1024),
+        gpu.shared // (usage.shared + dynamic + 1024),
         gpu.threads // threads,
         gpu.blocks,
     )
     return blocks, blocks * threads / gpu.threads
 
 
-def predict(code, n_left, n_right, chains, gpu=H100):
-    """Prediction for a kernel with the loops of `tiles`."""
-    q = -(-n_left // 4), -(-n_right // 4)
+def cost(code, numbers, cache=False):
+    """Cost of a warp for these instructions, one after the other, in a loop that is on its way: the second pass of two.
+
+    cache: whether loads come from the second-level cache.
+    """
+    latencies, ready, clock, begun = LATENCIES | ({"LDG": CACHE} if cache else {}), [0] * 8, 0, 0
+    for _ in range(2):
+        begun = clock
+        for number in numbers:
+            control, opcode = code.controls[number], sass.name(code.opcodes[number])
+            clock = max([clock, *(ready[barrier] for barrier in control.wait)])
+            ready[control.signal] = max(ready[control.signal], clock + latencies.get(opcode, OTHERS))
+            clock += control.stall + (LATENCIES["BAR"] if opcode == "BAR" else 0)
+    return Cost(len(numbers), clock - begun)
+
+
+# -- W in shared memory ------------------------------------------------------------------------------------------------
+
+
+def warps(code, plan):
+    """Cost of a sweep, of every warp of a block of `resident`'s, between one barrier and the next: a list for each."""
     (sweep,) = (loop for loop in code.loops if sass.count(code, "BAR", loop))
-    columns = [loop for loop in sweep.inside if sass.count(code, "BAR", loop)]  # right side, left side
-    rest = [loop for loop in sweep.inside if loop not in columns]
-    instructions = sass.own(code, sweep) + sum(-(-q[0] // tiles.LANES) * _length(loop) for loop in rest)
-    deliveries, loaded = 0, 0
-    for loop, q_in, q_out in zip(columns, q, q[::-1], strict=True):
-        passes = -(-q_out // tiles.LANES)
-        instructions += passes * _column(code, loop, q_in)
-        deliveries += passes * 4 * q_in * (4 + 1 + 4 / tiles.ROWS)
-        loaded += passes * 4 * q_in * 4 * tiles.OUTPUTS
-    blocks = -(-chains // tiles.BLOCK_CHAINS)
-    rounds = -(-blocks // gpu.multiprocessors)  # of blocks, one after the other, on the busiest multiprocessor
-    times = {
-        "issue": rounds * instructions * tiles.ROWS / 4 / gpu.clock,
-        "shared memory": rounds * deliveries * tiles.ROWS / gpu.clock,
-        "cache": blocks * loaded / gpu.cache_bandwidth,
-    }
-    limit = max(times, key=times.get)
-    spins = n_left + n_right
-    per_spin = instructions * tiles.ROWS * tiles.LANES / (tiles.BLOCK_CHAINS * spins)
-    return Prediction(per_spin, limit, chains * spins / times[limit])
+    own = sass.own(sweep)
+    ends = [own.index(n) + 1 for n in own if sass.name(code.opcodes[n]) == "BAR"]
+    between = [own[first:last] for first, last in zip([0, *ends], [*ends, len(own)], strict=True)]
+    between = [between[-1] + between[0], *between[1:-1]]  # what follows the last barrier leads to the first
+    *weigh, add_right, draw_right, add_left, draw_left = sweep.inside
+    found = []
+    for warp, (left, right) in enumerate(zip(*_work(plan), strict=True)):
+        parts = [cost(code, numbers) for numbers in between]
+        parts[0] += cost(code, sass.own(add_right)).times(right)
+        parts[1] += _draw(code, draw_right, plan.shares_right).times(_units(plan, plan.q_right, warp))
+        parts[2] += cost(code, sass.own(add_left)).times(left)
+        parts[3] += _draw(code, draw_left, plan.shares_left).times(_units(plan, plan.q_left, warp))
+        for loop in weigh:  # the left side
+            parts[0] += cost(code, sass.own(loop)).times(_units(plan, plan.q_left, warp))
+        found.append(parts)
+    return found
 
 
-def _length(loop):
-    """Instructions of a loop that is run once, with all that is in it."""
-    return loop.last - loop.first + 1
+def _work(plan):
+    """How often a warp adds up four units in: of the left side's warps, of the right side's."""
+    table = layout.work(plan).reshape(2, -1, 4)
+    return (table[..., 3] - table[..., 2]).tolist()
 
 
-def _column(code, column, q_in):
-    """Instructions of a thread for its 16 units: tiles, and what is done with the fields, once."""
-    (tile,) = (loop for loop in column.inside if sass.count(code, "BAR", loop))
-    (accumulate,) = tile.inside
-    once = sass.own(code, column) + sum(_length(loop) for loop in column.inside if loop is not tile)
-    nibbles = sass.count(code, "FFMA", accumulate) / (4 * tiles.SUMS)  # to a pass of the innermost loop
-    return once + -(-q_in // tiles.NIBBLES) * sass.own(code, tile) + q_in / nibbles * sass.own(code, accumulate)
+def _units(plan, q, warp):
+    """How many units a warp's threads draw, one after the other."""
+    lanes, count = plan.threads
+    return max(0, -(-(4 * q - lanes * warp) // (lanes * count)))
+
+
+def _draw(code, loop, shares):
+    """Cost of a pass: a unit of eight chains."""
+    left_out = sass.skipped(code, *_RARE) | sass.skipped(code, *_SHARES)
+    once = [number for number in sass.own(loop) if number not in left_out]
+    adding = max(loop.inside, key=lambda inner: sass.count(code, "LDS", inner))
+    at_a_time = sass.count(code, "LDS", adding) / 8
+    found = cost(code, once) + cost(code, sass.own(adding)).times(shares / at_a_time)
+    weighing = [inner for inner in loop.inside if not sass.count(code, "LDS", inner)]
+    return sum((cost(code, sass.own(inner)) for inner in weighing), found)
+
+
+def kernel(rbm, weighed=False):
+    """(name of the kernel that holds a machine, bytes of shared memory of a block)."""
+    plan, besides = _plan(rbm, weighed)
+    name = "ais" if weighed else "gibbs"
+    if plan is None:
+        return f"{name}, tiles", max(tiles.SHARED, ais.TILED_BYTES if weighed else 0)
+    return name, max(plan.shared, besides(plan))
+
+
+def _plan(rbm, weighed):
+    besides = ais.gained_bytes if weighed else lambda plan: 0
+    with banks.emulator.emulated():
+        return layout.plan(*rbm.W.shape, besides), besides
+
+
+def predict(code, usage, rbm, chains, weighed=False, gpu=H100):
+    """[Prediction] for these numbers of chains, with the code of `kernel(rbm, weighed)`."""
+    requests, (plan, _) = sum(access.requests for access in banks.sweep(rbm, weighed)), _plan(rbm, weighed)
+    find = _predict_tiles if plan is None else _predict_resident
+    return find(code, usage, rbm, chains, requests, gpu, kernel(rbm, weighed)[1], plan)
+
+
+def _predict_resident(code, usage, rbm, chains, requests, gpu, shared, plan):
+    lanes, count = plan.threads
+    at_a_time, _ = occupancy(usage, lanes * count, gpu, shared)
+    parts = warps(code, plan)
+    issued = [sum(part.issued for warp in parts[s::SCHEDULERS] for part in warp) for s in range(SCHEDULERS)]
+    alone = sum(_busy(barrier) for barrier in zip(*parts, strict=True))
+    times = {"issue": max(issued), "shared memory": requests, "latency": alone}
+    instructions = sum(issued) * lanes / (8 * sum(rbm.W.shape))
+    block = Block(times, at_a_time, 8, instructions, requests, 0)
+    return [_finish(block, sum(rbm.W.shape), number, gpu) for number in chains]
+
+
+def _busy(parts):
+    """Cycles between two barriers, of a block alone: the longest of what a scheduler issues and what a warp takes."""
+    issued = [sum(part.issued for part in parts[s::SCHEDULERS]) for s in range(SCHEDULERS)]
+    return max(*issued, *(part.alone for part in parts))
+
+
+def _finish(block, units, chains, gpu):
+    """Prediction from the cycles of a block's sweep: what is issued grows with the number of blocks at a time, and so
+    does what is asked of shared memory; latency does not."""
+    blocks = -(-chains // block.chains)
+    most = -(-blocks // gpu.multiprocessors)  # on the busiest multiprocessor
+    rounds, rest = divmod(most, block.at_a_time)
+    seconds = dict.fromkeys([*block.times, "cache"], 0.0)
+    for number, repeated in ((block.at_a_time, rounds), (rest, 1 if rest else 0)):
+        own = {name: cycles * (1 if name == "latency" else number) for name, cycles in block.times.items()}
+        limit = max(own, key=own.get)
+        seconds[limit] += repeated * own[limit] / gpu.clock
+    total = sum(seconds.values())
+    seconds["cache"] = blocks * block.loaded / gpu.cache_bandwidth
+    limit = "cache" if seconds["cache"] > total else max(block.times, key=seconds.get)
+    rate, requests = chains * units / max(total, seconds["cache"]), block.requests / (block.chains * units)
+    return Prediction(min(block.at_a_time, most), block.instructions, requests, limit, rate)
+
+
+# -- W in tiles --------------------------------------------------------------------------------------------------------
+
+
+def _predict_tiles(code, usage, rbm, chains, requests, gpu, shared, _):
+    q_left, q_right = (-(-n // 4) for n in rbm.W.shape)
+    (sweep,) = (loop for loop in code.loops if sass.count(code, "BAR", loop))
+    passes = [loop for loop in sweep.inside if sass.count(code, "BAR", loop)]  # right side, left side
+    total, loaded = cost(code, sass.own(sweep)), 0
+    for loop in sweep.inside:
+        if loop not in passes:  # the left side is weighed
+            total += cost(code, sass.own(loop)).times(-(-q_left // tiles.PASS))
+    for loop, q_in, q_out in ((passes[0], q_left, q_right), (passes[1], q_right, q_left)):
+        total += _pass(code, loop, q_in).times(-(-q_out // tiles.PASS))
+        loaded += 4 * (4 * q_in) * (4 * tiles.LANES * -(-q_out // tiles.LANES))
+    threads = tiles.LANES * tiles.ROWS
+    at_a_time, _ = occupancy(usage, threads, gpu, shared)
+    times = {"issue": total.issued * tiles.ROWS / SCHEDULERS, "shared memory": requests, "latency": total.alone}
+    instructions = total.issued * threads / (tiles.BLOCK_CHAINS * sum(rbm.W.shape))
+    block = Block(times, at_a_time, tiles.BLOCK_CHAINS, instructions, requests, loaded)
+    return [_finish(block, sum(rbm.W.shape), number, gpu) for number in chains]
+
+
+def _pass(code, loop, q_in):
+    """Cost of a pass over 128 nibbles out: tiles, and what is done with the fields, once."""
+    (tile,) = (inner for inner in loop.inside if sass.count(code, "BAR", inner))
+    *bits, add = sorted(tile.inside, key=lambda inner: sass.count(code, "FFMA", inner))
+    rare = sass.skipped(code, *_RARE)
+    total = cost(code, [number for number in sass.own(loop) if number not in rare])
+    total = sum((cost(code, sass.own(inner)) for inner in loop.inside if inner is not tile), total)
+    filled = sum((cost(code, sass.own(inner), cache=True) for inner in bits), cost(code, sass.own(tile), cache=True))
+    adding = cost(code, sass.own(add), cache=True).times(4 * q_in / (sass.count(code, "FFMA", add) / 32))
+    return total + filled.times(-(-q_in // tiles.NIBBLES)) + adding

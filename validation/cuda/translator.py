@@ -20,6 +20,7 @@ class Translation(NamedTuple):
 
     source: str
     barriers: int
+    shared: tuple  # of the instructions that access shared memory, by number: bytes, as digits, and "ld" or "st"
 
 
 class _Instruction(NamedTuple):
@@ -30,16 +31,18 @@ class _Instruction(NamedTuple):
 
 class _Names(NamedTuple):
     parameters: dict  # name -> number
-    shared: dict
+    shared: dict  # name -> number; all dynamic ones have that after the others
 
 
 def translate(ptx):
     """Translation of the one kernel that the PTX has."""
     ptx = re.sub(r"//[^\n]*", "", ptx)
     shared = re.findall(r"\.shared \.align \d+ \.b8 (\w+)\[(\d+)\];", ptx)
+    dynamic = re.findall(r"\.extern \.shared \.align \d+ \.b8 (\w+)\[\];", ptx)
     parameters, body = re.search(r"\.entry \w+\((.*?)\)[^{]*\{(.*)\}", ptx, re.S).groups()
     parameters = re.findall(r"\.param \.[uf]64 (\w+)", parameters)
-    names = _Names(*({name: i for i, name in enumerate(group)} for group in (parameters, [name for name, _ in shared])))
+    places = {name: i for i, (name, _) in enumerate(shared)} | dict.fromkeys(dynamic, len(shared))
+    names = _Names({name: i for i, name in enumerate(parameters)}, places)
     statements = [_statement(text, names) for text in _split(body)]
     source = "\n".join(
         (
@@ -52,10 +55,11 @@ def translate(ptx):
             "}",
         )
     )
-    barriers = source.count("barrier(c, @)")
-    for number in range(barriers):
-        source = source.replace("barrier(c, @)", f"barrier(c, {number})", 1)
-    return Translation(source, barriers)
+    barriers, accesses = source.count("barrier(c, @)"), re.findall(r"TOUCH\(c, @, (\d+), (\w+)", source)
+    for call, count in (("barrier(c, @", barriers), ("TOUCH(c, @", len(accesses))):
+        for number in range(count):
+            source = source.replace(call, call.replace("@", str(number)), 1)
+    return Translation(source, barriers, tuple(accesses))
 
 
 def _declarations(body):
@@ -103,11 +107,15 @@ def _memory(op, names):
     inside, _, offset = address.strip("[]").partition("+")
     if "param" in op.modifiers:
         return f"{values[1:]} = c->parameters[{names.parameters[inside]}];"
-    pointer = f"(({_TYPES[kind]} *)({inside.lstrip('%')} + {offset or 0}))"
+    pointer = f"(({_TYPES[kind]} *)({_read(inside, 'u64', names)} + {offset or 0}))"
     registers = [value.strip() for value in values.strip("{}").split(",")]
     if loads:
-        return " ".join(f"{r[1:]} = from_{kind}({pointer}[{i}]);" for i, r in enumerate(registers))
-    return " ".join(f"{pointer}[{i}] = {_read(r, kind, names)};" for i, r in enumerate(registers))
+        code = " ".join(f"{r[1:]} = from_{kind}({pointer}[{i}]);" for i, r in enumerate(registers))
+    else:
+        code = " ".join(f"{pointer}[{i}] = {_read(r, kind, names)};" for i, r in enumerate(registers))
+    if "shared" in op.modifiers:
+        return f"TOUCH(c, @, {len(registers) * int(kind[1:]) // 8}, {op.name}, {pointer}); {code}"
+    return code
 
 
 def _value(op, names):
@@ -126,8 +134,8 @@ def _value(op, names):
     if op.name == "mul" and "wide" in modifiers:
         wide = f"{kind[0]}{2 * int(kind[1:])}"
         return write(f"({_TYPES[wide]}){read(1)} * ({_TYPES[wide]}){read(2)}", wide)
-    if op.name == "div" and "f" not in kind:
-        return write(f"{read(1)} / {read(2)}")
+    if op.name in ("div", "rem") and "f" not in kind:
+        return write(f"{read(1)} {'/' if op.name == 'div' else '%'} {read(2)}")
     if op.name in _BINARY and not modifiers & {"hi", "approx", "full", "ftz", "sat"}:
         return write(f"{read(1, unsigned)} {_BINARY[op.name]} {read(2, unsigned)}", unsigned)
     if op.name == "fma":
@@ -175,6 +183,8 @@ def _read(operand, kind, names):
     special = re.fullmatch(r"%(n?tid|n?ctaid)\.([xyz])", operand)
     if special:
         return f"c->{special[1]}[{'xyz'.index(special[2])}]"
+    if operand == "%dynamic_smem_size":
+        return "c->dynamic_smem_size"
     if operand.startswith("%"):
         return f"as_{kind}({operand[1:]})"
     if operand.startswith(("0f", "0d")):

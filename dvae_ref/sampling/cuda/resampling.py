@@ -9,9 +9,8 @@ import math
 import numpy as np
 from numba import cuda, int64
 
-from dvae_ref.fast import scalars
-from dvae_ref.sampling import population
 from dvae_ref.sampling.cuda import device
+from dvae_ref.sampling.weights import LEAST_LOG_W, whole
 
 THREADS = 256
 
@@ -45,15 +44,15 @@ def gather(nibbles, ancestors):
     return device.get(copies)
 
 
-@cuda.jit
+@device.kernel()
 def weigh_kernel(shifted, weights):
     """Whole weights from log-weights of which the largest is 0: (R,), float32, and (R,), int64."""
     i = THREADS * device.block()[0] + device.thread()[0]
     if i < weights.shape[0]:
-        weights[i] = np.int64(scalars.mul(scalars.exp(max(shifted[i], population.LEAST_LOG_W)), population.LARGEST))
+        weights[i] = whole(max(shifted[i], LEAST_LOG_W))
 
 
-@cuda.jit
+@device.kernel()
 def scan_kernel(values, sums, totals):
     """Sums within blocks of 256, by doubling: before the pass of a `reach`, an entry holds the last `reach` values.
 
@@ -75,7 +74,7 @@ def scan_kernel(values, sums, totals):
         totals[b] = buffers[source, x]
 
 
-@cuda.jit
+@device.kernel()
 def shift_kernel(sums, totals):
     """Add to each block the sum of all blocks before it; totals: their prefix sums."""
     b = device.block()[0]
@@ -84,7 +83,7 @@ def shift_kernel(sums, totals):
         sums[i] += totals[b - 1]
 
 
-@cuda.jit
+@device.kernel()
 def share_kernel(cumulated, u, ends):
     """The replica after the last copy of each: ceil(R cumulated / total - u); (R,), int64; u: float64."""
     i = THREADS * device.block()[0] + device.thread()[0]
@@ -94,7 +93,7 @@ def share_kernel(cumulated, u, ends):
         ends[i] = np.int64(math.ceil(share - u))
 
 
-@cuda.jit
+@device.kernel()
 def search_kernel(ends, found):
     """The ancestor of copy i, by bisection: the first whose end lies beyond i."""
     i = THREADS * device.block()[0] + device.thread()[0]
@@ -109,7 +108,7 @@ def search_kernel(ends, found):
         found[i] = low
 
 
-@cuda.jit
+@device.kernel()
 def gather_kernel(nibbles, ancestors, copies):
     """A thread a byte; (R, q), uint8, and (R,), int64."""
     n = THREADS * device.block()[0] + device.thread()[0]
