@@ -7,7 +7,7 @@ INPUTS ?= 10000
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: demo test release fuzz kills bench figures lint clean
+.PHONY: demo test release fuzz kills bench bench-gpu figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -39,6 +39,9 @@ kills: .venv/.installed-$(TEST_EXTRAS) ## commands that are killed 200 times, gi
 # The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
 bench: .venv/.installed-data ## how fast the samplers are; figures in out/bench/
 	$(BIN)/python -m benchmarks
+
+bench-gpu: .venv/.installed-cuda ## what only an NVIDIA GPU can say about the kernels for it; one JSON in out/bench/
+	$(BIN)/python -m benchmarks gpu
 
 figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about a quarter of an hour
 	$(BIN)/python -m figures all

@@ -19,7 +19,8 @@ NAMES = {
     "scaling": "figures: cost over chains and sizes, in --out",
 }
 EPILOG = """
-python -m benchmarks against REV measures this tree beside that of a commit (--help says how).
+python -m benchmarks against REV measures this tree beside that of a commit, python -m benchmarks gpu the kernels for a
+GPU (--help says how).
 peers, all optional: pip install torch jax thrml dimod threadpoolctl
 Every contender has a process of its own, which sleeps while another one has the turn. Times are medians over rounds of
 turns; a ratio is the median over the rounds of theirs/ours. Memory is the most that a process had, and what of it was
@@ -51,6 +52,10 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["against"]:
         return against.main(argv[1:])
+    if argv[:1] == ["gpu"]:
+        from benchmarks import gpu
+
+        return gpu.main(argv[1:])
     parser = build_parser()
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in NAMES]
