@@ -6,7 +6,8 @@
 
 A command is begun, killed (SIGKILL) and given again, up to three times; then it runs to its end. What is in its folder
 has to be what one left there that ran undisturbed as `python -m PROGRAM`: the same names, the same bytes, nothing else.
-sessions.json holds times, so that of it the last iteration is compared.
+sessions.json holds times: of it the last iteration is compared. evaluation.json holds the commit: change no file
+of the checkout meanwhile.
 """
 
 import argparse
@@ -113,7 +114,15 @@ def differences(expected, found):
         elif path not in expected:
             yield f"{path} is left behind"
         elif expected[path] != found[path]:
-            yield f"{path} has other bytes"
+            yield f"{path} has other bytes{other_values(path, expected[path], found[path])}"
+
+
+def other_values(path, expected, found):
+    """Of an object in JSON, the names of the values that differ."""
+    if not path.endswith(".json"):
+        return ""
+    a, b = json.loads(expected), json.loads(found)
+    return ": " + ", ".join(name for name in a | b if a.get(name) != b.get(name))
 
 
 class Campaign:

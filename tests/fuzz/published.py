@@ -19,10 +19,15 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             time.sleep(PAUSE)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Whoever was downloading has been killed: nothing to say."""
+
+
 def serve(folder):
     """(process id, address) of a server in a process of its own."""
     handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(("127.0.0.1", 0), handler)
     pid = os.fork()
     if pid == 0:
         try:
