@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from dvae_ref.experiment import program
 
 GIB = 2**30
@@ -126,6 +128,7 @@ def _set_up(command, folder, said, limits):
     )
     sys.unraisablehook = sys.__unraisablehook__  # and not pytest's
     faulthandler.disable()
+    tqdm.set_lock(threading.RLock())  # its own is shared with all children, and may be held by one that was killed
     os.chdir(folder)
     own = {"HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "home/.cache"}
     for variable, place in own.items():

@@ -14,6 +14,7 @@ import judge
 import npz_damage
 import outcomes
 import pytest
+from tqdm import tqdm
 
 from dvae_ref.experiment import program
 
@@ -115,6 +116,16 @@ def test_memory_is_limited(tmp_path):
     """To a GiB besides what there is: bytearray(n) is an allocation of n bytes, and a line says that it failed."""
     found = verdict(tmp_path, lambda: bytearray(2 * child.GIB) and 0)
     assert (found.code, found.faults) == (1, ())
+
+
+def test_a_lock_that_a_killed_child_held_does_not_keep_the_next_from_its_progress_bar(tmp_path):
+    def dies():
+        tqdm.get_lock().acquire()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    for work, code in ((dies, None), (lambda: tqdm.get_lock().acquire() and 0, 0)):
+        (tmp_path / str(code)).mkdir()
+        assert verdict(tmp_path / str(code), work).code == code
 
 
 def test_the_streams_are_of_the_encoding_that_is_asked_for(tmp_path):
