@@ -7,6 +7,7 @@ first have modes that no walk connects at t = 1, or one that appears late in ann
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import comb, expit, softmax, softplus
 
 from dvae_ref import exact
 from dvae_ref.sampling import philox
@@ -99,3 +100,48 @@ def named(name):
     if name not in found:
         raise ValueError(f"the hard machines are {', '.join(found)}; got {name!r}")
     return found[name]
+
+
+# -- a training run that ends at the first-order machine -------------------------------------------------------------
+
+
+class Trained(NamedTuple):
+    """Snapshots of a training run, the last of them the machine itself."""
+
+    rbms: list
+    jeffreys: np.ndarray  # from the one before, exact, nats
+
+
+def trained(iterations=10_000, rate=0.1, most=1.0):
+    """The Trained of gradient ascent on the likelihood, from zero, of data that are the first-order machine's own.
+
+    Units of a side stay alike: three parameters (a_left, a_right, W), and log p* of m left units up is all there is.
+    The rate rises to 0.1 over 100 iterations. A snapshot is kept where its Jeffreys divergence from the last exceeds
+    `most`.
+    """
+    rbm = first_order().rbm
+    theta, end = np.zeros(3), np.array([rbm.a_left[0], rbm.a_right[0], rbm.W[0, 0]])
+    data, path, jeffreys = _moments(end), [(theta, _moments(theta))], []
+    for i in range(iterations):
+        gradient = (data - _moments(theta)) / (16, 200, 16 * 200)
+        theta = theta + rate * min(1, (i + 1) / 100) * gradient
+        now = _moments(theta)
+        if (divergence := (theta - path[-1][0]) @ (now - path[-1][1])) > most or i == iterations - 1:
+            path.append((theta, now))
+            jeffreys.append(divergence)
+    jeffreys.append((end - theta) @ (data - path[-1][1]))
+    return Trained([_alike(theta) for theta, _ in path[1:]] + [rbm], np.array(jeffreys))
+
+
+def _alike(theta):
+    a_left, a_right, w = theta
+    return RBM(np.repeat([a_left, a_right], (16, 200)), np.full((16, 200), w))
+
+
+def _moments(theta):
+    """E of sum_i z_i left, sum_j z_j right, and of their product."""
+    m = np.arange(17)
+    field = theta[1] + m * theta[2]
+    log_p = np.log(comb(16, m)) + m * theta[0] + 200 * softplus(field)
+    p, right = softmax(log_p), 200 * expit(field)
+    return np.array([p @ m, p @ right, p @ (m * right)])

@@ -32,11 +32,17 @@ from dvae_ref.sampling.engines.path import Path
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import softplus
 
+NO_VOUCHER = "a large one would not vouch for log Z: sampling.bracket"
 _STRIDE = 50  # the fewest temperatures to a call of the kernel; `progress` hears after each call
 
 
 class AISResult(NamedTuple):
-    """log Z (nats) = log mean exp(log_weights), its standard error, and the effective number of chains."""
+    """log Z (nats) = log mean exp(log_weights), its standard error, and the effective number of chains.
+
+    The last two describe the weights that were drawn. A small effective number (`least_effective`) says that a few
+    chains make up the mean, and that its error is unknown. A large one says that chains agree, not that they are right:
+    of a mode that none has found there is no trace in either. `bracket` looks from the other side.
+    """
 
     log_z: float
     standard_error: float
@@ -75,8 +81,7 @@ def walk(key, path, left, log_w, inv_temps, progress=None, backend="cpu"):
     """Take chains along the inverse temperatures (K + 1,), float32, in place: left (R, q), packed, and log_w (R,).
 
     To each log w is added sum_k [log p*_{t_k+1} - log p*_{t_k}](z_left), each term before the sweep at t_{k+1}, the
-    key's sweep number k + 1. Temperatures may fall as well as rise (`bracket`), then by steps of less than
-    1/4 / max |h_right|, for which `scalars.softplus_increment` is made.
+    key's sweep number k + 1. Temperatures may fall as well as rise (`bracket`).
     """
     engine = _engine(backend)
     _anneal(engine, engine.tables(path), left[None], log_w[None], key, inv_temps, path.W, progress)
@@ -229,7 +234,7 @@ def summarize(log_weights):
     if effective < least_effective(chains):
         warnings.warn(
             f"annealing ended with an effective sample of {effective:.1f} of {chains} chains: neither log Z nor its "
-            f"standard error can be trusted; use more temperatures",
+            f"standard error can be trusted; use more temperatures ({NO_VOUCHER})",
             stacklevel=3,
         )
     return AISResult(log_z, error, effective, log_weights)
@@ -242,7 +247,7 @@ def _summarize_batch(log_weights):
         warnings.warn(
             f"annealing ended with an effective sample of {effective.min():.1f} of {chains} chains, and below "
             f"{least_effective(chains):g} for {np.sum(few)} of {machines} machines: their log Z and standard errors "
-            f"cannot be trusted; use more temperatures",
+            f"cannot be trusted; use more temperatures ({NO_VOUCHER})",
             stacklevel=3,
         )
     return AISBatch(log_z, error, effective, log_weights)
@@ -257,7 +262,8 @@ def statistics(log_weights):
 
 
 def least_effective(chains):
-    """The effective number of chains below which log Z and its standard error cannot be trusted."""
+    """The effective number of chains below which log Z and its standard error cannot be trusted; above it they may be
+    wrong as well."""
     return min(10, chains / 2)
 
 

@@ -11,8 +11,9 @@ most e^-b. From anything else (replicas of training, z ~ q(z|x) of images, chain
 
 **The bracket.** With s the standard error of an estimate and k = 1/s^2 (as many equal weights have this error), each
 end lies log(k / g_k) beyond its estimate, g_k the 2.5% quantile of a gamma law of shape k: the exact limit for k equal
-weights that turn up at random, conservative for unequal ones (Fay & Feuer 1997), and 1.96 s + O(s^2) for small s. So
-each end holds in 97.5% of all runs, and the bracket contains log Z in 95%; in more where annealing falls short.
+weights that turn up at random, conservative for unequal ones (Fay & Feuer 1997), and 1.96 s + O(s^2) for small s. (s,
+itself estimated from n weights, is first multiplied by Student's t over 1.96.) So each end holds in 97.5% of all runs,
+and the bracket contains log Z in 95%; in more where annealing falls short.
 
 **The verdict.** With gap = above - below and its error s = sqrt(s_below^2 + s_above^2),
 
@@ -24,14 +25,12 @@ How often a bracket contains log Z, and how often it is closed and wrong, on mac
 docs/derivations/09-sampling.md, `python -m validation.coverage`.
 """
 
-import itertools
 import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaincinv
+from scipy.special import gammaincinv, ndtri, stdtrit
 
-from dvae_ref.fast import scalars
 from dvae_ref.sampling import ais, fields, philox
 
 AGREE = 3.0  # standard errors of the gap
@@ -53,13 +52,14 @@ class End(NamedTuple):
 
     log_z: float  # nats
     standard_error: float
+    weights: int  # independent ones, from whose scatter the standard error is
     start: str
     bound: bool  # whether it is one in the mean; otherwise a check
 
     @property
     def margin(self):
         """Nats from the estimate to this end of the bracket."""
-        return margin(self.standard_error)
+        return margin(self.standard_error, self.weights)
 
 
 class Bracket(NamedTuple):
@@ -112,7 +112,8 @@ def log_z(key, rbm, start, temperatures=10_000, chains=1_000, base="uniform", pr
 def below(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
     """End of `ais.log_z`, of the same arguments."""
     result = ais.log_z(key, rbm, temperatures, chains, base, progress, backend)
-    return End(result.log_z, result.standard_error, f"the base {base if isinstance(base, str) else 'given'}", True)
+    origin = base if isinstance(base, str) else "given"
+    return End(result.log_z, result.standard_error, chains, f"the base {origin}", True)
 
 
 def above(key, rbm, start, temperatures=10_000, base="uniform", progress=None, backend="cpu"):
@@ -123,7 +124,7 @@ def above(key, rbm, start, temperatures=10_000, base="uniform", progress=None, b
     log_w = log_weights(key, rbm, start, temperatures, base, progress, backend)
     log_ratio, error, _ = ais.statistics(log_w)
     log_z = ais.base_log_z(ais.annealing_path(rbm, base)) - float(log_ratio)
-    return End(float(log_z), float(error), start.origin, start.exact)
+    return End(float(log_z), float(error), len(log_w), start.origin, start.exact)
 
 
 def log_weights(key, rbm, start, temperatures=10_000, base="uniform", progress=None, backend="cpu"):
@@ -132,32 +133,27 @@ def log_weights(key, rbm, start, temperatures=10_000, base="uniform", progress=N
     The importance step between the RBM as given and the one with exact fields comes first; on the way up it is last.
     """
     path = ais.annealing_path(rbm, base)
-    inv_temps = falling(ais.schedule(temperatures), path)
-    z_left, _ = fields.sides(_checked(start, rbm).T, path.W)
+    inv_temps = np.ascontiguousarray(ais.schedule(temperatures)[::-1])
+    z_left, _ = fields.sides(states(start, rbm).T, path.W)
     log_w = -ais.correction(rbm, path, z_left.T)
     key = philox.fold_in(key, _ABOVE)
     ais.walk(key, path, fields.pack(z_left.T), log_w, inv_temps, progress, backend)
     return log_w
 
 
-def falling(inv_temps, path):
-    """The inverse temperatures from 1 down to 0, with others in between where a step is too long for `ais.walk`."""
-    reach = float(np.max(np.abs(fields.sides(path.slope, path.W)[1]) + np.abs(path.W).sum(0)))
-    down = inv_temps[::-1].astype(np.float64)
-    longest = 0.99 * scalars.MAX_INCREMENT / max(reach, 1e-30)  # steps of 1e-5 and more, rounded to 6e-8
-    parts = np.maximum(1, np.ceil(-np.diff(down) / longest)).astype(int)
-    steps = [np.linspace(*ends, n, endpoint=False) for ends, n in zip(itertools.pairwise(down), parts, strict=True)]
-    return np.append(np.concatenate(steps), 0).astype(np.float32)
+def margin(standard_error, weights):
+    """log(k / g_k), k = 1 / s^2, nats: how far above the truth a mean of positive weights with this error may be.
 
-
-def margin(standard_error):
-    """log(k / g_k), k = 1 / standard_error^2, nats: how far a mean of positive weights with this error may be above the
-    truth, g_k the quantile TAIL of a gamma law of shape k; at most log(1 / TAIL), by Markov's inequality."""
-    k = 1 / max(standard_error, 1e-6) ** 2
+    g_k: quantile TAIL of a gamma law of shape k; s: the standard error times Student's t over the normal law's
+    quantile. At most log(1 / TAIL), by Markov's inequality.
+    """
+    s = standard_error * stdtrit(weights - 1, TAIL) / ndtri(TAIL)
+    k = 1 / max(s, 1e-6) ** 2
     return min(float(np.log(k / gammaincinv(k, TAIL))), math.log(1 / TAIL))
 
 
-def _checked(start, rbm):
+def states(start, rbm):
+    """The states (R, D) of a Start of this RBM; ValueError if they are not."""
     z = np.asarray(start.z)
     if z.ndim != 2 or z.shape[1] != len(rbm.a) or not np.all((z == 0) | (z == 1)):
         raise ValueError(f"a start takes binary states (R, {len(rbm.a)}) of this RBM; got shape {z.shape}")

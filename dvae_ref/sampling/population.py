@@ -88,7 +88,8 @@ def log_mean_exp(log_w):
 
 
 def effective_sample_size(tau):
-    """R^2 / sum tau_i^2: how many equally weighted replicas are worth as much."""
+    """R^2 / sum tau_i^2: how many equally weighted replicas are worth as much, of those that there are. Of places where
+    no replica is it says nothing."""
     return float(len(tau) ** 2 / np.sum(tau**2))
 
 

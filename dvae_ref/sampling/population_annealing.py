@@ -40,7 +40,8 @@ State = replicas.State
 
 
 class Info(NamedTuple):
-    """What a call of `step` estimates, and how far to trust it."""
+    """What a call of `step` estimates, and signs that it has gone wrong: that they are good does not show that the
+    replicas are where they should be."""
 
     moments: Moments  # E[z] and E[z_left z_right'] over the replicas
     steps: int  # from the old parameters to the new: 1 unless the weights overlapped too little
@@ -54,7 +55,11 @@ class Info(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What `anneal` found; arrays have an entry for each of the T - 1 steps."""
+    """What `anneal` found; arrays have an entry for each of the T - 1 steps.
+
+    Error, effective sample size, overlap and families describe the replicas that there are. A mode that none has found
+    is in none of them (`bracket`).
+    """
 
     log_z: float  # nats
     standard_error: float

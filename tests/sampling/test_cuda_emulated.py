@@ -12,7 +12,7 @@ pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_re
 import cuda_scalars
 
 from dvae_ref.fast import scalars
-from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population
+from dvae_ref.sampling import ais, bracket, engines, fields, gibbs, pcd, philox, population
 from dvae_ref.sampling.cuda import device, layout, resampling, tiles
 from dvae_ref.sampling.cuda import gibbs as cuda_gibbs
 from dvae_ref.theory.boltzmann import RBM
@@ -199,6 +199,16 @@ def test_long_annealing_steps_in_parts(shared_memory):
     reach = np.max(np.abs(rbm.a_right) + np.abs(rbm.W).sum(0))
     assert 0.9 * reach > 4 * scalars.MAX_INCREMENT  # the case is as described
     assert 0 < np.max(np.abs(ours.log_weights - oracle.log_weights)) < 1e-4
+
+
+def test_long_annealing_steps_down_in_parts():
+    """The same from t = 1 to 0: the parts follow from the size of a step, not from its sign."""
+    rbm = skewed_rbm(30, 21)
+    start = bracket.Start(np.random.default_rng(1).integers(0, 2, (64, 51)), "uniform states")
+    with emulator.emulated():
+        ours = bracket.log_weights(KEY, rbm, start, [0, 0.1, 1], backend="cuda")
+    oracle = bracket.log_weights(KEY, rbm, start, [0, 0.1, 1])
+    assert 0 < np.max(np.abs(ours - oracle)) < 1e-4
 
 
 @pytest.mark.parametrize(("replicas", "spread"), [(1, 0.0), (256, 0.0), (700, 2.0), (513, 40.0)])

@@ -49,7 +49,7 @@ def tables(path):
 def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
     """What an engine's `anneal` does, in place, for one machine of which the right side is not wanted."""
     left, log_w = left[0], log_w[0]
-    parts = np.ceil(np.diff(inv_temps).astype(np.float64) * tables.reach / scalars.MAX_INCREMENT)
+    parts = np.ceil(np.abs(np.diff(inv_temps)).astype(np.float64) * tables.reach / scalars.MAX_INCREMENT)
     schedule = device.put(inv_temps), device.put(np.maximum(parts, 1).astype(np.int64)), done
     plan, chains = tables.plan, len(left)
     states = np.zeros(chains * (plan.q_left + plan.q_right), np.uint8)  # the right side is drawn before it is read
