@@ -176,6 +176,9 @@ def build_parser():
     evaluate.add_argument("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
     evaluate.add_argument("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
     evaluate.add_argument("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
+    evaluate.add_argument(
+        "--along-training", action="store_true", help="log Z along the run's snapshots, too, from below and above"
+    )
     add_backend(evaluate, "AIS chains")
 
     sample = commands.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")

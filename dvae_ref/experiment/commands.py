@@ -60,18 +60,29 @@ def evaluate(args):
     at_least(args, samples=1, temperatures=2, ais_chains=2, images=1, seed=0)
     dataset = datasets.load(runs.read_settings(args.run_dir).dataset, args.data_dir)
     total = len(getattr(dataset, args.split)[: args.images])
-    names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads", "backend")
+    names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads", "backend",
+             "along_training")  # fmt: skip
     options = {name: getattr(args, name) for name in names}
     annealing = Stage(args.temperatures, desc="log Z (AIS)", unit="temp")
+    down = Stage(2 * args.temperatures, desc="log Z from above", unit="temp")
     images = Stage(total, desc=f"{args.split} images", unit="image")
-    record = measuring.measure(args.run_dir, dataset, on_ais=annealing.reach, on_images=images.advance, **options)
+    reports = {"on_ais": annealing.reach, "on_above": down.reach, "on_images": images.advance}
+    record = measuring.measure(args.run_dir, dataset, **reports, **options)
     error = " ± {nll_standard_error:.2f}" if record["images"] > 1 else ""
     text = "{split} NLL {nll:.2f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
     text += "with a quarter and a sixteenth of the samples {nll_quarter:.2f}, {nll_sixteenth:.2f}\n"
-    text += "log Z {log_z:.3f} ± {log_z_standard_error:.3f}, ELBO {elbo:.2f}, "
-    text += "effective sample size: median {ess_median:.1f}, least {ess_minimum:.1f}"
-    conclude(args, record, text.format(**record))
+    text += "ELBO {elbo:.2f}, effective sample size of the weights: median {ess_median:.1f}, least {ess_minimum:.1f}\n"
+    text += "log Z from below {log_z:.3f} ± {log_z_standard_error:.3f}: {log_z_verdict}"
+    found = [text.format(**record), *(_from_above(one) for one in record["log_z_from_above"])]
+    if along := record.get("log_z_along_training"):
+        start = "log Z along {machines} snapshots, {steps} steps: from below {log_z:.3f} ± {standard_error:.3f}"
+        found += [start.format(**along, **along["below"]), _from_above(along["above"])]
+    conclude(args, record, "\n".join(found))
     return 0
+
+
+def _from_above(record):
+    return "  from above {log_z:.3f} ± {standard_error:.3f}, from {start}: {verdict}".format(**record)
 
 
 def sample(args):

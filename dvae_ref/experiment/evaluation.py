@@ -16,7 +16,8 @@ CHUNK_ROWS = 4096  # samples decoded at a time by one thread: about 30 MB of act
 class Likelihood(NamedTuple):
     """Per image, nats: log((1/K) sum_k w_k), mean_k log w_k, and (sum w)^2 / sum w^2.
 
-    Of the same weights: the first for K / 4 and K / 16 of them, each the mean over as many parts (`in_parts`).
+    The last, an effective sample size, is of the weights that were drawn: a large one does not say that there are no
+    larger weights. Of the same weights: the first for K / 4 and K / 16 of them, each the mean over as many parts (`in_parts`).
     """
 
     log_px: np.ndarray

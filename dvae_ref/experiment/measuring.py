@@ -3,7 +3,8 @@
 An NLL has three errors, and each is told. Its samples: log of a mean of S weights is too low in the mean, by less the
 more there are; how the NLL goes on falling from S / 16 to S / 4 to S of the same weights shows what may be left. Its
 images: the standard error of the mean over them; between models measured on the same images it mostly cancels, hence
-log p(x) of each. Its log Z: common to all images, with the standard error of AIS.
+log p(x) of each. Its log Z: common to all images, with the standard error of AIS, which is from below; annealing down
+from states of the RBM says whether that has missed something (`experiment/from_above.py`).
 """
 
 import hashlib
@@ -14,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import __version__, blas
-from dvae_ref.experiment import evaluation, files, npz, partial, runs, sessions, sizes, training
-from dvae_ref.sampling import ais
+from dvae_ref.experiment import evaluation, files, from_above, npz, partial, runs, sessions, sizes, training
+from dvae_ref.sampling import ais, bracket
 
 
 class LogPx(NamedTuple):
@@ -43,11 +44,13 @@ def digest(images):
 
 @blas.one_thread()
 def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, images=None, temperatures=10_000,
-            ais_chains=1000, seed=0, threads=1, backend="cpu", on_ais=None, on_images=None):  # fmt: skip
-    """log Z by AIS, then the likelihood of a split by importance sampling: the record that goes to evaluation.json.
+            ais_chains=1000, seed=0, threads=1, backend="cpu", along_training=False,
+            on_ais=None, on_above=None, on_images=None):  # fmt: skip
+    """log Z from below and above, then the likelihood of a split by importance sampling: what goes to evaluation.json.
 
-    backend: of AIS, `sampling.backend`. on_ais(done, total) and on_images(n) report progress. log_px.npz is written
-    first: a killed process leaves an evaluation.json that it does not belong to (`per_image`), or none.
+    backend: of AIS, `sampling.backend`. along_training: log Z along the run's snapshots, too. on_ais(done, total),
+    on_above(done, total) and on_images(n) report progress. log_px.npz is written first: a killed process leaves an
+    evaluation.json that it does not belong to (`per_image`), or none.
     """
     sizes.check_measurement(runs.read_settings(folder).struct, samples, temperatures, ais_chains, threads)
     partial.remove_dead(folder)
@@ -59,6 +62,8 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     measured = there[:images]
     options = {"progress": on_ais, "backend": backend}
     z = ais.log_z(role["measurement_log_z"], state.params.rbm, temperatures, ais_chains, **options)
+    above = _from_above(role["measurement_above"], z, folder, settings, state, dataset.train, temperatures,
+                        along_training=along_training, progress=on_above, backend=backend)  # fmt: skip
     options = {"samples": samples, "threads": threads, "progress": on_images}
     model = state.params, state.statistics
     found = evaluation.log_likelihood(role["measurement"], *model, measured, log_z=z.log_z, **options)
@@ -78,10 +83,23 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
         **{"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed},
         **{"log_z": z.log_z, "log_z_standard_error": z.standard_error},
         "log_z_effective_samples": z.effective_sample_size,
+        **above,
         **result,
     }
     _write_log_px(Path(folder) / "log_px.npz", found, record)
     files.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json(), **record})
+    return record
+
+
+def _from_above(key, z, folder, settings, state, images, temperatures, *, along_training, progress, backend):
+    """What the record says of log Z beside the AISResult."""
+    below = bracket.End(z.log_z, z.standard_error, len(z.log_weights), "the base uniform", True)
+    starts = from_above.starts(key, settings, state, images, len(z.log_weights))
+    found = from_above.checks(key, below, state, starts, temperatures, progress, backend)
+    worst = from_above.worst(found)
+    record = {"log_z_from_above": found, "log_z_gap": worst["gap"], "log_z_verdict": worst["verdict"]}
+    if along_training:
+        record["log_z_along_training"] = from_above.along_training(key, folder, settings, state, backend)
     return record
 
 

@@ -18,6 +18,7 @@ ROLES = (  # a role's place is its number: new ones come last
     "measurement",  # importance samples of `evaluate` and `table1`
     "measurement_log_z",  # their AIS
     "sample",  # the command
+    "measurement_above",  # log Z from above, of `evaluate` and `table1`
 )
 FIGURES = 20  # the first of the figures' numbers
 

@@ -76,6 +76,7 @@ RECORD = {  # of a finished cell
     "cpu_hours": or_null(at_least(0)),
 }
 SESSIONS = {"sessions": [SESSION]}
+VERDICT = text("closed|open|contradictory", "closed, open or contradictory")
 SNAPSHOT = {"iteration": whole(0)}
 EVALUATION = {
     "checkpoint": text(),
@@ -90,6 +91,8 @@ EVALUATION = {
     "best_validation_nll": or_null(NUMBER),
     "log_z_standard_error": at_least(0),
     "log_z_effective_samples": or_null(at_least(0)),
+    "log_z_gap": or_null(NUMBER),  # absent in 0.1, like the next
+    "log_z_verdict": or_null(VERDICT),
     "validated": or_null(whole(0)),
     "images": whole(1),
     "images_there": or_null(whole(1)),

@@ -9,6 +9,10 @@ PAPER = {"num_train_iter": 1_000_000, "samples": 4000, "temperatures": 10_000, "
 WORDS = {"num_train_iter": "iterations", "ais_chains": "AIS chains"}
 AS_PUBLISHED = "as published"  # ends the origin of data that are binarized as the paper's (`datasets`)
 AXES = ("dataset", "struct", "k", "baseline")
+FROM_ABOVE = {  # what a verdict that is not "closed" says
+    "open": "annealing up has missed probability, or its error bars are guesses; take more --temperatures",
+    "contradictory": "training's replicas or q(z|x) leave out a part of the prior",
+}
 PARTIAL = (
     "no difference in s.e. where only a part of the test images was measured: the paper's are of all, and the error "
     "over images counts"
@@ -43,6 +47,8 @@ def notes(made):
         if r.log_z_is_doubtful:
             effective = f"an effective sample of {r.log_z_effective_samples:.1f} of {r.alike['ais_chains']:,} chains"
             said.append(f"log Z of {r.cell} cannot be trusted: {effective}; take more --temperatures")
+        if r.log_z_verdict in FROM_ABOVE:
+            said.append(f"log Z of {r.cell}, {r.log_z_gap:+.2f} nats from above: {FROM_ABOVE[r.log_z_verdict]}")
         if len(r.betas) > 1:
             among = ", ".join(f"{beta:g} ({n} run{'s' * (n > 1)})" for beta, n in r.betas.items())
             said.append(f"beta of {r.cell}: chosen among {among}")

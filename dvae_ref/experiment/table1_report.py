@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.experiment import measuring, reading, runs, table1
+from dvae_ref.experiment import from_above, measuring, reading, runs, table1
 from dvae_ref.sampling import ais
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
@@ -56,6 +56,8 @@ class Row(NamedTuple):
     image_standard_error: float  # of one run's NLL, over test images; nan for one image
     log_z_standard_error: float  # the largest of the runs
     log_z_effective_samples: float  # of its AIS chains, the fewest of the runs; nan if none says
+    log_z_gap: float  # log Z from above less that from below, of the run with the worst verdict; nan if a run has none
+    log_z_verdict: str  # its verdict, or nothing
     paper_nll: float
     paper_std: float
     betas: dict  # beta: runs, of all that it was chosen among
@@ -161,6 +163,7 @@ def _best(betas):
 
 def _row(betas, alike):
     group = list(_best(betas).values())
+    gap, verdict = _from_above(group)
     settings = group[0]["settings"]
     axes = [settings[axis] for axis in AXES]
     nll = [record["nll"] for record in group]
@@ -178,6 +181,8 @@ def _row(betas, alike):
         image_standard_error=max(_known(group, "nll_standard_error"), default=math.nan),
         log_z_standard_error=max(_known(group, "log_z_standard_error")),
         log_z_effective_samples=min(_known(group, "log_z_effective_samples"), default=math.nan),
+        log_z_gap=gap,
+        log_z_verdict=verdict,
         paper_nll=paper_nll,
         paper_std=paper_std,
         betas={beta: len(betas[beta]) for beta in sorted(betas)},
@@ -187,6 +192,14 @@ def _row(betas, alike):
         log_px=_log_px(group),
         mean_log_z_error=math.hypot(*(record["log_z_standard_error"] for record in group)) / len(group),
     )
+
+
+def _from_above(group):
+    """(gap, verdict) of the worst run; (nan, "") if a run does not say."""
+    found = [{"gap": r["log_z_gap"], "verdict": r["log_z_verdict"]} for r in group if r.get("log_z_verdict")]
+    if len(found) < len(group):
+        return math.nan, ""
+    return tuple(from_above.worst(found).values())
 
 
 def _mean(group, name):

@@ -7,14 +7,15 @@ import pytest
 import figures
 from dvae_ref import __main__
 from dvae_ref.experiment import roles, training
-from dvae_ref.sampling import ais, pcd, philox, population_annealing
+from dvae_ref.sampling import ais, bracket, gibbs, pcd, philox, population_annealing, trajectory
 
 RUN = (
     *("--num-train-iter", "2", "--batch-size", "5", "--chains", "5", "--sweeps", "2", "--struct", "1-layer-lin"),
     *("--eval-every", "1", "--eval-samples", "1", "--eval-temperatures", "3", "--log-every", "1"),
 )
-MEASURE = ("--samples", "16", "--images", "3", "--temperatures", "3", "--ais-chains", "5")
+MEASURE = ("--samples", "16", "--images", "3", "--temperatures", "3", "--ais-chains", "5", "--along-training")
 WALKS = (pcd, population_annealing)
+DRAWS = ((ais, "log_z"), (bracket, "above"), (trajectory, "log_z"), (gibbs, "sweep"))
 
 
 class Ledger:
@@ -23,7 +24,8 @@ class Ledger:
     def __init__(self, monkeypatch):
         self.keys, self.inside = [], False
         monkeypatch.setattr(philox, "uniform", self.watched(philox.uniform, self.enter))
-        monkeypatch.setattr(ais, "log_z", self.watched(ais.log_z, self.enter))
+        for module, name in DRAWS:
+            monkeypatch.setattr(module, name, self.watched(getattr(module, name), self.enter))
         for module in WALKS:
             monkeypatch.setattr(module, "init", self.watched(module.init, self.enter))
             monkeypatch.setattr(module, "step", self.watched(module.step, self.enter_walk))
@@ -86,13 +88,12 @@ def twice(keys):
 
 @pytest.mark.parametrize("sampler", ["pa", "pcd"])
 def test_no_two_uses_draw_from_one_key(drawn, sampler):
-    """init, chains, walk; an iteration: noise, record, AIS, 500 images; pictures 3; evaluate 1 + 3; sample 2.
-
-    They are all there, and all different.
+    """init, chains, walk; an iteration: noise, record, AIS, 500 images; pictures 3; evaluate 1 + 3, from above 2 starts
+    and 2 ways down, along training a start and both ways; sample 2. They are all there, and all different.
     """
     keys, train = drawn(sampler)
     assert train == 3 + 2 * (1 + 1 + 1 + 500) + 3
-    assert len(keys) == train + 4 + 2
+    assert len(keys) == train + 4 + 6 + 2
     assert twice(keys) == 0
 
 
@@ -103,6 +104,7 @@ def test_no_two_uses_draw_from_one_key(drawn, sampler):
         ("sweeps", "chains"),
         ("measurement", "noise"),
         ("measurement_log_z", "sweeps"),
+        ("measurement_above", "measurement"),
         ("sample", "pictures"),
     ],
 )
