@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dvae_ref.experiment.schema import shortened
 from dvae_ref.sampling import fields
 
 COUNTS = ("sweeps", "updates", "resamplings")
@@ -14,6 +15,8 @@ def check(items, like, path):
     same shapes and types that was just begun."""
     begun = dict(like)
     for name, array in items:
+        if name not in begun:
+            raise ValueError(f"{path} holds {shortened(name)}, which is no part of it")
         place, _, last = name.rpartition(".")
         if last == "shape":
             _demand_equal(array, begun[name], path, name)

@@ -17,7 +17,7 @@ class Likelihood(NamedTuple):
     """Per image, nats: log((1/K) sum_k w_k), mean_k log w_k, and (sum w)^2 / sum w^2.
 
     The last, an effective sample size, is of the weights that were drawn: a large one does not say that there are no
-    larger weights. Of the same weights: the first for K / 4 and K / 16 of them, each the mean over as many parts (`in_parts`).
+    larger weights. `in_parts`: the first for K / 4 and K / 16 of the same weights, each the mean over as many parts.
     """
 
     log_px: np.ndarray

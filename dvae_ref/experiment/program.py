@@ -8,12 +8,14 @@
 Exit codes are those of main: 0, 1, 2, and 130 when interrupted. A result that cannot be printed is 1.
 """
 
+import _thread
 import os
 import signal
 import sys
 import threading
 
 INTERRUPTED = 130
+SOON = 0.02  # seconds until a Ctrl-C that was ignored comes again
 LEAVE = 1.0  # seconds that other threads are given to end, once interrupted
 FAILURES = (ValueError, OSError, ArithmeticError, ImportError, MemoryError, RuntimeError)  # said in a line
 
@@ -40,6 +42,7 @@ def ready():
 def run(main):
     """Exit with what main() returns."""
     open_streams()
+    sys.unraisablehook = _raise_anew
     try:
         code = main()
     except SystemExit as left:  # argparse's
@@ -52,6 +55,24 @@ def run(main):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one, in Python's own end, would be the exit code
         _leave_soon()
     sys.exit(code if _flush(sys.stdout) else code or 1)
+
+
+def _raise_anew(unraisable):
+    """Ctrl-C where Python can only ignore it, in a destructor, or a function that C calls back, comes again a moment
+    later, somewhere else."""
+    if unraisable.exc_type is not KeyboardInterrupt:
+        return sys.__unraisablehook__(unraisable)
+    timer = threading.Timer(SOON, _interrupt)
+    timer.daemon = True
+    timer.start()
+
+
+def _interrupt():
+    """Ctrl-C for the main thread, whatever it waits for."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _leave_soon():

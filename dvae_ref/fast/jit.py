@@ -62,7 +62,7 @@ class Guarded:
     def save_overload(self, signature, data):
         try:
             super().save_overload(signature, data)
-        except OSError as error:  # a full disk, say
+        except (OSError, RuntimeError) as error:  # a full disk; Ctrl-C while numba was called back
             warn("cannot be kept", error)
 
 

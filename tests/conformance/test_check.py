@@ -286,6 +286,12 @@ UNUSABLE = {
     ),
     "nothing": (empty, "has none of the files, e.g. energy.npz"),
 }
+REMARKS = {
+    "of a tolerance": lambda entry: entry["arrays"][-1]["tolerance"].update(remark="ours"),
+    "of an array": lambda entry: entry["arrays"][-1].update(remark="ours"),
+    "of an input": lambda entry: entry["arrays"][0].update(tolerance={"remark": "ours"}),
+    "of a quantity": lambda entry: entry.update(remark="ours"),
+}
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
@@ -295,6 +301,14 @@ def test_unusable_input_ends_with_2_and_says_why(cli, kit, theirs, case):
     code, _, err = cli("check", kit, theirs)
     assert code == 2
     assert message in err
+
+
+@pytest.mark.parametrize("place", REMARKS)
+def test_a_manifest_may_say_more(cli, kit, theirs, place):
+    edit_manifest(REMARKS[place])(kit, theirs)
+    code, out, _ = cli("check", kit, theirs, "--only", "energy")
+    assert code == 1  # theirs are changed, too
+    assert "FAIL  energy" in out
 
 
 def test_wrong_arguments(cli, tmp_path):

@@ -73,6 +73,15 @@ def test_an_array_that_is_spoilt_is_named(trained, name):
         contents.check((arrays | {full: spoilt}).items(), begun.items(), "last.npz")
 
 
+@pytest.mark.parametrize("name", ["extra", "a.shape", "a.left", "kept.moments.more", "x" * 10_000])
+@pytest.mark.parametrize("array", [np.zeros(3), np.array("text")])
+def test_an_array_that_is_none_of_a_state_s_is_refused(trained, name, array):
+    _, arrays, begun = trained
+    with pytest.raises(ValueError, match=rf"last\.npz holds {name[:200]}.*, which is no part of it") as error:
+        contents.check((arrays | {name: array}).items(), begun.items(), "last.npz")
+    assert len(str(error.value)) < 400
+
+
 @pytest.mark.parametrize("units", range(1, 10))
 def test_every_bit_that_is_no_unit_is_seen(units):
     """And every one that is a unit passes: of 5 units, say, bits 0 of both bytes, 1 of both, and 2 of the first."""

@@ -101,25 +101,33 @@ import resource, sys
 from pathlib import Path
 from dvae_ref import __main__
 from dvae_ref.experiment import program
-other, folder, most = sys.argv[1:]
+other, folder, free = sys.argv[1:]
 __main__.main(["train", "--resume", "--run-dir", other])  # all that is to be imported and compiled, is
-there = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (there + int(most), there + int(most)))
+most = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+taken = []
+try:
+    while True:
+        taken.append(bytearray(2**16))
+except MemoryError:
+    del taken[: int(free) // 2**16]
 sys.argv[1:] = ["train", "--resume", "--run-dir", folder]
 program.run(__main__.main)
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_memory_may_not_grow(stopped, tmp_path):
-    """RLIMIT_AS at 4 MiB more than the process has. How far it comes with what it has freed before is left open: it
-    fails in a line, leaves nothing half-written, and goes on to the bytes of a run that was not disturbed."""
+@pytest.mark.parametrize(("free", "codes"), [(2, {1}), (6, {0, 1}), (12, {0, 1}), (24, {0, 1})])
+def test_memory_may_not_grow(stopped, tmp_path, free, codes):
+    """So many MiB are free in the end: 2 are less than the data take. How far it comes with more is left open: it fails
+    in a line, leaves nothing half-written, and goes on to the bytes of a run that was not disturbed."""
     other, folder = (shutil.copytree(stopped, tmp_path / name) for name in ("other", "run"))
-    done = command(other, folder, 4 * MIB, code=WITH_LITTLE_MEMORY)
-    assert done.returncode == 1, done.stderr
-    assert len(said_by_train(done)) == 1
+    done = command(other, folder, free * MIB, code=WITH_LITTLE_MEMORY)
+    assert done.returncode in codes, done.stderr
+    assert len(said_by_train(done)) == done.returncode
     assert "Traceback" not in done.stderr
     assert not list(folder.glob(".*.part"))
-    done = command("train", "--resume", "--run-dir", folder)
-    assert done.returncode == 0, done.stderr
+    if done.returncode:
+        done = command("train", "--resume", "--run-dir", folder)
+        assert done.returncode == 0, done.stderr
     assert names_and_checkpoint(folder) == names_and_checkpoint(other)

@@ -306,6 +306,34 @@ def test_an_iteration_that_does_not_end(tmp_path, signals):
     assert reached == (3 if signals == [signal.SIGTERM] else 0)
 
 
+IGNORED = """
+import time
+from dvae_ref.experiment import program
+
+class Ill:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+def main():
+    found = Ill()
+    del found
+    time.sleep(60)
+    return 0
+
+program.run(main)
+"""
+
+
+def test_ctrl_c_that_python_can_only_ignore_comes_again():
+    """As where numba, or whoever compiles, is called back from C. Control: another exception is Python's to report."""
+    for kind, code, said in (("KeyboardInterrupt", 130, b""), ("ValueError", 0, b"Exception ignored in: ")):
+        source = IGNORED.replace("KeyboardInterrupt", kind).replace("60", "60" if code else "0")
+        done = subprocess.run([sys.executable, "-c", source], capture_output=True, env=environment(), timeout=50)
+        assert done.returncode == code
+        assert done.stderr.startswith(said)
+        assert bool(done.stderr) == bool(said)
+
+
 STUBBORN = """
 import threading, time
 from dvae_ref.experiment import program

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numba
 import pytest
+from numba.core import caching
 
 from dvae_ref.fast import jit
 
@@ -224,6 +225,17 @@ def test_a_full_disk_is_a_warning(kernel, monkeypatch):
         values = [jit.compiled()(kernel)(x) for x in (2.5, 2 + 1j)]
     assert values == [7.5, 6 + 3j]
     assert len(caught) == 1
+
+
+def test_ctrl_c_while_numba_is_called_back_is_no_error(kernel, monkeypatch):
+    """Python ignores it there, and numba finds no compiled code to keep: "no compiled object yet"."""
+
+    def reduce(self, data):
+        raise RuntimeError("no compiled object yet")
+
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "reduce", reduce)
+    with pytest.warns(RuntimeWarning, match=r"cannot be kept.*no compiled object yet"):
+        assert jit.compiled()(kernel)(2.5) == 7.5
 
 
 # -- the package -------------------------------------------------------------------------------------------------------

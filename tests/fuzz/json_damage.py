@@ -50,7 +50,7 @@ def of_text(random, text):
     if kind < 0.6:
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):  # it is damaged already
             return damage.of_bytes(random, text)
         for _ in range(random.choice([1, 1, 1, 2, 5])):
             value = of_value(random, value)

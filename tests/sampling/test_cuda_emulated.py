@@ -12,7 +12,7 @@ pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_re
 import cuda_scalars
 
 from dvae_ref.fast import scalars
-from dvae_ref.sampling import ais, bracket, engines, fields, gibbs, pcd, philox, population
+from dvae_ref.sampling import ais, bracket, fields, gibbs, pcd, philox, population
 from dvae_ref.sampling.cuda import device, layout, resampling, tiles
 from dvae_ref.sampling.cuda import gibbs as cuda_gibbs
 from dvae_ref.theory.boltzmann import RBM
