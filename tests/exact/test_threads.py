@@ -57,17 +57,18 @@ with concurrent.futures.ThreadPoolExecutor(4) as pool:
     print(all(found == whole for found in pool.map(lambda _: run(), range(12))))
 """
 NUMBA_S_OWN = """
+import math
 import numba
 
 @numba.njit(parallel=True)
 def f(n):
-    total = 0
+    total = 0.0
     for i in numba.prange(n):
-        total += i
+        total += math.sin(i)
     return total
 
 def run(names=()):
-    return f(1000)
+    return f(3_000_000)  # long enough for two threads to be inside at a time, however busy the machine is
 """
 BYTES = """
 import hashlib
