@@ -110,7 +110,7 @@ def emulated(capability=(9, 0), sanitizer=None, skip=-1, shared_memory=None, tra
         chosen = program(name, capability, sanitizer if traces is None else "trace")
         run(chosen, blocks, threads, arguments, shared, skip)
         if traces is not None:
-            found = np.fromfile(chosen.path.with_suffix(".parameters.trace"), np.uint32)
+            found = np.frombuffer(chosen.path.with_suffix(".parameters.trace").read_bytes(), np.uint32)
             traces.append((name, found.reshape(-1, 4)))
 
     with contextlib.ExitStack() as patches:

@@ -72,11 +72,11 @@ def _describe(step, ratio, offset, error, units, bound):
     for u in range(len(step)):
         group, bit = u % q, u // q
         unit = units[UNITS * group + bit]
-        unit.ratio, unit.offset, unit.step = ratio[u], offset[u], step[u]
-        unit.scale = np.rint(WHOLE / CELL * ratio[u] * step[u])
-        unit.limit = min(32767, (CELLS * WHOLE - 1) // unit.scale)
+        unit["ratio"], unit["offset"], unit["step"] = ratio[u], offset[u], step[u]
+        unit["scale"] = np.rint(WHOLE / CELL * ratio[u] * step[u])
+        unit["limit"] = min(32767, (CELLS * WHOLE - 1) // unit["scale"])
         for k in range(UNITS):
-            units[UNITS * group + k].present |= 1 << bit
+            units[UNITS * group + k]["present"] |= 1 << bit
         bound[UNITS * group + bit] = margins(error[u] * step[u])
 
 
