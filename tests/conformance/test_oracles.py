@@ -5,8 +5,9 @@ import pytest
 from judging import SEEDS, entry_of, judge, load
 
 from dvae_ref import mixture, spike
-from dvae_ref.conformance import check, quantity, smoothings, vectors
+from dvae_ref.conformance import check, quantity, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
+from dvae_ref.conformance.quantities import smoothings
 from dvae_ref.conformance.tolerances import Tolerance
 
 

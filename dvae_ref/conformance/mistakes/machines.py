@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dvae_ref.conformance.machines import machine
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
+from dvae_ref.conformance.quantities.machines import machine
 from dvae_ref.theory.boltzmann import couple
 from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 

@@ -12,7 +12,7 @@ from dvae_ref.conformance.mistakes.machines import swap, untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
-from dvae_ref.conformance.objectives import GivenMixture
+from dvae_ref.conformance.quantities.objectives import GivenMixture
 from dvae_ref.experiment.optimizer import DECAYED
 from dvae_ref.priors import OverlappingJoint, Relaxed, SpikeJoint
 from dvae_ref.theory import joint, overlapping

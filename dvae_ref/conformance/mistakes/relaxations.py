@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from dvae_ref import exact
-from dvae_ref.conformance.machines import machine
 from dvae_ref.conformance.mistakes.machines import guarded
 from dvae_ref.conformance.mistakes.registry import mistake, negated
 from dvae_ref.conformance.mistakes.smoothings import log_normaliser
-from dvae_ref.conformance.smoothings import smoothing_of
+from dvae_ref.conformance.quantities.machines import machine
+from dvae_ref.conformance.quantities.smoothings import smoothing_of
 from dvae_ref.theory.boltzmann import RBM, couple, field, split
 from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 from dvae_ref.theory.mean_field import mean_field

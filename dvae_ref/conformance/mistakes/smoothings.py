@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
-from dvae_ref.conformance.smoothings import smoothing_of
+from dvae_ref.conformance.quantities.smoothings import smoothing_of
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.smoothing import Exponential, Power, Smoothing
 

@@ -9,8 +9,8 @@ import functools
 import numpy as np
 
 from dvae_ref import exact, methods, model, posteriors, tree
+from dvae_ref.conformance.quantities.smoothings import LAWS, LEAST, MOST, log_q_terms, spike_rho, spike_slope
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.conformance.smoothings import LAWS, LEAST, MOST, log_q_terms, spike_rho, spike_slope
 from dvae_ref.posteriors import Noise
 from dvae_ref.structures import Structure
 from dvae_ref.theory import mixture

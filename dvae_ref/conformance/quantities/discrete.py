@@ -3,8 +3,8 @@
 import numpy as np
 
 from dvae_ref import exact, methods, model, networks, tree
-from dvae_ref.conformance import objectives
-from dvae_ref.conformance.objectives import IMAGES, PIXELS, STRUCTURE, K
+from dvae_ref.conformance.quantities import objectives
+from dvae_ref.conformance.quantities.objectives import IMAGES, PIXELS, STRUCTURE, K
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.networks import group_slices
 from dvae_ref.theory.elementary import sigmoid

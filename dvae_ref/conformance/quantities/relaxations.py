@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 
-from dvae_ref.conformance.machines import draw_machine, machine
+from dvae_ref.conformance.quantities.machines import draw_machine, machine
+from dvae_ref.conformance.quantities.smoothings import EQUATIONS, LAWS, draw_sharpness, draw_zeta, smoothing_of
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.conformance.smoothings import EQUATIONS, LAWS, draw_sharpness, draw_zeta, smoothing_of
 from dvae_ref.theory import gaussian_integral, overlapping
 from dvae_ref.theory.smoothing import SMOOTHINGS
 

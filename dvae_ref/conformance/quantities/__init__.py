@@ -1,0 +1,1 @@
+"""The quantities of the kit by theme: how their inputs are drawn, and what outputs follow. `catalogue` has them all."""
