@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import against, report
-from dvae_ref.structures import STRUCTURES
+from dvae_ref import STRUCTURES
 
 NAMES = {
     "gibbs": "block Gibbs, beside PyTorch, JAX and thrml",

@@ -4,12 +4,12 @@ from unittest import mock
 
 import numpy as np
 
-from dvae_ref import exact, model, tree
-from dvae_ref.experiment import training
-from dvae_ref.posteriors import Noise
+from benchmarks import either
+from dvae_ref import Noise, exact, model, tree
 from dvae_ref.sampling import ais as annealed
 from dvae_ref.sampling import pcd, philox, population_annealing
 
+training = either.module("training")
 KEY = philox.key(0)
 
 

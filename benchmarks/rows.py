@@ -6,12 +6,11 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 
-from benchmarks import machines, ours, training
+from benchmarks import either, machines, ours, training
 from benchmarks.step import deviation
 from benchmarks.timing import Case
-from dvae_ref.experiment import evaluation
+from dvae_ref import STRUCTURES
 from dvae_ref.sampling import pcd, philox
-from dvae_ref.structures import STRUCTURES
 
 CHAINS, SWEEPS = 1000, 40  # as in training
 SIZES = {100: 8, 200: 4, 400: 1, 1024: 1}  # units a side: calls to a run
@@ -99,9 +98,9 @@ def evaluate():
     images, options = (batches[0] > 0.5)[:IMAGES].astype(np.float32), {"samples": EVALUATED, "log_z": 100.0}
     threads = numba.get_num_threads()
     return lambda: (
-        evaluation.log_likelihood(
-            philox.key(1), state.params, state.statistics, images, threads=threads, **options
-        ).log_px
+        either.module("evaluation")
+        .log_likelihood(philox.key(1), state.params, state.statistics, images, threads=threads, **options)
+        .log_px
     )
 
 

@@ -5,15 +5,15 @@ import itertools
 
 import numpy as np
 
-from benchmarks import machines
+from benchmarks import either, machines
 from benchmarks.ours import noise
 from benchmarks.step import Step, deviation
 from benchmarks.timing import Case
-from dvae_ref import model, tree
-from dvae_ref.experiment import datasets, optimizer, training
-from dvae_ref.experiment.presets import Settings
+from dvae_ref import STRUCTURES, model, tree
 from dvae_ref.sampling import pcd
-from dvae_ref.structures import STRUCTURES
+
+datasets, optimizer, training = (either.module(name) for name in ("datasets", "optimizer", "training"))
+Settings = either.module("presets").Settings
 
 SAMPLES = (1, 5, 25)  # K
 IMAGES, BATCHES = 100, 8

@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 
 import dvae_ref
-from benchmarks import computer
-from dvae_ref.experiment import process
+from benchmarks import computer, either
 
 OURS = "benchmarks.ours:", "benchmarks.rows:"
 
@@ -24,7 +23,7 @@ def main():
     ours = target.startswith(OURS)
     computer.use_cores(cores, blas_threads=1 if ours else cores)
     if ours:  # what the command line does
-        process.prepare()
+        either.module("process").prepare()
     orders, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints goes elsewhere
     module, function = target.split(":")

@@ -10,22 +10,21 @@ __version__ = "0.2.0.dev0"
 _PUBLIC = {
     "theory.boltzmann": ("RBM", "BoltzmannMachine", "Moments"),
     "theory.smoothing": ("Exponential", "UniformExponential", "Power", "Gaussian"),
-    "structures": ("Structure", "STRUCTURES"),
-    "methods": ("method",),
-    "posteriors": ("Noise",),
-    "model": ("Config", "Params", "Statistics", "objective", "objective_backward"),
+    "model.structures": ("Structure", "STRUCTURES"),
+    "model.methods": ("method",),
+    "model.posteriors": ("Noise",),
+    "model.autoencoder": ("Config", "Params", "Statistics", "objective", "objective_backward"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 _THEORY = (
     *("boltzmann", "bounds", "elementary", "gaussian_integral", "joint", "mean_field", "mixture", "overlapping"),
     *("smoothing", "spike"),
 )
-_MODULES = {name: f"theory.{name}" for name in _THEORY} | {
-    name: name
-    for name in (
-        *("exact", "layers", "methods", "model", "networks", "posteriors", "priors", "sampling", "structures", "tree"),
-        "twins",
-    )
+_MODEL = ("autoencoder", "layers", "methods", "networks", "posteriors", "priors", "structures")
+_MODULES = {
+    **{name: f"theory.{name}" for name in _THEORY},
+    **{name: f"model.{name}" for name in _MODEL},
+    **{name: name for name in ("exact", "model", "sampling", "tree", "twins")},
 }
 __all__ = sorted([*_HOME, *_MODULES])
 

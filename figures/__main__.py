@@ -1,9 +1,9 @@
 """python -m figures FIGURE: compute what a figure shows, draw it as PNG and PDF, keep its numbers as npz."""
 
-from dvae_ref.experiment import program
+from dvae_ref.program import entry
 
 if __name__ == "__main__":
-    program.at_once()
+    entry.at_once()
 
 import argparse
 import json
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from dvae_ref import blas
-from dvae_ref.experiment import process
+from dvae_ref.program import process
 from figures import NAMES
 from figures.options import SCALES, Options
 
@@ -55,14 +55,14 @@ def build_parser():
 
 
 def main(argv=None):
-    args = program.parse(build_parser(), argv)
+    args = entry.parse(build_parser(), argv)
     process.prepare()  # before NumPy is loaded
-    return program.guarded("python -m figures", lambda: carry_out(args), args.debug)
+    return entry.guarded("python -m figures", lambda: carry_out(args), args.debug)
 
 
 def carry_out(args):
     chosen, options = checked(args)
-    program.ready()
+    entry.ready()
     with blas.one_thread():
         made = [make(name, options) for name in chosen]
     if args.json:
@@ -72,23 +72,23 @@ def carry_out(args):
 
 def checked(args):
     """(the figures to make, Options). UsageError if they make no sense."""
-    from dvae_ref.experiment import files
-    from dvae_ref.experiment.console import use_threads
+    from dvae_ref.files import writing
+    from dvae_ref.program.console import use_threads
 
     unknown = [name for name in args.names if name not in (*NAMES, "all")]
     if unknown:
-        raise program.UsageError(f"no figure {', '.join(unknown)}; there are {', '.join(NAMES)} and all")
+        raise entry.UsageError(f"no figure {', '.join(unknown)}; there are {', '.join(NAMES)} and all")
     if not 0 <= args.seed < 2**63:
-        raise program.UsageError(f"--seed must lie in 0 <= seed < 2**63, got {args.seed}")
+        raise entry.UsageError(f"--seed must lie in 0 <= seed < 2**63, got {args.seed}")
     if args.run_dir and args.names != ["fig2a"]:
-        raise program.UsageError("--run-dir gives fig2a its model; it goes with fig2a alone")
+        raise entry.UsageError("--run-dir gives fig2a its model; it goes with fig2a alone")
     use_threads(args)
     chosen = [name for name in NAMES if name in args.names or "all" in args.names]
     out = Path(args.out)
-    files.make_folder(out)
+    writing.make_folder(out)
     for name in chosen:
         for path in paths(out, name).values():
-            files.check_writable(path)
+            writing.check_writable(path)
     return chosen, Options(out, args.scale, args.seed, args.threads, args.data_dir, args.run_dir)
 
 
@@ -115,4 +115,4 @@ def make(name, options):
 
 
 if __name__ == "__main__":
-    program.run(main)
+    entry.run(main)

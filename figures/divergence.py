@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import networks
-from dvae_ref.experiment import training
-from dvae_ref.posteriors import Noise
+from dvae_ref.model import networks
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.runs import training
 from dvae_ref.sampling import ais, philox
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field

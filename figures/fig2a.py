@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import exact
-from dvae_ref.experiment import datasets, runs
+from dvae_ref.runs import datasets, lifecycle
 from dvae_ref.sampling import philox
 from dvae_ref.theory.mean_field import mean_field
 from figures import divergence, snapshots, store, style
@@ -50,7 +50,7 @@ def compute(options):
 def trained_model(options):
     """(Settings, Snapshot) of the model that is looked at."""
     if options.run_dir:
-        settings, state = runs.load(options.run_dir)
+        settings, state = lifecycle.load(options.run_dir)
         if settings.baseline not in ("dvaes_exp", "dvaes_unexp", "dvaes_power", "dvaes_gauss"):
             raise ValueError(f"fig2a takes a run with an overlapping relaxation, got {settings.baseline}")
         return settings, snapshots.Snapshot(state.iteration, state.params, state.statistics)

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import model
-from dvae_ref.experiment import training
-from dvae_ref.posteriors import Noise
+from dvae_ref.model import autoencoder
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.runs import training
 from dvae_ref.sampling import philox
 from dvae_ref.theory.boltzmann import Moments
 from figures import snapshots, style
@@ -53,10 +53,10 @@ class Recorder:
 def logit_gradient(snapshot, x, noise, config, kappa):
     """d(sum over images of the bound)/dlogit(q), (B K, D)."""
     recorder = Recorder(config.method.posterior)
-    recording = model.Config(config.structure, config.method._replace(posterior=recorder), config.k)
-    bound, cache = model.objective(snapshot.params, snapshot.statistics, x, noise, config=recording, kappa=kappa)
+    recording = autoencoder.Config(config.structure, config.method._replace(posterior=recorder), config.k)
+    bound, cache = autoencoder.objective(snapshot.params, snapshot.statistics, x, noise, config=recording, kappa=kappa)
     no_negative_phase = Moments(*(np.zeros_like(leaf) for leaf in snapshot.params.rbm))
-    model.objective_backward(np.ones_like(bound), cache, no_negative_phase, config=recording)
+    autoencoder.objective_backward(np.ones_like(bound), cache, no_negative_phase, config=recording)
     return np.concatenate(recorder.d_logit_q[::-1], 1)
 
 

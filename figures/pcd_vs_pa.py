@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import exact
-from dvae_ref.experiment.console import bar_style
+from dvae_ref.program.console import bar_style
 from dvae_ref.sampling import pcd, philox, population_annealing
 from dvae_ref.theory.boltzmann import RBM, Moments
 from figures import store, style

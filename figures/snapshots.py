@@ -9,12 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from dvae_ref import model, tree
-from dvae_ref.experiment import contents, datasets, files, image_files, runs, schema, training
-from dvae_ref.experiment.commands import Progress, describe
-from dvae_ref.experiment.console import bar_style, report
-from dvae_ref.experiment.interrupt import Interrupt
-from dvae_ref.experiment.presets import Settings
+from dvae_ref import tree
+from dvae_ref.commands import Progress, describe
+from dvae_ref.files import schema, writing
+from dvae_ref.model import autoencoder
+from dvae_ref.program.console import bar_style, say
+from dvae_ref.program.interrupt import Interrupt
+from dvae_ref.runs import contents, datasets, image_files, lifecycle, training
+from dvae_ref.runs.presets import Settings
 from figures import store
 
 # Fig. 2 of the paper: 2-layer-nonlin (said of panel c, taken for all), 100,000 iterations, batch size 1,000.
@@ -32,8 +34,8 @@ FRACTIONS = {  # of a run, at which snapshots are taken; closer while the KL war
 
 class Snapshot(NamedTuple):
     iteration: int
-    params: model.Params
-    statistics: model.Statistics
+    params: autoencoder.Params
+    statistics: autoencoder.Statistics
 
 
 def settings_for(baseline, beta, options):
@@ -78,8 +80,8 @@ def path_of(folder, iteration):
 def _train(settings, iterations, folder, options):
     """Leave the snapshots in the folder. KeyboardInterrupt, once a checkpoint is written, if Ctrl-C is pressed."""
     dataset = datasets.load(settings.dataset, options.data_dir)
-    report(f"{describe(settings)}; data: {dataset.origin}; run folder: {folder}")
-    with runs.Run(folder, settings, dataset, options.threads) as run:
+    say(f"{describe(settings)}; data: {dataset.origin}; run folder: {folder}")
+    with lifecycle.Run(folder, settings, dataset, options.threads) as run:
         run.begin_or_resume()
         with Interrupt() as interrupted, Progress(run) as progress:
             for i in (i for i in iterations if not path_of(folder, i).exists()):
@@ -92,14 +94,14 @@ def _train(settings, iterations, folder, options):
 
 
 def save(path, state):
-    files.save_checkpoint(path, {"iteration": state.iteration}, params=state.params, statistics=state.statistics)
+    writing.save_checkpoint(path, {"iteration": state.iteration}, params=state.params, statistics=state.statistics)
 
 
 def load(path, settings):
     """The Snapshot in a file, for a run with these settings. ValueError if it is damaged or of another one."""
-    header, arrays = files.load_checkpoint(path)
+    header, arrays = writing.load_checkpoint(path)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
-    parts = {name: files.restore(name, getattr(like, name), arrays, path) for name in ("params", "statistics")}
+    parts = {name: writing.restore(name, getattr(like, name), arrays, path) for name in ("params", "statistics")}
     begun = [item for name in parts for item in tree.items(getattr(like, name), name)]
     contents.check(arrays.items(), begun, path)
     return Snapshot(schema.check(header, schema.SNAPSHOT, path)["iteration"], **parts)

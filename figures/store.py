@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from dvae_ref import __version__
-from dvae_ref.experiment import files, npz
+from dvae_ref.files import npz, writing
 from dvae_ref.sampling import philox
 
 SEAL = "sha256"  # the array beside those that are kept
@@ -14,7 +14,7 @@ SEAL = "sha256"  # the array beside those that are kept
 
 def write(path, arrays):
     """Write a dict of arrays to an npz, atomically."""
-    with files.atomic(path) as file:
+    with writing.atomic(path) as file:
         np.savez_compressed(file, **arrays)
 
 
@@ -37,7 +37,7 @@ def kept(folder, name, settings, compute, *args):
     path = folder / f"{name}-{digest(settings)}.npz"
     if not path.exists():
         arrays = {name: np.asarray(array) for name, array in compute(*args).items()}
-        files.make_folder(folder)
+        writing.make_folder(folder)
         write(path, arrays | {SEAL: np.array(seal(arrays))})
     return sealed(path)
 

@@ -1,4 +1,4 @@
-"""How the figures look: palette and grid of dvae_ref.experiment.plots, shades for the betas, PNG and PDF."""
+"""How the figures look: palette and grid of dvae_ref.runs.plots, shades for the betas, PNG and PDF."""
 
 import io
 
@@ -8,8 +8,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dvae_ref.experiment import files
-from dvae_ref.experiment.plots import BLUE, DPI, GREEN, GREY, ORANGE
+from dvae_ref.files import writing
+from dvae_ref.runs.plots import BLUE, DPI, GREEN, GREY, ORANGE
 
 COLORS = {"exp": BLUE, "unexp": GREEN, "power": ORANGE, "gauss": "#CC79A7"}  # the last of Okabe and Ito's, too
 TITLES = {"exp": "exponential", "unexp": "uniform + exponential", "power": "power function", "gauss": "Gaussian"}
@@ -57,5 +57,5 @@ def save(figure, path, kind, dpi=DPI):
     with matplotlib.rc_context({"pdf.fonttype": 42}):  # text in the PDF stays text
         metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
         figure.savefig(picture, format=kind, dpi=dpi, bbox_inches="tight", metadata=metadata)
-    with files.atomic(path) as file:
+    with writing.atomic(path) as file:
         file.write(picture.getvalue())

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from small_run import SMALL_RUN, command
 
 # As on the command line, and before NumPy is there: several pools of threads on the same cores slow the tests fourfold.
 for library in ("OPENBLAS", "MKL"):
@@ -28,3 +29,25 @@ def data_dir(request):
     if not path.is_dir():
         pytest.fail(f"--data-dir {given} is not a folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def straight(tmp_path_factory):
+    """(folder, finished process) of 200 iterations in one go, on two threads where there are two."""
+    from dvae_ref.program.console import usable_cores
+
+    folder, threads = tmp_path_factory.mktemp("straight") / "run", min(2, usable_cores())
+    done = command("train", *SMALL_RUN, "--threads", threads, "--json", "--run-dir", folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.fixture(scope="session")
+def straight_table(tmp_path_factory):
+    """(folder, finished process) of a table of two seeds, both at a time, in one go."""
+    import tables
+
+    out = tmp_path_factory.mktemp("straight") / "table"
+    done = tables.run(out, "--seed", "0", "1", "--workers=2", "--json")
+    assert done.returncode == 0, done.stderr
+    return out, done

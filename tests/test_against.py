@@ -34,9 +34,9 @@ def repository(tmp_path, monkeypatch):
     git = shutil.which("git") or pytest.skip("needs git")
     root = tmp_path / "repository"
     package = root / "dvae_ref"
-    (package / "experiment").mkdir(parents=True)
+    (package / "program").mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "experiment" / "process.py").write_text("def prepare(): pass\n")
+    (package / "program" / "process.py").write_text("def prepare(): pass\n")
     contender = textwrap.dedent(CONTENDER)
     (package / "contender.py").write_text(contender.replace("SECONDS", "0.06"))
     shutil.copytree(ROOT / "benchmarks", root / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))

@@ -11,9 +11,10 @@ import witness
 from autograd import value_and_grad
 from test_model import KAPPA, STRUCTURES, disagreements, exact_moments
 
-from dvae_ref import gaussian_integral, joint, methods, mixture, model, posteriors, tree
-from dvae_ref.posteriors import Noise
-from dvae_ref.structures import Structure
+from dvae_ref import gaussian_integral, joint, mixture, tree
+from dvae_ref.model import autoencoder, methods, posteriors
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.structures import Structure
 from dvae_ref.theory.boltzmann import RBM
 
 BETAS = {"dvaes_gi": 9.0, "dvaepp_exp": 4.0, "dvaepp_power": 3.0, "dvae_spike_exp": 3.0}
@@ -151,7 +152,9 @@ def test_control_the_importance_weighted_bound_is_another(name):
     """DVAE and DVAE++ average the log weights (Eq. 2); the log of the mean weight is another tenth above."""
     case = Case(name, "2-layer-nonlin", 5)
     value = case.value(case.params)[0] @ case.d_bound
-    case.config = model.Config(case.config.structure, case.config.method._replace(importance_weighted=True), case.k)
+    case.config = autoencoder.Config(
+        case.config.structure, case.config.method._replace(importance_weighted=True), case.k
+    )
     assert case.value(case.params)[0] @ case.d_bound > value + 0.1
 
 
@@ -170,9 +173,9 @@ class Expectation:
     def __init__(self, groups, width, nodes):
         rng = np.random.default_rng([groups, width])
         self.beta, self.structure = 1.5, Structure(groups, width)
-        self.config = model.Config(self.structure, methods.method("dvae_spike_exp", self.beta, groups))
+        self.config = autoencoder.Config(self.structure, methods.method("dvae_spike_exp", self.beta, groups))
         d = self.structure.latents
-        params, self.statistics = model.init(rng, self.config, np.array([0.2, 0.7, 0.4]), np.float64)
+        params, self.statistics = autoencoder.init(rng, self.config, np.array([0.2, 0.7, 0.4]), np.float64)
         params = tree.map(lambda leaf: leaf + 0.7 * rng.standard_normal(leaf.shape), params)
         self.params = params._replace(rbm=RBM(rng.normal(-0.5, 1, d), 0.5 + rng.normal(0, 1, (d // 2, d - d // 2))))
         self.x = np.array([[1, 0.3, 0]])
@@ -209,13 +212,13 @@ class Expectation:
         q, x = self.q(self.params), np.repeat(self.x, len(self.z), 0)
         above = np.expm1(self.beta * self.zeta) / np.expm1(self.beta)
         rho = np.where(self.z > 0, 1 - q * (1 - above), (1 - q) / 2)
-        bound, cache = model.objective(
+        bound, cache = autoencoder.objective(
             self.params, self.statistics, x, Noise(None, rho), config=self.config, kappa=KAPPA
         )
         np.testing.assert_allclose(cache.encoder.sample.zeta, self.zeta, atol=1e-13)
         p, negative = self.probability(self.params), exact_moments(self.params.rbm)
         value = p @ bound - KAPPA * witness.log_z(*self.params.rbm)
-        return value, model.objective_backward(p, cache, negative, config=self.config)
+        return value, autoencoder.objective_backward(p, cache, negative, config=self.config)
 
 
 @functools.cache
@@ -279,9 +282,9 @@ def test_all_eight_keep_float32(name, inverse):
     single = functools.partial(tree.map, np.float32)
     params, statistics, d_bound = single(case.params), single(case.statistics), np.float32(case.d_bound)
     x, config = np.float32(case.x), case.config
-    bound, cache = model.objective(params, statistics, x, case.noise, config=config, kappa=KAPPA)
-    gradient = model.objective_backward(d_bound, cache, single(exact_moments(case.params.rbm)), config=config)
-    trees = [(bound,), gradient, model.update_statistics(statistics, cache), tuple(cache.encoder.sample)]
+    bound, cache = autoencoder.objective(params, statistics, x, case.noise, config=config, kappa=KAPPA)
+    gradient = autoencoder.objective_backward(d_bound, cache, single(exact_moments(case.params.rbm)), config=config)
+    trees = [(bound,), gradient, autoencoder.update_statistics(statistics, cache), tuple(cache.encoder.sample)]
     assert {leaf.dtype for part in trees for leaf in tree.leaves(part)} == {np.dtype(np.float32)}
     expected = case.value(case.params)[0] + KAPPA * witness.log_z(*case.params.rbm)
     np.testing.assert_allclose(bound, expected, rtol=1e-4)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from dvae_ref.__main__ import build_parser
+from dvae_ref.cli import build_parser
 
 ROOT = Path(__file__).parent.parent
 DERIVATIONS = ROOT / "docs" / "derivations"

@@ -10,9 +10,10 @@ are of log w, that is of everything together, and of log p(zeta) - log q(zeta|x)
 import numpy as np
 import pytest
 
-from dvae_ref import methods, mixture, model, overlapping, tree, twins
-from dvae_ref.posteriors import Noise
-from dvae_ref.structures import STRUCTURES
+from dvae_ref import mixture, overlapping, tree, twins
+from dvae_ref.model import autoencoder, methods
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.structures import STRUCTURES
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.smoothing import SMOOTHINGS
 
@@ -22,7 +23,7 @@ ALLOWED = 1e-3  # nats
 
 def config(smoothing):
     """K = 1: each of the K samples of an image is given as an image of its own, so that its bound is its log weight."""
-    return model.Config(STRUCTURES["2-layer-nonlin"], methods.relaxed(smoothing), k=1)
+    return autoencoder.Config(STRUCTURES["2-layer-nonlin"], methods.relaxed(smoothing), k=1)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def setting():
     """(params, statistics, images, noise) in float32: the 2-layer structure at its full size on 784 pixels."""
     rng = np.random.default_rng(71)
     mean_x = rng.beta(0.3, 1.5, 784).astype(np.float32)
-    params, statistics = model.init(rng, config(SMOOTHINGS["power"](BETA)), mean_x)
+    params, statistics = autoencoder.init(rng, config(SMOOTHINGS["power"](BETA)), mean_x)
     louder = [g._replace(out=g.out._replace(kernel=3 * g.out.kernel)) for g in params.encoder]
     W = rng.normal(0, 0.3, (200, 200)).astype(np.float32)
     a = rng.normal(-2, 1, 400).astype(np.float32)
@@ -67,7 +68,7 @@ def histogram(title, errors):
 def log_weights(params, statistics, x, noise, smoothing):
     """log w of every sample, (B K,), and the Sample of the posterior."""
     x = np.repeat(x, K, axis=0)
-    log_w, cache = model.objective(params, statistics, x, noise, config=config(smoothing))
+    log_w, cache = autoencoder.objective(params, statistics, x, noise, config=config(smoothing))
     assert log_w.dtype == x.dtype
     return log_w, cache.encoder.sample
 
@@ -111,13 +112,13 @@ def test_discrete_log_weights_agree_with_the_readable_form_in_float64(setting):
     moving = tree.map(lambda a: (a + rng.uniform(0.1, 1, a.shape)).astype(np.float32), statistics)
     moving = moving._replace(mean_x=statistics.mean_x)
     u = np.float32(noise.u < 0.8)
-    single = model.discrete_log_weights(params, moving, x, u, log_z=100.0)
+    single = autoencoder.discrete_log_weights(params, moving, x, u, log_z=100.0)
     with twins.readable_only():
         given = (tree.map(np.float64, part) for part in (params, moving, x, u))
-        double = model.discrete_log_weights(*given, log_z=100.0)
+        double = autoencoder.discrete_log_weights(*given, log_z=100.0)
     assert single.dtype == np.float32
     histogram("discrete log w", (single - double).reshape(-1))
     assert np.abs(single - double).max() < ALLOWED
     off = tree.map(lambda a: np.float32(1.01) * a, moving)._replace(mean_x=statistics.mean_x)
-    wrong = model.discrete_log_weights(params, off, x, u, log_z=100.0)
+    wrong = autoencoder.discrete_log_weights(params, off, x, u, log_z=100.0)
     assert np.abs(wrong - double).max() > 10 * ALLOWED

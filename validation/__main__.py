@@ -1,9 +1,9 @@
 """python -m validation: check the claims, print what was found, write the report; or break each formula in turn."""
 
-from dvae_ref.experiment import program
+from dvae_ref.program import entry
 
 if __name__ == "__main__":
-    program.at_once()
+    entry.at_once()
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dvae_ref import blas
-from dvae_ref.experiment import process
+from dvae_ref.program import process
 
 EPILOG = """
   python -m validation --quick            every claim on small samples, under a minute
@@ -50,14 +50,14 @@ def build_parser():
 
 
 def main(argv=None):
-    options = program.parse(build_parser(), argv)
+    options = entry.parse(build_parser(), argv)
     process.prepare()  # before NumPy is loaded
-    return program.guarded("python -m validation", lambda: carry_out(options))
+    return entry.guarded("python -m validation", lambda: carry_out(options))
 
 
 def carry_out(options):
     chosen = load(options)
-    program.ready()
+    entry.ready()
     if options.list:
         print("\n".join(f"{claim.name:20s} {claim.statement}" for claim in chosen))
         return 0
@@ -68,16 +68,16 @@ def carry_out(options):
 def load(options):
     """The claims that are asked for. UsageError if there is no such claim, or a package is missing."""
     if not 0 <= options.seed < 2**32:
-        raise program.UsageError(f"--seed must lie in 0 <= seed < 2**32, got {options.seed}")
+        raise entry.UsageError(f"--seed must lie in 0 <= seed < 2**32, got {options.seed}")
     from validation import claims
 
     unknown = [name for name in options.claims if name not in claims.NAMES]
     if unknown:
-        raise program.UsageError(f"unknown claim {', '.join(unknown)}; there are {', '.join(claims.NAMES)}")
+        raise entry.UsageError(f"unknown claim {', '.join(unknown)}; there are {', '.join(claims.NAMES)}")
     try:
         return claims.load(options.claims or claims.NAMES)
     except ModuleNotFoundError as error:
-        raise program.UsageError(f"validation needs {error.name}: pip install 'dvae_ref[test]'") from error
+        raise entry.UsageError(f"validation needs {error.name}: pip install 'dvae_ref[test]'") from error
 
 
 def validate(chosen, options):
@@ -148,4 +148,4 @@ def progress_bar(total, options):
 
 
 if __name__ == "__main__":
-    program.run(main)
+    entry.run(main)

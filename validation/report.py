@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dvae_ref import __version__
-from dvae_ref.experiment import files
+from dvae_ref.files import writing
 from validation.claim import Claim
 
 REPORT = "report.html"
@@ -94,15 +94,15 @@ def verdict(passed):
 def write(folder, results, *, quick, seed):
     """Write report.html into the folder; returns its path."""
     path = folder / REPORT
-    with files.atomic(path) as file:
+    with writing.atomic(path) as file:
         file.write(page(results, quick=quick, seed=seed).encode())
     return path
 
 
 def check_writable(folder):
     """Make the folder. OSError if the report could not be written into it."""
-    files.make_folder(folder)
-    files.check_writable(folder / REPORT)
+    writing.make_folder(folder)
+    writing.check_writable(folder / REPORT)
 
 
 def page(results, *, quick, seed):

@@ -10,8 +10,8 @@ the other models take is alike. Measure your own, and run this again.
 import csv
 from pathlib import Path
 
-from dvae_ref.experiment import table1_records, table1_report
-from dvae_ref.experiment.presets import Settings
+from dvae_ref.runs.presets import Settings
+from dvae_ref.table1 import records, report
 
 FOLDER = Path(__file__).parent
 ITERATIONS, VALIDATIONS, SAMPLES = 1_000_000, 50, 100 / 4000  # of a validation, in those of the measurement
@@ -28,10 +28,10 @@ def lines():
         taken = {(row["struct"], int(row["k"])): hours(row) for row in csv.DictReader(file)}
     total = 0
     yield "# hours of one core, a seed | command; give it again to go on. Longest first pays where many run at a time."
-    for dataset, struct, k, baseline in table1_report.paper():
+    for dataset, struct, k, baseline in report.paper():
         total += taken[struct, k]
         settings = Settings(dataset=dataset, struct=struct, k=k, baseline=baseline)
-        yield f"{taken[struct, k]:5.1f} | {table1_records.command(settings)} --threads 1"
+        yield f"{taken[struct, k]:5.1f} | {records.command(settings)} --threads 1"
     yield f"# {total:,.0f} hours in all, a seed; the paper has five"
 
 

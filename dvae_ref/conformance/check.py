@@ -8,7 +8,7 @@ import numpy as np
 
 from dvae_ref.conformance import diagnosis, vectors
 from dvae_ref.conformance.tolerances import Tolerance
-from dvae_ref.experiment import npz
+from dvae_ref.files import npz
 
 
 class Finding(NamedTuple):

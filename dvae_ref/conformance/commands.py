@@ -12,7 +12,7 @@ from dvae_ref.conformance import export as exporting
 from dvae_ref.conformance import glossary, vectors
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.catalogue import QUANTITIES
-from dvae_ref.experiment.console import UsageError, at_least, bar_style, conclude
+from dvae_ref.program.console import UsageError, at_least, bar_style, conclude
 
 
 def run(args):

@@ -8,7 +8,7 @@ import numpy as np
 from dvae_ref import __version__
 from dvae_ref.conformance import glossary, quantity, tolerances, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
-from dvae_ref.experiment import files
+from dvae_ref.files import writing
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
 CONVENTIONS = {
@@ -23,16 +23,16 @@ CONVENTIONS = {
 def export(folder, seed, dtype, on_quantity=lambda name: None):
     """Write the kit into a folder, which is made if need be; returns the manifest, which is written last."""
     folder = Path(folder)
-    files.make_folder(folder)
+    writing.make_folder(folder)
     kind = {"format": vectors.FORMAT, "version": vectors.VERSION, "dvae_ref": __version__}
     refuse_foreign(folder)
-    files.write_json(folder / vectors.MANIFEST, kind | {"quantities": []})  # an older kit's files are to be replaced
+    writing.write_json(folder / vectors.MANIFEST, kind | {"quantities": []})  # an older kit's files are to be replaced
     entries = []
     for item in QUANTITIES.values():
         entries.append(export_quantity(folder, item, seed, dtype))
         on_quantity(item.name)
     manifest = {**kind, "seed": seed, "dtype": dtype, "conventions": CONVENTIONS, "quantities": entries}
-    files.write_json(folder / vectors.MANIFEST, manifest)
+    writing.write_json(folder / vectors.MANIFEST, manifest)
     return manifest
 
 

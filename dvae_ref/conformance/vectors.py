@@ -9,8 +9,8 @@ import numpy as np
 
 from dvae_ref.conformance import quantity
 from dvae_ref.conformance.catalogue import QUANTITIES
-from dvae_ref.experiment import files, npz, reading, schema
-from dvae_ref.experiment.schema import shown
+from dvae_ref.files import npz, reading, schema, writing
+from dvae_ref.files.schema import shown
 
 FORMAT = "dvae_ref conformance"
 VERSION = 1
@@ -27,7 +27,7 @@ def write_npz(path, arrays):
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(array).reshape(np.shape(array)), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), member.getvalue())
-    with files.atomic(path) as file:
+    with writing.atomic(path) as file:
         file.write(whole.getvalue())
     return hashlib.sha256(whole.getvalue()).hexdigest()
 

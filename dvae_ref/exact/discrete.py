@@ -6,9 +6,10 @@ not grow with the number of states, but for one number an image and block of 1,0
 
 import numpy as np
 
-from dvae_ref import networks, tree
+from dvae_ref import tree
 from dvae_ref.exact import accumulate, limits, machines, states
-from dvae_ref.model import decode_discrete
+from dvae_ref.model import networks
+from dvae_ref.model.autoencoder import decode_discrete
 from dvae_ref.theory.boltzmann import energy
 from dvae_ref.theory.elementary import softplus
 

@@ -8,7 +8,7 @@ from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, mean_dec
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.shapes import agree
 from dvae_ref.fast.sums import plain_sum, positive, sum_with_logs
-from dvae_ref.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
+from dvae_ref.model.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
 from dvae_ref.team import ALONE
 
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)

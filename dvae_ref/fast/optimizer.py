@@ -1,4 +1,4 @@
-"""Twin of dvae_ref.experiment.optimizer.steps: a pass over all arrays."""
+"""Twin of dvae_ref.runs.optimizer.steps: a pass over all arrays."""
 
 import numpy as np
 

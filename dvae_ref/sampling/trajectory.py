@@ -2,7 +2,7 @@
 
 Where a mode appears all at once as temperature falls (a first-order transition), no schedule is slow enough. Training
 has led the RBM round such places: its moments change little by little, and replicas that follow its snapshots
-(`experiment/snapshots.py`) always overlap with the next one. So the path goes from the machine without parameters,
+(`runs/snapshots.py`) always overlap with the next one. So the path goes from the machine without parameters,
 whose log Z is D log 2, through the snapshots, in a straight line between neighbours, with chains that took no part in
 training.
 

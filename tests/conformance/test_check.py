@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from judging import judge
 
-from dvae_ref import __main__
+from dvae_ref.cli import main
 from dvae_ref.conformance import vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
-from dvae_ref.experiment import npz
+from dvae_ref.files import npz
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def cli(capsys):
 
     def run(*arguments):
         try:
-            code = __main__.main(["conformance", *map(str, arguments)])
+            code = main(["conformance", *map(str, arguments)])
         except SystemExit as end:
             code = end.code
         return code, *capsys.readouterr()

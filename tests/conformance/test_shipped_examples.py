@@ -16,12 +16,12 @@ SCRIPTS = sorted(EXAMPLES.glob("conformance_*.py"))
 def test_an_example_passes(kits, tmp_path, script):
     if "torch" in script.stem:
         pytest.importorskip("torch", reason="this example is of PyTorch, which no extra of the tests installs")
-    from dvae_ref import __main__
+    from dvae_ref import cli
 
     subprocess.run([sys.executable, script, kits(5), tmp_path], check=True, timeout=300)
     names = [path.stem for path in tmp_path.glob("*.npz")]
     assert len(names) >= 10
-    assert __main__.main(["conformance", "check", str(kits(5)), str(tmp_path), "--only", *names]) == 0
+    assert cli.main(["conformance", "check", str(kits(5)), str(tmp_path), "--only", *names]) == 0
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

@@ -7,9 +7,10 @@ import pytest
 import witness
 from scipy.special import logsumexp
 
-from dvae_ref import exact, methods, model, tree
+from dvae_ref import exact, tree
 from dvae_ref.exact import discrete
-from dvae_ref.structures import Structure
+from dvae_ref.model import autoencoder, methods
+from dvae_ref.model.structures import Structure
 from dvae_ref.theory.boltzmann import RBM
 
 PIXELS = 6
@@ -18,9 +19,9 @@ STRUCTURES = [Structure(1, 6), Structure(1, 6, (5, 4)), Structure(2, 3, (5, 4)),
 
 def small_model(structure, dtype=np.float64, baseline="dvaes_power"):
     """(Params, Statistics), every leaf skewed and moved, variances positive."""
-    config = model.Config(structure, methods.method(baseline, 30.0, structure.groups))
+    config = autoencoder.Config(structure, methods.method(baseline, 30.0, structure.groups))
     rng = np.random.default_rng([structure.groups, structure.width, len(structure.hidden)])
-    params, statistics = model.init(rng, config, rng.uniform(0.1, 0.9, PIXELS), np.float64)
+    params, statistics = autoencoder.init(rng, config, rng.uniform(0.1, 0.9, PIXELS), np.float64)
     params = tree.map(lambda leaf: leaf + 0.5 * rng.standard_normal(leaf.shape), params)
     W = 0.4 + 0.8 * rng.standard_normal(params.rbm.W.shape)
     params = params._replace(rbm=RBM(rng.normal(-0.5, 1, structure.latents), W))
@@ -107,7 +108,7 @@ def test_importance_samples_estimate_them(structure):
     params = params._replace(encoder=tree.map(lambda leaf: 0.3 * leaf, params.encoder))
     x, k = images(3, seed=1), 20_000
     u = np.random.default_rng(2).uniform(size=(3 * k, structure.latents))
-    log_w = model.discrete_log_weights(params, statistics, x, u, log_z=exact.log_z(params.rbm))
+    log_w = autoencoder.discrete_log_weights(params, statistics, x, u, log_z=exact.log_z(params.rbm))
     log_px, elbo = exact.log_px(params, statistics, x), exact.elbo(params, statistics, x)
     error = log_w.std(1) / np.sqrt(k)
     assert np.all(error < 0.02)

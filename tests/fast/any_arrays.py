@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twin_cases import arrays, double
 
-from dvae_ref import fast, layers, mixture, overlapping, spike
+from dvae_ref import fast, mixture, overlapping, spike
+from dvae_ref.model import layers
 from dvae_ref.theory import elementary
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential

@@ -10,7 +10,8 @@ import pytest
 from twin_cases import CASES, FAR, SMOOTHINGS, arrays, double, machine, places
 
 import dvae_ref
-from dvae_ref import layers, mixture, overlapping, twins
+from dvae_ref import mixture, overlapping, twins
+from dvae_ref.model import layers
 from dvae_ref.theory.elementary import softplus
 from dvae_ref.theory.smoothing import Power
 

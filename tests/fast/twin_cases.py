@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import layers
-from dvae_ref.experiment import optimizer
+from dvae_ref.model import layers
+from dvae_ref.runs import optimizer
 from dvae_ref.theory import boltzmann, mixture, overlapping, spike
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from dvae_ref import methods, model, tree
-from dvae_ref.posteriors import Noise
-from dvae_ref.structures import Structure
+from dvae_ref import tree
+from dvae_ref.model import autoencoder, methods
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.structures import Structure
 from dvae_ref.theory.boltzmann import Moments
 from figures import fig2c
 from figures.snapshots import Snapshot
@@ -16,9 +17,9 @@ PIXELS = 7
 def small_model(hidden, images, seed=4, baseline="dvaes_power", beta=4.0):
     """(Snapshot, Config, x, noise) in float64: two groups of three units, an RBM with couplings."""
     rng, structure = np.random.default_rng(seed), Structure(2, 3, hidden)
-    config = model.Config(structure, methods.method(baseline, beta, 2, mean_field_sweeps=300))
+    config = autoencoder.Config(structure, methods.method(baseline, beta, 2, mean_field_sweeps=300))
     x = rng.integers(0, 2, (images, PIXELS)).astype(float)
-    params, statistics = model.init(rng, config, np.linspace(0.2, 0.7, PIXELS), np.float64)
+    params, statistics = autoencoder.init(rng, config, np.linspace(0.2, 0.7, PIXELS), np.float64)
     params = tree.map(lambda leaf: leaf + rng.normal(0, 0.3, leaf.shape), params)
     noise = Noise(None, rng.uniform(0.05, 0.95, (images, 6)))
     return Snapshot(0, params, statistics), config, x, noise
@@ -47,7 +48,7 @@ def test_gradient_is_the_derivative_of_the_bound(baseline, beta):
 
     def bound(unit, h):
         params = shifted(snapshot.params, unit, h)
-        return model.objective(params, snapshot.statistics, x, noise, config=config, kappa=0.7)[0].sum()
+        return autoencoder.objective(params, snapshot.statistics, x, noise, config=config, kappa=0.7)[0].sum()
 
     numeric = np.array([(bound(i, 1e-5) - bound(i, -1e-5)) / 2e-5 for i in range(6)])
     np.testing.assert_allclose(g[0], numeric, rtol=1e-6, atol=1e-8)
@@ -58,9 +59,9 @@ def test_rows_add_up_to_the_gradient_of_the_output_bias():
     """With batch norm and several images, in the order of the units."""
     snapshot, config, x, noise = small_model((5,), 9)
     g = fig2c.logit_gradient(snapshot, x, noise, config, kappa=1.0)
-    _, cache = model.objective(snapshot.params, snapshot.statistics, x, noise, config=config)
+    _, cache = autoencoder.objective(snapshot.params, snapshot.statistics, x, noise, config=config)
     zero = Moments(np.zeros(6), np.zeros((3, 3)))
-    gradient = model.objective_backward(np.ones(9), cache, zero, config=config)
+    gradient = autoencoder.objective_backward(np.ones(9), cache, zero, config=config)
     expected = np.concatenate([network.out.bias for network in gradient.encoder])
     np.testing.assert_allclose(g.sum(0), expected, rtol=1e-12, atol=1e-14)
     assert np.max(np.abs(np.roll(g.sum(0), 3) - expected)) > 1e-2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import figures
-from dvae_ref.experiment import training
+from dvae_ref.runs import training
 from figures import __main__ as command
 from figures import snapshots, store, style
 

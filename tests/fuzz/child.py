@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from dvae_ref.experiment import program
+from dvae_ref.program import entry
 
 GIB = 2**30
 NO_MAIN = 125  # exit code where the child failed before the command began
@@ -32,7 +32,7 @@ NO_MAIN = 125  # exit code where the child failed before the command began
 class Command(NamedTuple):
     """What is run, and how."""
 
-    program: str  # of PROGRAMS
+    entry: str  # of PROGRAMS
     arguments: list
     encoding: str = "utf-8"  # of standard output and error
     interrupt: float | None = None  # seconds after which Ctrl-C is pressed, and again PATIENCE later
@@ -151,9 +151,9 @@ def _address_space():
 def _call(main):
     """The exit code of a program that begins and ends as its __main__ module does."""
     try:
-        program.at_once()
+        entry.at_once()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        program.run(main)
+        entry.run(main)
     except SystemExit as end:
         if not isinstance(end.code, int | None):
             print(end.code, file=sys.stderr)

@@ -73,7 +73,7 @@ def interrupt(random, given, is_small):
 def actions(path):
     """The actions of a program's parser below these subcommands."""
     if path[0] == "dvae_ref":
-        from dvae_ref.__main__ import build_parser
+        from dvae_ref.cli import build_parser
     elif path[0] == "figures":
         from figures.__main__ import build_parser
     else:

@@ -17,9 +17,9 @@ N = 20  # images of each file of data
 def load(cells_here=True):
     """{name: main}; imports all that the programs import. Cells of table1 run in this process, or as they do."""
     import dvae_ref.__main__
+    import dvae_ref.commands
     import dvae_ref.conformance.commands
-    import dvae_ref.experiment.commands
-    import dvae_ref.experiment.downloads
+    import dvae_ref.runs.downloads
     import figures.__main__
     import validation.__main__
 
@@ -33,13 +33,13 @@ def load(cells_here=True):
 
 def here():
     """Cells of table1 run in the process of the command: new ones would import everything again."""
-    from dvae_ref.experiment import schedulers, table1
+    from dvae_ref.table1 import executors, grid
 
     def run_local(todo, *, workers, on_done, on_progress=None, **options):
         for cell in todo:
-            on_done(cell, table1.run_cell(cell, **options))
+            on_done(cell, grid.run_cell(cell, **options))
 
-    schedulers.run_local = run_local
+    executors.run_local = run_local
 
 
 def make(folder, main):
@@ -76,7 +76,7 @@ def small_data(folder):
     import numpy as np
     import scipy.io
 
-    from dvae_ref.experiment import datasets
+    from dvae_ref.runs import datasets
 
     rng = np.random.default_rng(0)
     for name in ("MNIST", "OMNIGLOT"):

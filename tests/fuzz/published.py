@@ -41,7 +41,7 @@ def serve(folder):
 
 def publish(address):
     """Tell the package, in this process, that small data are what was published, and where."""
-    from dvae_ref.experiment import datasets, downloads, image_files
+    from dvae_ref.runs import datasets, downloads, image_files
 
     os.environ["NO_PROXY"] = "127.0.0.1"
     amat = [

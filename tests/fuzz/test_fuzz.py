@@ -16,14 +16,14 @@ import outcomes
 import pytest
 from tqdm import tqdm
 
-from dvae_ref.experiment import program
+from dvae_ref.program import entry
 
 LIMITS = child.Limits(seconds=20, memory=child.GIB)
 
 
 def guarded(work):
     """A program that carries out `work`, as ours do."""
-    return lambda: program.guarded("python -m planted", work)
+    return lambda: entry.guarded("python -m planted", work)
 
 
 def raises():
@@ -141,7 +141,7 @@ def test_control_the_campaign_counts_what_is_planted_in_a_reader():
 import os, runpy, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import campaign
-from dvae_ref.experiment import reading
+from dvae_ref.files import reading
 make = campaign.programs.make
 def read(path):
     if str(path).endswith("config.json"):

@@ -5,8 +5,9 @@ import math
 
 import numpy as np
 
-from dvae_ref import bounds, joint, layers, mixture, model, overlapping
-from dvae_ref.posteriors import ShiftedGaussian
+from dvae_ref import bounds, joint, mixture, overlapping
+from dvae_ref.model import autoencoder, layers
+from dvae_ref.model.posteriors import ShiftedGaussian
 from dvae_ref.theory.boltzmann import RBM, Moments, split
 from dvae_ref.theory.elementary import sigmoid
 from validation.breaks.theory import scaled
@@ -163,7 +164,7 @@ BREAKS = (
     *power(bounds, "log_weights_backward", {"kappa not applied to the gradient": without_kappa}),
     *power(bounds, "log_weights", {"kappa not applied to the value": without_kappa_in_value}),
     *power(
-        model,
+        autoencoder,
         "objective_backward",
         {"negative phase left out": negative_phase(0), "negative phase added": negative_phase(-1)},
     ),

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dvae_ref import model, networks
-from dvae_ref.experiment import evaluation
+from dvae_ref.model import autoencoder, networks
+from dvae_ref.runs import evaluation
 from dvae_ref.sampling import ais, fields, gibbs, pcd
 from dvae_ref.theory.boltzmann import RBM
 from validation.sabotage import breaks
@@ -150,6 +150,8 @@ BREAKS = (
         "summarize",
         {"AIS: log Z_0 off by log 2": shifted(math.log(2)), "AIS: error bars of half the size": half_error_bars},
     ),
-    *breaks("log_px", model, "discrete_log_weights", {"log q(z|x) left out": without_log_q, "+ log Z": plus_log_z}),
+    *breaks(
+        "log_px", autoencoder, "discrete_log_weights", {"log q(z|x) left out": without_log_q, "+ log Z": plus_log_z}
+    ),
     *breaks("log_px", evaluation, "_importance_sample", {"sum of the weights for their mean": sum_of_weights}),
 )

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from dvae_ref import exact, model
-from dvae_ref.networks import encode_discrete
-from dvae_ref.posteriors import Noise
+from dvae_ref import exact
+from dvae_ref.model import autoencoder
+from dvae_ref.model.networks import encode_discrete
+from dvae_ref.model.posteriors import Noise
 from validation import oracles
 from validation.claim import Claim, at_most, mean_score, standard_error
 from validation.claims.gradients import method, small_model
@@ -38,8 +39,8 @@ def approach(rng, baseline, rows):
     control = discrete_bound(params, statistics, x, u) - elbo
     images, log_z, bounds = np.repeat(x, rows, 0), oracles.log_z(params.rbm), {}
     for beta in betas(baseline):
-        sharp = model.Config(config.structure, method(baseline, beta, 2), 1)
-        bounds[beta] = model.objective(params, statistics, images, noise, config=sharp)[0] - log_z - control
+        sharp = autoencoder.Config(config.structure, method(baseline, beta, 2), 1)
+        bounds[beta] = autoencoder.objective(params, statistics, images, noise, config=sharp)[0] - log_z - control
     return bounds, elbo
 
 
@@ -50,7 +51,7 @@ def betas(baseline):
 def discrete_bound(params, statistics, x, u):
     """log p(x, z) - log q(z|x) of z ~ q(z|x) drawn with u."""
     z, log_q = encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
-    logits = z @ params.decoder.out.kernel + params.decoder.out.bias + model.output_bias(statistics.mean_x)
+    logits = z @ params.decoder.out.kernel + params.decoder.out.bias + autoencoder.output_bias(statistics.mean_x)
     log_px = np.sum(x * logits - np.logaddexp(0, logits), 1)
     return oracles.minus_energy(params.rbm, z) - oracles.log_z(params.rbm) - log_q + log_px
 

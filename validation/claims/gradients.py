@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import methods, model, tree
-from dvae_ref.experiment.presets import BASELINES
-from dvae_ref.posteriors import Noise
-from dvae_ref.structures import Structure
+from dvae_ref import tree
+from dvae_ref.model import autoencoder, methods
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.structures import Structure
+from dvae_ref.runs.presets import BASELINES
 from dvae_ref.theory.boltzmann import RBM
 from validation import expectation, oracles
 from validation.claim import OUT_OF_LUCK, STANDARD_ERRORS, Claim, Finding, at_most, mean_score
@@ -87,9 +88,11 @@ def small_model(rng, baseline, groups, k):
     of the bound.
     """
     kind, d = baseline.split("_", 1)[1], 4 if k == 1 else 2
-    config = model.Config(Structure(groups, d // groups), method(baseline, BETAS[kind], groups), 1 if k == 1 else k)
+    config = autoencoder.Config(
+        Structure(groups, d // groups), method(baseline, BETAS[kind], groups), 1 if k == 1 else k
+    )
     mean_x = rng.uniform(0.2, 0.7, PIXELS)
-    params, statistics = model.init(rng, config, mean_x, np.float64)
+    params, statistics = autoencoder.init(rng, config, mean_x, np.float64)
     params = tree.map(lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), params)
     params = params._replace(encoder=tuple(dependent(network) for network in params.encoder))
     size = 1.0 if baseline.startswith("dvaes") else 2.5
@@ -128,8 +131,8 @@ def sample(rng, config, params, statistics, x, rows):
     d_bound = np.full(len(images), 1 / len(images))
     for _ in range(BATCHES):
         noise = Noise(*rng.random((2, len(images) * config.k, params.rbm.a.size)))
-        bound, cache = model.objective(params, statistics, images, noise, config=config, kappa=KAPPA)
-        gradient = model.objective_backward(d_bound, cache, negative, config=config)
+        bound, cache = autoencoder.objective(params, statistics, images, noise, config=config, kappa=KAPPA)
+        gradient = autoencoder.objective_backward(d_bound, cache, negative, config=config)
         yield np.concatenate([[bound.mean()], *(np.ravel(leaf) for leaf in tree.leaves(gradient))])
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from dvae_ref import bounds, exact, mean_field, methods, model, tree
-from dvae_ref.posteriors import Noise
-from dvae_ref.priors import Relaxed
+from dvae_ref import bounds, exact, mean_field, tree
+from dvae_ref.model import autoencoder, methods
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.priors import Relaxed
 from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import expectation, oracles
 from validation.claim import Claim, at_most, mean_score, standard_error
@@ -102,12 +103,12 @@ def log_weights(rng, config, params, statistics, x, name, prior, repeats):
     method = methods.relaxed(SMOOTHINGS[name](BETA[name]))
     if prior == "exact":
         method = method._replace(prior=ExactlyRelaxed(method.posterior))
-    config = model.Config(config.structure, method, 1)
+    config = autoencoder.Config(config.structure, method, 1)
     log_w, at_once = [], 20
     for _ in range(repeats // at_once):
         noise = Noise(*rng.random((2, at_once * SAMPLES[-1], 4)))
         images = np.repeat(x, len(noise.u), 0)
-        log_w.append(model.objective(params, statistics, images, noise, config=config)[0])
+        log_w.append(autoencoder.objective(params, statistics, images, noise, config=config)[0])
     return np.concatenate(log_w).reshape(repeats, -1) - oracles.log_z(params.rbm)
 
 

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 
-from dvae_ref import exact, methods, model
-from dvae_ref.experiment import datasets, evaluation, optimizer
-from dvae_ref.posteriors import Noise
+from dvae_ref import exact
+from dvae_ref.model import autoencoder, methods
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.structures import Structure
+from dvae_ref.runs import datasets, evaluation, optimizer
 from dvae_ref.sampling import ais, pcd, philox
-from dvae_ref.structures import Structure
 from dvae_ref.theory.smoothing import Power
 from validation import oracles
 from validation.claim import STANDARD_ERRORS, Claim, Finding, at_most, score, standard_error
@@ -42,19 +43,21 @@ def coarse_digits():
 
 def train(images, iterations, seed):
     """(params, statistics, bound a step) by the project's own objective, sampler and optimizer; K = 5, DVAE# power."""
-    config, key = model.Config(STRUCTURE, methods.relaxed(Power(15.0)), K), philox.key(seed)
+    config, key = autoencoder.Config(STRUCTURE, methods.relaxed(Power(15.0)), K), philox.key(seed)
     rng = oracles.generator(seed, "log_px")
-    params, statistics = model.init(rng, config, images.mean(0))
+    params, statistics = autoencoder.init(rng, config, images.mean(0))
     adam, sampler, history = optimizer.init(params), pcd.init(key, params.rbm, 200), []
     for i in range(iterations):
         x = images[np.arange(i * BATCH, (i + 1) * BATCH) % len(images)]
         noise = Noise(*rng.random((2, BATCH * K, STRUCTURE.latents), np.float32))
         kappa = optimizer.warm_up(i, iterations)
-        bound, cache = model.objective(params, statistics, x, noise, config=config, kappa=kappa)
+        bound, cache = autoencoder.objective(params, statistics, x, noise, config=config, kappa=kappa)
         sampler, info = pcd.step(key, sampler, params.rbm, 10)
-        gradient = model.objective_backward(np.full(BATCH, -1 / BATCH, np.float32), cache, info.moments, config=config)
+        gradient = autoencoder.objective_backward(
+            np.full(BATCH, -1 / BATCH, np.float32), cache, info.moments, config=config
+        )
         params, adam = optimizer.update(params, gradient, adam, iteration=i + 1, learning_rate=5e-3)
-        statistics = model.update_statistics(statistics, cache)
+        statistics = autoencoder.update_statistics(statistics, cache)
         history.append(float(bound.mean()))
     return params, statistics, history
 

@@ -4,9 +4,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dvae_ref import networks
 from dvae_ref.conformance.mistakes.objectives import DISCRETE, regrouped
 from dvae_ref.conformance.mistakes.registry import mistake
+from dvae_ref.model import networks
 
 
 def with_log_w(case, log_w):

@@ -6,15 +6,16 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dvae_ref import exact, layers, model, tree
+from dvae_ref import exact, tree
 from dvae_ref.conformance.mistakes.bounds import gradients
 from dvae_ref.conformance.mistakes.machines import swap, untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
 from dvae_ref.conformance.quantities.objectives import GivenMixture
-from dvae_ref.experiment.optimizer import DECAYED
-from dvae_ref.priors import OverlappingJoint, Relaxed, SpikeJoint
+from dvae_ref.model import autoencoder, layers
+from dvae_ref.model.priors import OverlappingJoint, Relaxed, SpikeJoint
+from dvae_ref.runs.optimizer import DECAYED
 from dvae_ref.theory import joint, overlapping
 from dvae_ref.theory.boltzmann import RBM, couple, split
 from dvae_ref.theory.elementary import sigmoid
@@ -190,7 +191,9 @@ def without_c(case):
 
 @mistake("the decoder lacks logit(mean_x)", EVERY, DISCRETE)
 def without_output_bias(case):
-    return case.again({"decoder.out.bias": case.inputs["decoder.out.bias"] - model.output_bias(case.inputs["mean_x"])})
+    return case.again(
+        {"decoder.out.bias": case.inputs["decoder.out.bias"] - autoencoder.output_bias(case.inputs["mean_x"])}
+    )
 
 
 @mistake("batch norm adds 1e-5 to the variance, not 0.01", EVERY, DISCRETE)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dvae_ref.conformance.mistakes.registry import mistake
-from dvae_ref.experiment import optimizer
+from dvae_ref.runs import optimizer
 
 
 @mistake("epsilon is added to the corrected root, sqrt(v / (1 - beta2^t)): Adam as PyTorch has it", "adam")

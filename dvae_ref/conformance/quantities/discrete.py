@@ -2,24 +2,25 @@
 
 import numpy as np
 
-from dvae_ref import exact, methods, model, networks, tree
+from dvae_ref import exact, tree
 from dvae_ref.conformance.quantities import objectives
 from dvae_ref.conformance.quantities.objectives import IMAGES, PIXELS, STRUCTURE, K
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.networks import group_slices
+from dvae_ref.model import autoencoder, methods, networks
+from dvae_ref.model.networks import group_slices
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.smoothing import Power
 
 MARGIN = 0.1  # of u from its threshold q, in parts of q or of 1 - q
 
 
-CONFIG = model.Config(STRUCTURE, methods.relaxed(Power(2.0)))  # neither r(zeta|z) nor zeta is in it
+CONFIG = autoencoder.Config(STRUCTURE, methods.relaxed(Power(2.0)))  # neither r(zeta|z) nor zeta is in it
 
 
 def draw(rng):
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
     x = (rng.random((IMAGES, PIXELS)) < mean_x).astype(float)
-    params, statistics = model.init(rng, CONFIG, mean_x, np.float64)
+    params, statistics = autoencoder.init(rng, CONFIG, mean_x, np.float64)
     named = {name: objectives.skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     named |= {name: _skewed_average(rng, name, leaf) for name, leaf in _averages(statistics)}
     params, statistics = _model(named, mean_x)
@@ -42,7 +43,7 @@ def _averages(statistics):
 
 def _model(named, mean_x):
     """(Params, Statistics) of named arrays."""
-    _, statistics = model.init(np.random.default_rng(0), CONFIG, mean_x, mean_x.dtype)
+    _, statistics = autoencoder.init(np.random.default_rng(0), CONFIG, mean_x, mean_x.dtype)
     moving = [named[name] for name, _ in _averages(statistics)]
     params = objectives.params_of(named, statistics, CONFIG)
     return params, tree.unflatten(statistics, [statistics.mean_x, *moving])
@@ -65,7 +66,7 @@ def compute(inputs):
     params, statistics = _model(inputs, inputs["mean_x"])
     x, u = inputs["x"], inputs["u"]
     z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
-    log_w = model.discrete_log_weights(params, statistics, x, u, log_z=inputs["log_z"])
+    log_w = autoencoder.discrete_log_weights(params, statistics, x, u, log_z=inputs["log_z"])
     log_p_x = np.logaddexp.reduce(log_w, 1) - np.log(float(inputs["k"]))
     return {"z_drawn": z.astype(np.uint8), "log_q_z": log_q, "log_w": log_w, "log_p_x": log_p_x}
 

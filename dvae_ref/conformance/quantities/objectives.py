@@ -8,11 +8,12 @@ import functools
 
 import numpy as np
 
-from dvae_ref import exact, methods, model, posteriors, tree
-from dvae_ref.conformance.quantities.smoothings import LAWS, LEAST, MOST, log_q_terms, spike_rho, spike_slope
+from dvae_ref import exact, tree
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.posteriors import Noise
-from dvae_ref.structures import Structure
+from dvae_ref.conformance.quantities.smoothings import LAWS, LEAST, MOST, log_q_terms, spike_rho, spike_slope
+from dvae_ref.model import autoencoder, methods, posteriors
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.structures import Structure
 from dvae_ref.theory import mixture
 from dvae_ref.theory.elementary import sigmoid
 
@@ -70,12 +71,12 @@ def draw(rng, baseline):
     hyper |= {"sweeps": 5} if baseline.startswith("dvaes") and kind != "gi" else {}
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
     x = (rng.random((IMAGES, PIXELS)) < mean_x).astype(float)
-    config = model.Config(STRUCTURE, method_of(hyper, baseline), K)
-    params, statistics = model.init(rng, config, mean_x, np.float64)
+    config = autoencoder.Config(STRUCTURE, method_of(hyper, baseline), K)
+    params, statistics = autoencoder.init(rng, config, mean_x, np.float64)
     params = {name: skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     params["rbm.W"] *= 0.8 if kind == "gi" else 2.0  # ||W|| <= 3 with gi: then its lam is beta
     noise = Noise(*rng.uniform(0.02, 0.98, (2, IMAGES * K, STRUCTURE.latents)))
-    _, cache = model.objective(params_of(params, statistics, config), statistics, x, noise, config=config)
+    _, cache = autoencoder.objective(params_of(params, statistics, config), statistics, x, noise, config=config)
     zeta = _inside(cache.encoder.sample.zeta, kind)
     if kind != "spike_exp":  # the first sample of each image in the middle: there the mean field converges slowly
         zeta[::K] = rng.uniform(0.3, 0.7, zeta[::K].shape)
@@ -99,7 +100,7 @@ def _inside(zeta, kind):
 
 
 def params_of(named, statistics, config):
-    like, _ = model.init(np.random.default_rng(0), config, statistics.mean_x)
+    like, _ = autoencoder.init(np.random.default_rng(0), config, statistics.mean_x)
     return tree.unflatten(like, [named[name] for name, _ in tree.items(like)])
 
 
@@ -107,15 +108,15 @@ def compute(inputs, baseline, change=lambda method: method):
     """change(method) -> method: what a mistake does to posterior, prior or bound."""
     method = method_of(inputs, baseline)
     method = change(method._replace(posterior=given(method.posterior)))
-    config = model.Config(STRUCTURE, method, int(inputs["k"]))
+    config = autoencoder.Config(STRUCTURE, method, int(inputs["k"]))
     x, dtype, kappa = inputs["x"], inputs["x"].dtype, float(inputs["kappa"])
-    _, statistics = model.init(np.random.default_rng(0), config, inputs["mean_x"], dtype)
+    _, statistics = autoencoder.init(np.random.default_rng(0), config, inputs["mean_x"], dtype)
     params = params_of(inputs, statistics, config)
     noise = Noise(None, inputs["zeta"])
-    bound, cache = model.objective(params, statistics, x, noise, config=config, kappa=kappa)
+    bound, cache = autoencoder.objective(params, statistics, x, noise, config=config, kappa=kappa)
     negative = tree.map(lambda leaf: leaf.astype(dtype), exact.moments(params.rbm))
     mean = np.full(len(x), 1 / len(x), dtype)
-    gradient = model.objective_backward(mean, cache, negative, config=config)
+    gradient = autoencoder.objective_backward(mean, cache, negative, config=config)
     sample = cache.encoder.sample
     return {
         "bound": bound - kappa * exact.log_z(params.rbm),

@@ -1,7 +1,7 @@
 """The quantity of the optimiser: one step of Adam."""
 
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.experiment import optimizer
+from dvae_ref.runs import optimizer
 
 
 def draw_adam(rng, shape=(3, 5)):

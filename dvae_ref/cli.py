@@ -1,0 +1,222 @@
+"""The command line, python -m dvae_ref COMMAND: parses, calls, prints; no mathematics."""
+
+import argparse
+from dataclasses import fields
+
+from dvae_ref import __version__, blas
+from dvae_ref.program import entry, process
+from dvae_ref.runs.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, Settings
+
+EPILOG = """
+first steps:
+  python -m dvae_ref train --num-train-iter 5000 --run-dir out/first      train on the bundled digits (about 2 minutes)
+  python -m dvae_ref evaluate --run-dir out/first                         its test log-likelihood
+  python -m dvae_ref sample --run-dir out/first                           digits from the prior, as a picture
+
+a cell of Table 1, once MNIST is there (python -m dvae_ref data fetch binarized_mnist):
+  python -m dvae_ref train --dataset binarized_mnist --struct 2-layer-nonlin --baseline dvaes_power --k 25
+
+another implementation, equation by equation:
+  python -m dvae_ref conformance show log_q_power                         what an equation's inputs and outputs are
+  python -m dvae_ref conformance export kit                               inputs and outputs of every equation
+  python -m dvae_ref conformance check kit theirs                         what differs, and which mistake it looks like
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+
+def numbers(text):
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected numbers separated by commas, got {text!r}") from None
+
+
+def glossary():
+    """What the names of models and samplers stand for."""
+    tables = {"models (--baseline), the columns of Table 1": BASELINES, "samplers (--sampler)": SAMPLERS}
+    lines = [[f"{title}:", *(f"  {name:<16}{text}" for name, text in table.items())] for title, table in tables.items()]
+    return "\n\n".join("\n".join(part) for part in lines)
+
+
+def add_settings(parser, leave_out=()):
+    """An option for each field of Settings. What is not given is absent, so that --resume can tell."""
+    for f in (f for f in fields(Settings) if f.name not in leave_out):
+        kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
+        shown = ",".join(f"{x:.3g}" for x in f.default) if f.type is tuple else f.default
+        default = "" if f.default is None else f" (default: {shown})"
+        text = f.metadata["help"]
+        parser.add_argument(
+            f"--{f.name.replace('_', '-')}",
+            type=kind,
+            choices=tuple(CHOICES[f.name]) if f.name in CHOICES else None,
+            metavar={tuple: "X,Y,...", str: None}.get(f.type, kind.__name__.upper()),
+            default=argparse.SUPPRESS,
+            help=(text.split(":")[0] if f.name in CHOICES else text) + default,  # argparse lists the choices itself
+        )
+
+
+def add_common(parser, run_dir):
+    parser.add_argument("--run-dir", help=run_dir, required=run_dir.startswith("the run"))
+    parser.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
+    parser.add_argument("--threads", type=int, help="cores to use (default: all that this process may use)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def add_backend(parser, what):
+    parser.add_argument(
+        "--backend", choices=("cpu", "cuda", "auto"), default="cpu", help=f"where {what} run (default: cpu)"
+    )
+
+
+def add_table1(commands):
+    table1 = commands.add_parser(
+        "table1",
+        help="train and evaluate a grid of models, beside the paper's Table 1",
+        description="Every combination of the axes is a cell with a run folder of its own below --out. Finished cells "
+        "are never run again; give the same command again to continue after an interruption.",
+    )
+    axes = (("dataset", str), ("struct", str), ("k", int), ("baseline", str), ("beta", float), ("seed", int))
+    for name, kind in axes:
+        extra = {"choices": tuple(CHOICES[name])} if name in CHOICES else {}
+        text = "values of this axis (default: one, as for train)"
+        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, **extra)
+    table1.add_argument(
+        "--search-beta", action="store_true", help="each baseline with all of the paper's candidates for beta"
+    )
+    add_settings(table1, leave_out=[name for name, _ in axes])
+    table1.add_argument(
+        "--out", default="runs/table1", help="folder for the cells and the table (default: runs/table1)"
+    )
+    table1.add_argument(
+        "--scheduler", default="local", metavar="local|ADDRESS", help="this machine, or a Dask scheduler"
+    )
+    table1.add_argument("--workers", type=int, default=1, help="cells at a time on this machine (default: 1)")
+    table1.add_argument(
+        "--threads", type=int, help="cores a cell (default: an equal share of all; on Dask all of them)"
+    )
+    table1.add_argument("--record", metavar="DIR", help="only write what is finished in --out to DIR, as small records")
+    table1.add_argument("--commit", help="with --record: of the code of runs that do not say it themselves")
+    table1.add_argument(
+        "--from", dest="source", metavar="DIR", help="only make the table of the records in DIR, and the page beside it"
+    )
+    add_backend(table1, "the samplers")
+    table1.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
+    table1.add_argument("--temperatures", type=int, default=10_000, help="of the final AIS (default: 10000)")
+    table1.add_argument("--images", type=int, help="only the first so many test images")
+    table1.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
+    table1.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def add_conformance(commands):
+    conformance = commands.add_parser(
+        "conformance",
+        help="test vectors for other implementations",
+        description="Every equation's inputs and outputs as npz files, and a check of somebody's outputs against them.",
+    )
+    actions = conformance.add_subparsers(dest="action", required=True, metavar="show | export | check")
+    show = actions.add_parser(
+        "show",
+        help="what a quantity is, and its arrays",
+        description="Without names, a list. With names, what has to be computed: the arrays with shapes and meanings.",
+    )
+    show.add_argument("names", nargs="*", metavar="NAME", help="quantities; * stands for anything")
+    export = actions.add_parser("export", help="write the kit", description="Write the kit: npz files and a manifest.")
+    export.add_argument("folder", metavar="DIR", help="folder to write it to")
+    export.add_argument("--seed", type=int, default=0, help="of the inputs: any (default: 0)")
+    export.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
+    check = actions.add_parser(
+        "check",
+        help="compare somebody's outputs",
+        description="Compare the npz files in THEIRS with those of the kit. Exit code 0 if all agree, 1 if not, 2 if "
+        "there is nothing to compare.",
+    )
+    check.add_argument("folder", metavar="DIR", help="the kit, as exported")
+    check.add_argument("theirs", metavar="THEIRS", help="folder with files of the same names, the outputs in them")
+    check.add_argument("--only", nargs="+", metavar="NAME", help="only these quantities; * stands for anything")
+    for action in (export, check):
+        action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def build_parser():
+    formatter = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(
+        "python -m dvae_ref",
+        description="DVAE#: discrete VAEs with relaxed Boltzmann priors.",
+        epilog=EPILOG,
+        **formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance"
+    )
+
+    train = commands.add_parser(
+        "train", help="train a model", description="Train a model into a run folder.", epilog=glossary(), **formatter
+    )
+    add_settings(train)
+    add_common(train, "folder for config, metrics, checkpoints, pictures (default: runs/ and the settings' names)")
+    add_backend(train, "the samplers")
+    train.add_argument("--resume", action="store_true", help="continue the run in --run-dir from its last checkpoint")
+
+    evaluate = commands.add_parser(
+        "evaluate", help="test log-likelihood of a trained model", description="log Z by AIS, then importance sampling."
+    )
+    add_common(evaluate, "the run to evaluate")
+    evaluate.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
+    evaluate.add_argument("--split", choices=("test", "validation"), default="test", help="default: test")
+    evaluate.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
+    evaluate.add_argument("--images", type=int, help="only the first so many images")
+    evaluate.add_argument("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
+    evaluate.add_argument("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
+    evaluate.add_argument("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
+    evaluate.add_argument(
+        "--along-training", action="store_true", help="log Z along the run's snapshots, too, from below and above"
+    )
+    add_backend(evaluate, "AIS chains")
+
+    sample = commands.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
+    add_common(sample, "the run to sample from")
+    sample.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
+    sample.add_argument("--number", type=int, default=100, help="images (default: 100)")
+    sample.add_argument("--sweeps", type=int, default=10_000, help="Gibbs sweeps from random states (default: 10000)")
+    sample.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
+    sample.add_argument("--out", help="picture to write (default: samples.png in the run folder)")
+
+    add_table1(commands)
+    add_conformance(commands)
+
+    data = commands.add_parser("data", help="find or download data sets", description="What data are there, and where.")
+    data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")
+    data.add_argument("name", nargs="?", choices=DATASETS, help="data set to fetch")
+    data.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
+    data.add_argument(
+        "--insecure", action="store_true", help="fetch files over plain http of which no checksum was published (.amat)"
+    )
+    data.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    return parser
+
+
+def load(command):
+    """The function that carries out a command."""
+    if command == "conformance":
+        from dvae_ref.conformance import commands
+
+        return commands.run
+    from dvae_ref import commands
+
+    return getattr(commands, command)
+
+
+def main(argv=None):
+    args = entry.parse(build_parser(), argv)
+    process.prepare()  # before NumPy is loaded
+    return entry.guarded(f"python -m dvae_ref {args.command}", lambda: carry_out(args), args.debug)
+
+
+def carry_out(args):
+    command = load(args.command)
+    entry.ready()
+    with blas.one_thread():
+        return command(args)

@@ -1,0 +1,197 @@
+"""The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code."""
+
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dvae_ref.files import partial, writing
+from dvae_ref.model import autoencoder
+from dvae_ref.program.console import Stage, UsageError, at_least, bar_style, conclude, say, use_threads
+from dvae_ref.program.interrupt import Interrupt
+from dvae_ref.runs import datasets, lifecycle, measuring, plots, sizes, training
+from dvae_ref.runs.presets import Settings
+from dvae_ref.sampling import pcd, philox
+from dvae_ref.table1.command import run as table1  # noqa: F401 - a command, too
+from dvae_ref.theory.elementary import sigmoid
+
+
+def train(args):
+    """Train, validate, draw pictures."""
+    use_threads(args)
+    given = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
+    settings = resumed_settings(args, given) if args.resume else checked_settings(given)
+    folder = Path(args.run_dir or default_run_dir(settings))
+    dataset = datasets.load(settings.dataset, args.data_dir)
+    with lifecycle.Run(folder, settings, dataset, args.threads, args.backend) as run:
+        run.resume() if args.resume else run.begin()
+        if run.notice:
+            say(run.notice)
+        return train_run(args, run)
+
+
+def train_run(args, run):
+    settings, folder = run.settings, run.folder
+    say(f"{describe(settings)}\ndata: {run.dataset.origin}\nrun folder: {folder}")
+    with Interrupt() as interrupted, Progress(run) as progress:
+        finished = run.advance(interrupted, progress.iteration, progress.validation)
+    if not finished:
+        where = ["--run-dir", str(folder)] + (["--data-dir", args.data_dir] if args.data_dir else [])
+        say(f"stopped at iteration {run.state.iteration:,}; a checkpoint is written. To continue:")
+        say(f"  {shlex.join(['python', '-m', 'dvae_ref', 'train', '--resume', *where])}")
+        return 130
+    draw_pictures(run)
+    summary = {
+        "run_dir": str(folder),
+        "iterations": run.state.iteration,
+        "best_validation_nll": run.state.best_nll,
+        "best_iteration": run.state.best_iteration,
+        "log_z": run.state.log_z,
+    }
+    conclude(args, summary, f"best validation NLL {run.state.best_nll:.2f} nats at {run.state.best_iteration:,}")
+    return 0
+
+
+def evaluate(args):
+    """log Z by AIS, then the likelihood of a split by importance sampling; evaluation.json in the run folder."""
+    use_threads(args)
+    at_least(args, samples=1, temperatures=2, ais_chains=2, images=1, seed=0)
+    dataset = datasets.load(lifecycle.read_settings(args.run_dir).dataset, args.data_dir)
+    total = len(getattr(dataset, args.split)[: args.images])
+    names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads", "backend",
+             "along_training")  # fmt: skip
+    options = {name: getattr(args, name) for name in names}
+    annealing = Stage(args.temperatures, desc="log Z (AIS)", unit="temp")
+    down = Stage(2 * args.temperatures, desc="log Z from above", unit="temp")
+    images = Stage(total, desc=f"{args.split} images", unit="image")
+    reports = {"on_ais": annealing.reach, "on_above": down.reach, "on_images": images.advance}
+    record = measuring.measure(args.run_dir, dataset, **reports, **options)
+    error = " ± {nll_standard_error:.2f}" if record["images"] > 1 else ""
+    text = "{split} NLL {nll:.2f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
+    text += "with a quarter and a sixteenth of the samples {nll_quarter:.2f}, {nll_sixteenth:.2f}\n"
+    text += "ELBO {elbo:.2f}, effective sample size of the weights: median {ess_median:.1f}, least {ess_minimum:.1f}\n"
+    text += "log Z from below {log_z:.3f} ± {log_z_standard_error:.3f}: {log_z_verdict}"
+    found = [text.format(**record), *(_from_above(one) for one in record["log_z_from_above"])]
+    if along := record.get("log_z_along_training"):
+        start = "log Z along {machines} snapshots, {steps} steps: from below {log_z:.3f} ± {standard_error:.3f}"
+        found += [start.format(**along, **along["below"]), _from_above(along["above"])]
+    conclude(args, record, "\n".join(found))
+    return 0
+
+
+def _from_above(record):
+    return "  from above {log_z:.3f} ± {standard_error:.3f}, from {start}: {verdict}".format(**record)
+
+
+def sample(args):
+    """Images from the prior: Gibbs from random states, then the decoder's means."""
+    use_threads(args)
+    at_least(args, number=1, sweeps=1, seed=0)
+    out = Path(args.out or Path(args.run_dir) / "samples.png")
+    settings, state = lifecycle.load(args.run_dir, args.checkpoint)
+    sizes.check_pictures(settings.struct, args.number)
+    partial.remove_dead(args.run_dir)
+    writing.check_writable(out)
+    images = prior_images(training.keys(args.seed)["sample"], state, args.number, args.sweeps)
+    plots.samples(images, out, title=f"{args.number} images from the prior, iteration {state.iteration:,}")
+    if writing.is_stdout(out):  # where the picture is, and nothing else
+        say(f"wrote {out}")
+    else:
+        conclude(args, {"picture": str(out), "number": args.number, "sweeps": args.sweeps}, f"wrote {out}")
+    return 0
+
+
+def data(args):
+    """List what data sets are there, or fetch one."""
+    if args.action == "fetch":
+        if not args.name:
+            raise UsageError("data fetch takes the name of a data set")
+        from dvae_ref.runs import downloads
+
+        downloads.fetch(args.name, args.data_dir, insecure=args.insecure)
+    record = {}
+    for name in [args.name] if args.name else datasets.LOADERS:
+        try:
+            loaded = datasets.load(name, args.data_dir)
+            sizes = [len(loaded.train), len(loaded.validation), len(loaded.test)]
+            record[name] = {"origin": loaded.origin, "images": sizes}
+        except (OSError, ValueError) as error:
+            record[name] = {"error": str(error)}
+    lines = [f"{name}: {found.get('origin') or found['error']}" for name, found in record.items()]
+    conclude(args, record, "\n".join(lines))
+    return 0
+
+
+def checked_settings(given):
+    try:
+        return Settings(**given)
+    except ValueError as error:
+        raise UsageError(error) from error
+
+
+def resumed_settings(args, given):
+    """The settings in the run folder; what is given besides must agree with them."""
+    if not args.run_dir:
+        raise UsageError("--resume needs the --run-dir of the run to continue")
+    settings = lifecycle.read_settings(args.run_dir)
+    differing = [name for name, value in given.items() if getattr(settings, name) != value]
+    if differing:
+        raise UsageError(f"--resume continues a run as it was, but {', '.join(differing)} differ from its config.json")
+    return settings
+
+
+def prior_images(key, state, number, sweeps):
+    """Means of p(x|z) for z from the prior, (number, V)."""
+    chains = pcd.init(philox.fold_in(key, 0), state.params.rbm, number)
+    chains, _ = pcd.step(philox.fold_in(key, 1), chains, state.params.rbm, sweeps)
+    return sigmoid(autoencoder.decode_discrete(state.params, state.statistics, pcd.samples(chains)))
+
+
+def draw_pictures(run, number=20, sweeps=2000):
+    """curves.png, reconstructions.png and samples.png in the run folder."""
+    state, key = run.state, run.role["pictures"]
+    images = run.dataset.validation[:number].astype(np.float32)
+    u = philox.uniform(philox.fold_in(key, 0), (number, len(state.params.rbm.a)))
+    means = autoencoder.reconstruct(state.params, state.statistics, images, u)
+    plots.curves(run.folder / "metrics.jsonl", run.folder / "curves.png", title=describe(run.settings))
+    plots.reconstructions(images, means, run.folder / "reconstructions.png")
+    title = f"images from the prior, iteration {state.iteration:,}"
+    plots.samples(prior_images(philox.fold_in(key, 1), state, 100, sweeps), run.folder / "samples.png", title=title)
+
+
+def describe(settings):
+    s = settings
+    return f"{s.baseline} {s.struct} on {s.dataset}, K = {s.k}, beta = {s.beta:g}, {s.num_train_iter:,} iterations"
+
+
+def default_run_dir(s):
+    return Path("runs") / f"{s.dataset}-{s.struct}-{s.baseline}-k{s.k}-seed{s.seed}"
+
+
+class Progress:
+    """The progress bar of a run: bound, rate, time left, and the last validation."""
+
+    def __init__(self, run):
+        self.run, self.smoothed, self.validated = run, None, ""
+
+    def __enter__(self):
+        total = self.run.settings.num_train_iter
+        self.bar = tqdm(total=total, initial=self.run.state.iteration, desc="train", unit="it", **bar_style())
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+    def iteration(self, state, bound):
+        self.smoothed = bound if self.smoothed is None else 0.98 * self.smoothed + 0.02 * bound
+        self.bar.set_postfix_str(f"bound {self.smoothed:.2f}{self.validated}", refresh=False)
+        self.bar.update()
+
+    def validation(self, state, record):
+        self.validated = f", validation NLL {record['validation_nll']:.2f}"
+        text = f"iteration {state.iteration:,}: validation NLL {record['validation_nll']:.2f} ± "
+        text += f"{record['validation_nll_standard_error']:.2f}, log Z {record['log_z']:.2f} ± "
+        self.bar.write(text + f"{record['log_z_standard_error']:.2f}", file=sys.stderr)

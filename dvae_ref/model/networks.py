@@ -1,0 +1,194 @@
+"""The hierarchical encoder q(zeta|x) = prod_g q(zeta_g|x, zeta_<g) and the decoder p(x|zeta) (Sec. 4).
+
+Each conditional is a network of its own: linear, or hidden layers of dense, batch norm, tanh, and a linear output.
+The B rows of x serve K consecutive samples each, N = B K rows in all.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref import tree
+from dvae_ref.model import layers
+from dvae_ref.model.layers import Averages, BatchNorm, Dense
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.team import ALONE, Alone, Member
+
+
+class Hidden(NamedTuple):
+    dense: Dense
+    norm: BatchNorm
+
+
+class Network(NamedTuple):
+    hidden: tuple  # of Hidden
+    out: Dense
+
+
+class HiddenCache(NamedTuple):
+    dense: layers.DenseCache
+    norm: layers.BatchNormCache
+    tanh: np.ndarray
+
+
+class NetworkCache(NamedTuple):
+    hidden: tuple  # of HiddenCache
+    out: layers.DenseCache
+    team: Alone | Member
+
+
+def network(params, x, zeta=None, *, of_x=None, team=ALONE):
+    """Outputs for the inputs [x, zeta], batch norm by the statistics of the batch.  Shapes and of_x as layers.dense."""
+    caches = []
+    for layer in params.hidden:
+        y, dense_cache = layers.dense(layer.dense, x, zeta, of_x)
+        y, norm_and_tanh = layers.batch_norm_tanh(layer.norm, y, team)
+        caches.append(HiddenCache(dense_cache, *norm_and_tanh))
+        x, zeta, of_x = y, None, None
+    y, out_cache = layers.dense(params.out, x, zeta, of_x)
+    return y, NetworkCache(tuple(caches), out_cache, team)
+
+
+def network_backward(d_y, cache, *, need_x=False):
+    """Gradients (Network, d_x, d_zeta); the gradient in the network's own x only if needed.
+
+    The first is a function that waits for it: the rest of the backward pass need not.
+    """
+    beside = cache.team.beside
+    d_out = beside(layers.dense_gradient, d_y, cache.out)
+    d_x, d_zeta = layers.dense_backward(d_y, cache.out, need_x=need_x or bool(cache.hidden))
+    d_hidden = []
+    for i, layer in reversed(list(enumerate(cache.hidden))):
+        d_norm, d_y = layers.batch_norm_tanh_backward(d_x, layer[1:])
+        d_dense = beside(layers.dense_gradient, d_y, layer.dense)
+        d_x, d_zeta = layers.dense_backward(d_y, layer.dense, need_x=need_x or i > 0)
+        d_hidden.insert(0, (d_dense, d_norm))
+    return lambda: Network(tuple(Hidden(d_dense(), d_norm) for d_dense, d_norm in d_hidden), d_out()), d_x, d_zeta
+
+
+def first_layer(params):
+    """Dense, of the network's own inputs."""
+    return params.hidden[0].dense if params.hidden else params.out
+
+
+def hidden_evaluate(params, moving, x, zeta=None):
+    """(y, zeta), the inputs of the output layer, by the moving averages: a tuple of Averages, one a hidden layer."""
+    for layer, averages in zip(params.hidden, moving, strict=True):
+        y, _ = layers.dense(layers.folded(*layer, averages), x, zeta)
+        x, zeta = np.tanh(y, out=y), None
+    return x, zeta
+
+
+def network_evaluate(params, moving, x, zeta=None):
+    """Outputs by the moving averages."""
+    return layers.dense(params.out, *hidden_evaluate(params, moving, x, zeta))[0]
+
+
+def batch_averages(cache):
+    """The batch statistics of every hidden layer, in the structure of the moving averages."""
+    return tuple(layer.norm.batch for layer in cache.hidden)
+
+
+class EncoderCache(NamedTuple):
+    sample: tuple  # the posterior's Sample
+    noise: Noise
+    networks: tuple  # of NetworkCache
+    extra: tuple
+    k: int
+
+
+def encode(params, x, noise, *, posterior, extra=(), team=ALONE):
+    """Draw zeta group by group.  params: a Network a group; x: (B, V); noise: N = B K rows, (N, D).
+
+    Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
+    """
+    (n, d), parts, caches = noise.rho.shape, [], []
+    of_x = [team.beside(layers.dense_of_x, first_layer(conditional), x) for conditional in params[1:]]
+    for g, own in enumerate(group_slices(len(params), d)):
+        given = {"zeta": _side_by_side([part.zeta for part in parts]), "of_x": of_x[g - 1]()} if g else {}
+        out, cache = network(params[g], x, **given, team=team)
+        out = out if g else np.repeat(out, n // len(x), axis=0)
+        parts.append(posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra)))
+        caches.append(cache)
+    sample = posterior.Sample(*map(_side_by_side, zip(*parts, strict=True)))
+    return sample, EncoderCache(sample, noise, tuple(caches), extra, n // len(x))
+
+
+def _side_by_side(groups):
+    """The columns of all groups in one array."""
+    return groups[0] if len(groups) == 1 else np.concatenate(groups, 1)
+
+
+def encode_backward(d_sample, cache, *, posterior):
+    """Gradients (Networks, extra).  d_sample: the cotangents of the Sample, less what zeta_g does to later groups:
+    that is added here, last group first."""
+    sample, noise, networks, extra, k = cache
+    d_sample = type(sample)(*d_sample)
+    if len(networks) > 1:
+        d_sample = d_sample._replace(zeta=d_sample.zeta.copy())
+    d_networks, d_extras = [], []
+    for g, own in reversed(list(enumerate(group_slices(len(networks), sample.zeta.shape[1])))):
+        d_part, part = (type(sample)(*(_part(a, own) for a in fields)) for fields in (d_sample, sample))
+        extra_g = tree.map(lambda a, own=own: a[own], extra)
+        d_out, d_extra = posterior.draw_backward(d_part, part, _columns(noise, own), extra_g)
+        d_out = d_out if g else d_out.reshape(-1, k, d_out.shape[1]).sum(1)
+        d_network, _, d_zeta = network_backward(d_out, networks[g])
+        if g:
+            d_sample.zeta[:, : own.start] += d_zeta
+        d_networks.insert(0, d_network)
+        d_extras.insert(0, d_extra)
+    return tuple(wait() for wait in d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
+
+
+def group_slices(groups, latents):
+    """The columns of each group."""
+    width = latents // groups
+    return [slice(g * width, (g + 1) * width) for g in range(groups)]
+
+
+def _columns(noise, own):
+    return Noise(*(a if a is None else _part(a, own) for a in noise))
+
+
+def _part(a, own):
+    """Those columns in contiguous rows, as the compiled functions want them."""
+    return np.ascontiguousarray(a[:, own])
+
+
+def encode_discrete(params, moving, x, u):
+    """Draw binary z group by group, z_g ~ Bernoulli(q(z_g|x, z_<g)), batch norm by the moving averages.
+
+    x: (B, V); u: (B K, D) uniform on (0, 1) -> z (B K, D) and log q(z|x) (B K,), nats. A network's first outputs are
+    logit q; what else a posterior takes from it belongs to zeta.
+    """
+    z, log_q = np.empty_like(u), np.zeros(len(u), u.dtype)
+    for g, own in enumerate(group_slices(len(params), u.shape[1])):
+        out = network_evaluate(params[g], moving[g], x, z[:, : own.start] if g else None)
+        z[:, own], log_q_g = layers.draw_binary(out[:, : own.stop - own.start], u[:, own])
+        log_q += log_q_g
+    return z, log_q
+
+
+def truncated_normal(rng, shape, std):
+    """Normal(0, std) restricted to two standard deviations by redrawing."""
+    x = rng.standard_normal(shape)
+    while np.any(outside := np.abs(x) > 2):
+        x[outside] = rng.standard_normal(np.sum(outside))
+    return std * x
+
+
+def init_dense(rng, n_in, n_out, dtype):
+    """Truncated normal with std sqrt(1.3 * 2 / fan_in); zero biases."""
+    kernel = truncated_normal(rng, (n_in, n_out), np.sqrt(1.3 * 2 / n_in))
+    return Dense(kernel.astype(dtype), np.zeros(n_out, dtype))
+
+
+def init_network(rng, n_in, n_out, hidden, dtype):
+    """A fresh Network with hidden layers of these widths, and its moving averages (0, 1)."""
+    blocks, moving = [], []
+    for width in hidden:
+        norm = BatchNorm(np.ones(width, dtype), np.zeros(width, dtype))
+        blocks.append(Hidden(init_dense(rng, n_in, width, dtype), norm))
+        moving.append(Averages(np.zeros(width, dtype), np.ones(width, dtype)))
+        n_in = width
+    return Network(tuple(blocks), init_dense(rng, n_in, n_out, dtype)), tuple(moving)

@@ -1,0 +1,124 @@
+"""The term of the bound that holds the prior: log p(zeta) - log q(zeta|x) of Eq. 3, or minus the KL of Eq. 2.
+
+Each leaves out -log Z, whose gradient is the negative phase. A prior has, with the posterior's Sample of (N, D) arrays
+and the posterior's own parameters `extra`,
+
+    term(rbm, sample, extra)                the term of each row, (N,), nats, and its cache
+    term_backward(d_term, cache, extra)     gradients (RBM, Sample, extra)
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.model.posteriors import Mixture, ShiftedGaussian, SpikeExponential
+from dvae_ref.theory import gaussian_integral, joint, mixture, overlapping
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """log p(zeta) - log q(zeta|x) under the overlapping relaxation, by mean field (Sec. 3.1)."""
+
+    posterior: Mixture
+    mean_field_sweeps: int = 5
+
+    def __post_init__(self):
+        if self.mean_field_sweeps < 1 or self.mean_field_sweeps % 1:
+            raise ValueError(f"mean_field_sweeps must be a whole number >= 1, got {self.mean_field_sweeps}")
+
+    class Cache(NamedTuple):
+        sample: Mixture.Sample
+        log_q: mixture.LogQ
+        log_p: overlapping.LogP
+
+    def term(self, rbm, sample, extra=()):
+        b = mixture.log_ratio(sample.t, self.posterior.smoothing)
+        log_q, q_cache = mixture.log_q(sample.logit_q, b)
+        log_p, p_cache = overlapping.log_p(rbm, b, self.mean_field_sweeps)
+        return log_p - log_q, self.Cache(sample, q_cache, p_cache)
+
+    def term_backward(self, d_term, cache, extra=()):
+        sample = cache.sample
+        d_rbm, d_b_from_p = overlapping.log_p_backward(d_term, cache.log_p)
+        d_logit_q, d_b_from_q = mixture.log_q_backward(-d_term, cache.log_q)
+        d_t = d_b_from_p
+        d_t += d_b_from_q
+        d_t *= mixture.d_log_ratio(sample.t, self.posterior.smoothing)
+        return d_rbm, Mixture.Sample(d_logit_q, d_t, _nothing(d_t)), ()
+
+
+@dataclass(frozen=True)
+class GaussianIntegral:
+    """log p(zeta) - log q(zeta|x) with Eq. 7 and the shifted Gaussian posterior (Sec. 3.2)."""
+
+    posterior: ShiftedGaussian
+    beta: float
+
+    def __post_init__(self):
+        if not 0 < self.beta < np.inf:
+            raise ValueError(f"GaussianIntegral takes a finite beta > 0, got {self.beta}")
+
+    class Cache(NamedTuple):
+        sample: ShiftedGaussian.Sample
+        log_q: mixture.LogQ
+        log_p: gaussian_integral.LogP
+
+    def term(self, rbm, sample, extra):
+        smoothing = self.posterior.smoothing(extra)
+        log_q, q_cache = mixture.log_q(sample.logit_q, mixture.log_ratio(sample.t, smoothing))
+        log_q = log_q + smoothing.log_r_max(sample.t).sum(-1)
+        log_p, p_cache = gaussian_integral.log_p(rbm, sample.zeta, gaussian_integral.precision(rbm, self.beta))
+        return log_p - log_q, self.Cache(sample, q_cache, p_cache)
+
+    def term_backward(self, d_term, cache, extra):
+        sample, smoothing = cache.sample, self.posterior.smoothing(extra)
+        d = d_term[:, None]
+        d_rbm, d_zeta = gaussian_integral.log_p_backward(d_term, cache.log_p)
+        d_logit_q, d_b = mixture.log_q_backward(-d_term, cache.log_q)
+        d_t = d_b * mixture.d_log_ratio(sample.t, smoothing) - d * smoothing.d_log_r_max(sample.t)
+        d_beta = d_b * smoothing.d_beta_log_ratio(sample.t) - d * smoothing.d_beta_log_r0(-np.abs(sample.t))
+        d_sample = ShiftedGaussian.Sample(d_logit_q, np.zeros_like(d_t), d_t, d_zeta)
+        return d_rbm, d_sample, self.posterior.d_s(d_beta.sum(0), extra)
+
+
+@dataclass(frozen=True)
+class OverlappingJoint:
+    """DVAE++: minus the KL of Eq. 2 under overlapping smoothing."""
+
+    posterior: Mixture
+    groups: int
+
+    class Cache(NamedTuple):
+        sample: Mixture.Sample
+        joint: joint.Overlapping
+
+    def term(self, rbm, sample, extra=()):
+        b = mixture.log_ratio(sample.t, self.posterior.smoothing)
+        value, cache = joint.overlapping_term(rbm, sample.logit_q, b, self.groups)
+        return value, self.Cache(sample, cache)
+
+    def term_backward(self, d_term, cache, extra=()):
+        sample = cache.sample
+        d_rbm, d_logit_q, d_b = joint.overlapping_term_backward(d_term, cache.joint, self.groups)
+        d_t = d_b * mixture.d_log_ratio(sample.t, self.posterior.smoothing)
+        return d_rbm, Mixture.Sample(d_logit_q, d_t, _nothing(d_t)), ()
+
+
+@dataclass(frozen=True)
+class SpikeJoint:
+    """DVAE: minus the KL of Eq. 2 under spike-and-exponential smoothing; its gradient is an unbiased estimate."""
+
+    groups: int
+
+    def term(self, rbm, sample, extra=()):
+        return joint.spike_term(rbm, sample.logit_q, sample.zeta, self.groups)
+
+    def term_backward(self, d_term, cache, extra=()):
+        d_rbm, d_logit_q = joint.spike_term_backward(d_term, cache)
+        return d_rbm, SpikeExponential.Sample(d_logit_q, np.zeros_like(d_logit_q)), ()
+
+
+def _nothing(like):
+    """The cotangent of what is not read: zeros of that shape, which take no memory."""
+    return np.broadcast_to(np.zeros((), like.dtype), like.shape)

@@ -1,0 +1,1 @@
+"""One run in its folder: settings, data, training, checkpoints, evaluation, pictures."""

@@ -1,0 +1,54 @@
+"""A State in a file and back: what a checkpoint's header says, and whether it is of this run."""
+
+import json
+import math
+
+from dvae_ref import tree
+from dvae_ref.files import schema, writing
+from dvae_ref.runs import contents
+from dvae_ref.runs.training import SCALARS
+
+
+def save_state(path, state, header):
+    trees = {name: value for name, value in state._asdict().items() if name not in SCALARS}
+    scalars = {name: getattr(state, name) for name in SCALARS}
+    scalars |= {"best_nll": state.best_nll if state.best_iteration else None}  # null before the first validation
+    writing.save_checkpoint(path, header | scalars, **trees)
+
+
+def load_state(path, like, settings):
+    """(header, State) of a checkpoint of a run with these settings; `like` is a State of the right shapes."""
+    trees = {name: value for name, value in like._asdict().items() if name not in SCALARS}
+
+    def check(header, arrays):
+        check_header(header, settings, path)
+        if "snapshots" not in header:  # of 0.1: the next snapshot is the first
+            del trees["kept"]
+        for name, value in trees.items():
+            writing.check_fits(name, value, arrays, path)
+
+    header, arrays = writing.load_checkpoint(path, check)
+    contents.check(arrays.items(), [item for name, value in trees.items() for item in tree.items(value, name)], path)
+    trees = {name: writing.restore(name, value, arrays, path) for name, value in trees.items()}
+    scalars = {name: header[name] for name in SCALARS}
+    best = math.inf if header["best_nll"] is None else header["best_nll"]
+    return header, like._replace(**trees, **scalars | {"best_nll": best})
+
+
+def check_header(header, settings, path):
+    """ValueError unless the header of a checkpoint is whole, and of a run with these settings."""
+    schema.check(header, schema.HEADER, path)
+    recorded = json.loads(writing.to_json(settings.to_json()))
+    differing = [name for name, value in recorded.items() if header["settings"].get(name) != value]
+    if differing:
+        raise ValueError(f"{path} belongs to a run with other settings: {', '.join(differing)} differ")
+    for name in ("iteration", "validated", "best_iteration"):
+        if header[name] > settings.num_train_iter:
+            raise ValueError(f"{path} is damaged: {name} is {header[name]:,} of {settings.num_train_iter:,} iterations")
+
+
+def check_data(path, header, dataset):
+    """ValueError if a checkpoint was trained on other data than these; one of an earlier version does not say."""
+    begun = header.get("data", dataset.origin)
+    if begun != dataset.origin:
+        raise ValueError(f"{path} was trained on {begun}; the data that are there now are {dataset.origin}")

@@ -1,0 +1,122 @@
+"""Test log-likelihood on the discrete model (Sec. 4): K importance samples, Bernoulli q, binary z."""
+
+import concurrent.futures
+import math
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref import blas
+from dvae_ref.model import autoencoder
+from dvae_ref.sampling import philox
+
+CHUNK_ROWS = 4096  # samples decoded at a time by one thread: about 30 MB of activations
+
+
+class Likelihood(NamedTuple):
+    """Per image, nats: log((1/K) sum_k w_k), mean_k log w_k, and (sum w)^2 / sum w^2.
+
+    The last, an effective sample size, is of the weights that were drawn: a large one does not say that there are no
+    larger weights. `in_parts`: the first for K / 4 and K / 16 of the same weights, each the mean over as many parts.
+    """
+
+    log_px: np.ndarray
+    elbo: np.ndarray
+    effective_sample_size: np.ndarray
+    log_px_quarter: np.ndarray
+    log_px_sixteenth: np.ndarray
+
+    def summary(self):
+        """Plain numbers: means over images with the standard error of the mean.
+
+        nll_drift: what four times the samples have taken off the NLL; more would take off more.
+        """
+        count = len(self.log_px)
+        ess, drift = self.effective_sample_size, self.log_px - self.log_px_quarter
+        return {
+            "nll": float(-self.log_px.mean()),
+            "nll_standard_error": standard_error(self.log_px),
+            "nll_quarter": float(-self.log_px_quarter.mean()),
+            "nll_sixteenth": float(-self.log_px_sixteenth.mean()),
+            "nll_drift": float(drift.mean()),
+            "nll_drift_standard_error": standard_error(drift),
+            "elbo": float(self.elbo.mean()),
+            "elbo_standard_error": standard_error(self.elbo),
+            "ess_mean": float(ess.mean()),
+            "ess_median": float(np.median(ess)),
+            "ess_minimum": float(ess.min()),
+            "images": count,
+        }
+
+
+def standard_error(values):
+    """Standard error of the mean; None for a single value, which JSON can say."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+
+
+@blas.one_thread()
+def log_likelihood(key, params, statistics, images, *, log_z, samples=4000, threads=1, progress=None):
+    """Likelihood of each of the images, (B, V) with pixels in {0, 1}, by `samples` importance samples each.
+
+    The noise of an image depends on (key, its index) alone, and every sum runs over one image's samples in order, so
+    the result does not depend on the number of threads. Memory: threads x about 60 MB. `progress(n)` is called as
+    n images are done. BLAS has one thread meanwhile: the threads here are what uses the cores.
+    """
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")
+    out = Likelihood(*(np.empty(len(images)) for _ in Likelihood._fields))
+    group = max(1, CHUNK_ROWS // samples)
+    pending = deque()
+    with concurrent.futures.ThreadPoolExecutor(threads, initializer=blas.one_in_this_thread) as pool:
+
+        def collect():
+            rows, future = pending.popleft()
+            for whole, part in zip(out, future.result(), strict=True):
+                whole[rows] = part
+            if progress:
+                progress(rows.stop - rows.start)
+
+        for start in range(0, len(images), group):
+            rows = slice(start, min(start + group, len(images)))
+            noise = _noise(key, range(rows.start, rows.stop), samples, len(params.rbm.a))
+            x = images[rows].astype(np.float32)
+            pending.append((rows, pool.submit(_importance_sample, params, statistics, x, noise, log_z)))
+            if len(pending) > threads:
+                collect()
+        while pending:
+            collect()
+    return out
+
+
+def _noise(key, indices, samples, latents):
+    """(images, samples, D); drawn in the calling thread because numba's parallel kernels do not nest in threads."""
+    return np.stack([philox.uniform(philox.fold_in(key, i), (samples, latents)) for i in indices])
+
+
+def _importance_sample(params, statistics, x, noise, log_z):
+    """Likelihood of a few images, CHUNK_ROWS samples at a time."""
+    step = max(1, CHUNK_ROWS // len(x))
+    log_w = np.concatenate(
+        [
+            autoencoder.discrete_log_weights(params, statistics, x, part.reshape(-1, part.shape[-1]), log_z=log_z)
+            for part in np.split(noise, range(step, noise.shape[1], step), axis=1)
+        ],
+        axis=1,
+    ).astype(np.float64)
+    w = np.exp(log_w - log_w.max(1, keepdims=True))
+    effective = w.sum(1) ** 2 / np.sum(w * w, 1)
+    return Likelihood(in_parts(log_w, 1), log_w.mean(1), effective, in_parts(log_w, 4), in_parts(log_w, 16))
+
+
+def in_parts(log_w, parts):
+    """Mean over parts of (n, K) weights of log mean w in each: (n,); what K // parts samples give, with less noise.
+
+    Samples that are left over are not used; fewer of them than parts are parts of one.
+    """
+    size = max(1, log_w.shape[1] // parts)
+    count = log_w.shape[1] // size
+    log_w = log_w[:, : count * size].reshape(-1, count, size)
+    peak = log_w.max(2, keepdims=True)
+    total = np.exp(log_w - peak).sum(2)
+    return (peak[:, :, 0] + np.log(total / size)).mean(1)

@@ -1,0 +1,174 @@
+"""What a run is: its settings, checked, with the paper's defaults for each (data set, structure, baseline).
+
+Imports nothing heavy: the command line makes its options of the fields of Settings.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+
+from dvae_ref.files.schema import is_number, is_whole, shown
+from dvae_ref.model.structures import STRUCTURES
+
+DATASETS = ("mnist5k", "binarized_mnist", "omniglot")
+BASELINES = {  # a column of Table 1 and what it is
+    "dvae_spike_exp": "DVAE, spike and exponential",
+    "dvaepp_exp": "DVAE++, overlapping exponentials",
+    "dvaepp_power": "DVAE++, overlapping power functions",
+    "dvaes_gi": "DVAE#, Gaussian integral trick",
+    "dvaes_gauss": "DVAE#, overlapping Gaussians",
+    "dvaes_exp": "DVAE#, overlapping exponentials",
+    "dvaes_unexp": "DVAE#, overlapping uniform + exponentials",
+    "dvaes_power": "DVAE#, overlapping power functions",
+}
+SAMPLERS = {"pa": "population annealing along the training trajectory", "pcd": "persistent contrastive divergence"}
+
+# The sharpness used for Table 1, by columns in the order of BASELINES. Chosen by validation (Sec. 4).
+_BETAS = {
+    "mnist": {
+        "1-layer-lin": (5, 12, 40, 40, 40, 12, 40, 40),
+        "1-layer-nonlin": (5, 14, 30, 30, 30, 12, 30, 40),
+        "2-layer-nonlin": (4, 10, 30, 30, 25, 10, 16, 30),
+        "4-layer-nonlin": (4, 10, 30, 30, 25, 10, 16, 30),
+    },
+    "omniglot": {
+        "1-layer-lin": (4, 14, 40, 40, 40, 12, 40, 40),
+        "1-layer-nonlin": (4, 12, 40, 30, 25, 10, 16, 30),
+        "2-layer-nonlin": (4, 10, 30, 25, 25, 8, 16, 20),
+        "4-layer-nonlin": (4, 10, 30, 25, 25, 8, 16, 20),
+    },
+}
+
+# What the paper chose beta from, by validation for each smoothing and structure (Sec. 4).
+_EXP, _POWER, _GAUSSIAN = (8, 10, 12, 16), (15, 20, 30, 40), (20, 25, 30, 40)
+BETA_CANDIDATES = {
+    "dvae_spike_exp": (4, 5, 6, 8),
+    "dvaepp_exp": _EXP,
+    "dvaepp_power": _POWER,
+    "dvaes_gi": _GAUSSIAN,
+    "dvaes_gauss": _GAUSSIAN,
+    "dvaes_exp": _EXP,
+    "dvaes_unexp": (16, 20, 30, 40),
+    "dvaes_power": _POWER,
+}
+
+
+def default_beta(dataset, struct, baseline):
+    """The beta of the authors' runs for a cell of Table 1; mnist5k takes MNIST's."""
+    row = _BETAS["omniglot" if dataset == "omniglot" else "mnist"][struct]
+    return float(row[list(BASELINES).index(baseline)])
+
+
+def default_eval_every(num_train_iter):
+    """Every 20,000 iterations, every 10,000 in runs of up to 100,000."""
+    return 10_000 if num_train_iter <= 100_000 else 20_000
+
+
+def option(default, text):
+    """A field of Settings and what --help says of it."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that determines a run's numbers. ValueError for a value out of range, with the range."""
+
+    dataset: str = option("mnist5k", f"data set: {', '.join(DATASETS)}")
+    struct: str = option("1-layer-nonlin", f"network structure: {', '.join(STRUCTURES)}")
+    baseline: str = option("dvaes_power", f"model: {', '.join(BASELINES)}")
+    k: int = option(1, "importance samples in the bound of Eq. 3")
+    beta: float = option(None, "sharpness of the smoothing; default: that of the authors' runs for the cell of Table 1")
+    epsilon: float = option(0.05, "weight of the uniform in dvaes_unexp")
+    num_train_iter: int = option(1_000_000, "iterations; every schedule scales with them")
+    seed: int = option(0, "the run's only source of randomness")
+    batch_size: int = option(100, "images an iteration")
+    learning_rate: float = option(3e-3, "base learning rate")
+    lr_boundaries: tuple = option((0.02, 0.6, 0.75, 0.95), "where the rate changes, as fractions of the run")
+    lr_factors: tuple = option((1 / 10, 1.0, 1 / 3, 1 / 10, 1 / 33), "rate / base rate before, between and after")
+    adam_beta1: float = option(0.9, "decay of Adam's first moment")
+    adam_beta2: float = option(0.999, "decay of Adam's second moment")
+    adam_epsilon: float = option(1e-3, "added to the uncorrected sqrt(v), as TensorFlow does")
+    weight_decay: float = option(1e-4, "strength of the L2 penalty in the loss")
+    warm_up: float = option(0.3, "fraction of the run over which the KL coefficient rises to 1")
+    mean_field_sweeps: int = option(5, "sweeps of mean field a row")
+    sampler: str = option("pa", f"sampler of the negative phase: {', '.join(SAMPLERS)}")
+    chains: int = option(1000, "persistent chains of the negative phase")
+    sweeps: int = option(40, "Gibbs sweeps an update")
+    eval_every: int = option(None, "iterations between validations; default 20,000, or 10,000 in runs up to 100,000")
+    eval_samples: int = option(100, "importance samples a validation image")
+    eval_temperatures: int = option(1000, "AIS temperatures at a validation")
+    checkpoint_every: int = option(1000, "iterations between checkpoints")
+    log_every: int = option(100, "iterations averaged in a record of metrics.jsonl")
+
+    def __post_init__(self):
+        self._check_types()
+        for name, valid in CHOICES.items():
+            if getattr(self, name) not in valid:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(valid)}")
+        if self.beta is None:
+            object.__setattr__(self, "beta", default_beta(self.dataset, self.struct, self.baseline))
+        if self.eval_every is None:
+            object.__setattr__(self, "eval_every", default_eval_every(self.num_train_iter))
+        for name in ("lr_boundaries", "lr_factors"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check()
+
+    def _check_types(self):
+        """Of all; whole numbers are checked against their least value, the others later."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value is None and f.default is None:  # a default that is yet to be chosen
+                continue
+            said, holds = TYPES[f.type] if f.type is not int else _whole(f.name)
+            if not holds(value):
+                raise ValueError(f"{f.name} must be {said}, got {shown(value)}")
+
+    def _check(self):
+        lowest = 1 if self.baseline.endswith("_power") else 0
+        if not lowest < self.beta < math.inf:
+            raise ValueError(f"{self.baseline} takes a finite beta > {lowest}, got {self.beta}")
+        if self.baseline == "dvae_spike_exp" and self.beta >= 88:  # as posteriors.SpikeExponential, before a run begins
+            raise ValueError(f"dvae_spike_exp takes beta < 88, as float32 holds no e^beta beyond, got {self.beta}")
+        for name in ("epsilon", "adam_beta1", "adam_beta2"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie strictly between 0 and 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "adam_epsilon", "weight_decay", "warm_up"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be finite and not negative, got {getattr(self, name)}")
+        bounds, factors = list(self.lr_boundaries), list(self.lr_factors)
+        if not all(0 <= value < math.inf for value in bounds + factors):
+            raise ValueError(f"lr_boundaries and lr_factors must be finite and not negative, got {bounds}, {factors}")
+        if len(factors) != len(bounds) + 1 or bounds != sorted(bounds):
+            raise ValueError(f"lr_boundaries must rise, with one entry less than lr_factors; got {bounds}, {factors}")
+
+    def to_json(self):
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record):
+        """Settings from config.json; ValueError names what does not belong, or is not there."""
+        if not isinstance(record, dict):
+            raise ValueError(f"expected an object of settings, got {type(record).__name__}")
+        missing = [name for name in IDENTITY if name not in record]
+        if missing:
+            raise ValueError(f"expected settings {', '.join(IDENTITY)}; {', '.join(missing)} missing")
+        unknown = set(record) - {f.name for f in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+        return cls(**record)
+
+
+CHOICES = {"dataset": DATASETS, "struct": STRUCTURES, "baseline": BASELINES, "sampler": SAMPLERS}
+IDENTITY = ("dataset", "struct", "k", "baseline", "beta", "num_train_iter", "seed")  # no default stands in for these
+TYPES = {  # of settings: what is expected, in words, and whether it is that; the range is another matter
+    str: ("a text", lambda value: isinstance(value, str)),
+    float: ("a number", lambda value: is_number(value) or isinstance(value, float)),
+    tuple: ("a list of numbers", lambda value: isinstance(value, list | tuple) and all(map(TYPES[float][1], value))),
+}
+LEAST = {"chains": 2, "eval_temperatures": 2}  # 1 of all other whole numbers
+
+
+def _whole(name):
+    if name == "seed":
+        return "a whole number in 0 <= seed < 2**63", is_whole
+    least = LEAST.get(name, 1)
+    return f"a whole number, at least {least}", lambda value: is_whole(value, least)

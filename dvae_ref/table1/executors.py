@@ -1,0 +1,198 @@
+"""Run cells of table1: on this machine, or on a Dask cluster.
+
+Either way a cell whose process is killed is started again, and goes on from its last checkpoint; it has failed when it
+is killed twice without getting any further. No cell stops another.
+"""
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import time
+import uuid
+from collections import deque
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+from dvae_ref.program.entry import open_streams
+from dvae_ref.program.interrupt import Interrupt
+from dvae_ref.program.process import prepare
+from dvae_ref.table1.grid import INTERRUPTED, iterations_done, run_cell
+
+POLL = 2.0  # seconds between looks at the cells' progress
+KILLED = "its process was killed, twice without getting any further: is there enough memory?"
+
+
+class Restarts:
+    """Is a cell to be started again that ended early? It is if it came further than the last time, if any."""
+
+    def __init__(self):
+        self.reached = {}
+
+    def worthwhile(self, cell):
+        before, self.reached[cell] = self.reached.get(cell, -1), iterations_done(cell.folder)
+        return self.reached[cell] > before
+
+
+def run_local(todo, *, workers, on_done, on_progress=lambda running: None, **options):
+    """Run Cells in `workers` processes of this machine, each cell in one of its own.
+
+    on_done(cell, error) is called as each ends, on_progress(cells that run) now and then; the options are run_cell's.
+    Ctrl-C or SIGTERM lets the processes write their checkpoints and starts no more; a second one kills them.
+    """
+    waiting, restarts = deque(todo), Restarts()
+    with Interrupt() as interrupted, Workers(options) as at_work:
+        while at_work.cells or (waiting and not interrupted()):
+            while waiting and len(at_work.cells) < workers and not interrupted():
+                at_work.start(waiting.popleft())
+            if interrupted():
+                at_work.stop()
+            for cell, error in at_work.ended(POLL):
+                if error in (KILLED, INTERRUPTED) and interrupted():
+                    on_done(cell, INTERRUPTED)
+                elif error in (KILLED, INTERRUPTED) and restarts.worthwhile(cell):
+                    waiting.appendleft(cell)
+                else:
+                    on_done(cell, error)
+            on_progress(list(at_work.cells.values()))
+
+
+class Workers:
+    """Processes that run a cell each; those that are left at the end are killed."""
+
+    def __init__(self, options):
+        self.options, self.cells, self.processes, self.told = options, {}, {}, set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes.values():
+            process.kill()
+            process.join()
+
+    def start(self, cell):
+        context = multiprocessing.get_context("spawn")  # a fork would inherit numba's threads, and their locks
+        resource_tracker.ensure_running()  # where it is not, the start of a process unblocks SIGINT
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(sender, cell, self.options))
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # and in the process: stop() is its Ctrl-C
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        sender.close()
+        self.cells[receiver], self.processes[receiver] = cell, process
+
+    def stop(self):
+        """Let them write a checkpoint and end."""
+        for receiver in self.processes.keys() - self.told:
+            self.processes[receiver].terminate()
+            self.told.add(receiver)
+
+    def ended(self, timeout):
+        """[(cell, error)] of those that ended; waits for one, but no longer than the timeout in seconds."""
+        results = []
+        for receiver in multiprocessing.connection.wait(self.cells, timeout):
+            try:
+                error = receiver.recv()
+            except EOFError:
+                error = KILLED
+            receiver.close()
+            self.processes.pop(receiver).join()
+            results.append((self.cells.pop(receiver), error))
+        return results
+
+
+def _work(sender, cell, options):
+    """In a worker: run the cell, send how it ended."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    open_streams()
+    prepare()  # NumPy is not loaded yet
+    sender.send(run_cell(cell, **options))
+
+
+def _end_with_parent():
+    """Stop, with a checkpoint, when the process that started this one is gone: nobody else would."""
+    multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_dir=None, **options):
+    """Run Cells on a Dask cluster whose workers see this file system; arguments as for run_local.
+
+    Ctrl-C or SIGTERM lets the cells that run write their checkpoints; after a second one they run to their end unheard.
+    A command that is given again waits for them. ImportError says how to install Dask.
+    """
+    try:
+        from dask.distributed import CancelledError, Client, Event, KilledWorker
+        from dask.distributed import wait as wait_for
+    except ImportError:
+        raise ImportError(f"--scheduler {address} needs Dask: pip install 'dvae_ref[cluster]'") from None
+    from dvae_ref.runs import datasets
+
+    options["data_dir"] = datasets.data_folder(data_dir).absolute()  # a worker's own may be another
+    restarts, name = Restarts(), f"stop-{uuid.uuid4()}"
+    with Client(address) as client, Interrupt() as interrupted:
+
+        def submit(cell):
+            absolute = cell._replace(folder=cell.folder.absolute())
+            with contextlib.suppress(OSError):  # the worker will say that it is not there
+                absolute.folder.mkdir(parents=True, exist_ok=True)
+            return client.submit(_work_for_dask, absolute, name, options, pure=False)
+
+        stop, running = Event(name, client), {submit(cell): cell for cell in todo}
+        while running:
+            if interrupted():
+                stop.set()
+            with contextlib.suppress(TimeoutError, CancelledError):  # the second when the scheduler is lost
+                wait_for(list(running), timeout=POLL, return_when="FIRST_COMPLETED")
+            for future in [future for future in running if future.done()]:
+                cell, error = running.pop(future), _outcome(future, KilledWorker)
+                again = error in (KILLED, INTERRUPTED) and not interrupted() and restarts.worthwhile(cell)
+                if again:
+                    running[submit(cell)] = cell
+                else:
+                    on_done(cell, error)
+            on_progress(list(running.values()))
+
+
+def _outcome(future, killed):
+    """What a cell's future says: run_cell's result, KILLED, or an error of Dask's."""
+    if future.status == "finished":
+        return future.result()
+    if future.status == "error":
+        error = future.exception()
+        return KILLED if isinstance(error, killed) else f"{type(error).__name__}: {error}"
+    return f"the Dask scheduler does not answer any more ({future.status})"
+
+
+def _work_for_dask(cell, stop_name, options):
+    """On a Dask worker, in a thread that is not its main one: run_cell, until the client sets the Event `stop_name`."""
+    from dask.distributed import Event, get_worker
+
+    worker = get_worker()
+    if worker.state.nthreads > 1:
+        return f"{worker.address} has {worker.state.nthreads} threads: start dask worker with --nthreads 1"
+    if not Path(cell.folder).is_dir():
+        return f"{cell.folder} is not seen by {worker.address}: the workers must share the file system"
+    return run_cell(cell, stop=_now_and_then(Event(stop_name).is_set), **options)
+
+
+def _now_and_then(ask):
+    """ask(), but every POLL seconds at most; True for ever after it was, or when nobody answers."""
+    asked, answer = -POLL, False
+
+    def answered():
+        nonlocal asked, answer
+        if not answer and time.monotonic() - asked >= POLL:
+            asked = time.monotonic()
+            try:
+                answer = ask()
+            except OSError:
+                answer = True
+        return answer
+
+    return answered

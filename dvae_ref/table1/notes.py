@@ -1,0 +1,62 @@
+"""What the numbers of the table do not show: where a row is not as the paper's, and what is to be said below it."""
+
+import math
+from collections import defaultdict
+
+from dvae_ref.runs.presets import Settings
+
+PAPER = {"num_train_iter": 1_000_000, "samples": 4000, "temperatures": 10_000, "ais_chains": 1000}
+WORDS = {"num_train_iter": "iterations", "ais_chains": "AIS chains"}
+AS_PUBLISHED = "as published"  # ends the origin of data that are binarized as the paper's (`datasets`)
+AXES = ("dataset", "struct", "k", "baseline")
+FROM_ABOVE = {  # what a verdict that is not "closed" says
+    "open": "annealing up has missed probability, or its error bars are guesses; take more --temperatures",
+    "contradictory": "training's replicas or q(z|x) leave out a part of the prior",
+}
+PARTIAL = (
+    "no difference in s.e. where only a part of the test images was measured: the paper's are of all, and the error "
+    "over images counts"
+)
+
+
+def departures(row):
+    """What of a row is not as in the paper's Table 1: texts. Those who pay for it are the numbers beside."""
+    said = [f"{row.alike[name]:,} {WORDS.get(name, name)}" for name, paper in PAPER.items() if row.alike[name] != paper]
+    if math.isnan(row.paper_nll):
+        said.append("no cell of the paper")
+    elif not row.data.endswith(AS_PUBLISHED):
+        said.append("binarized anew")
+    if row.images < row.images_there:
+        said.append(f"{row.images:,} of {row.images_there:,} images")
+    axes = {name: row.alike[name] for name in AXES}
+    usual = Settings(**axes, num_train_iter=row.num_train_iter).to_json() | {"beta": row.beta}
+    return said + [
+        f"{name} {row.alike[name]}" for name in usual if name in row.alike and _plain(usual[name]) != row.alike[name]
+    ]
+
+
+def _plain(value):
+    """As JSON has it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def notes(made):
+    """A line each, of Rows in their order."""
+    said = [PARTIAL] * any(r.images < r.images_there and not math.isnan(r.paper_nll) for r in made)
+    for r in made:
+        if r.log_z_is_doubtful:
+            effective = f"an effective sample of {r.log_z_effective_samples:.1f} of {r.alike['ais_chains']:,} chains"
+            said.append(f"log Z of {r.cell} cannot be trusted: {effective}; take more --temperatures")
+        if r.log_z_verdict in FROM_ABOVE:
+            said.append(f"log Z of {r.cell}, {r.log_z_gap:+.2f} nats from above: {FROM_ABOVE[r.log_z_verdict]}")
+        if len(r.betas) > 1:
+            among = ", ".join(f"{beta:g} ({n} run{'s' * (n > 1)})" for beta, n in r.betas.items())
+            said.append(f"beta of {r.cell}: chosen among {among}")
+    same = defaultdict(list)
+    for r in made:
+        same[r.cell, r.images].append(r.alike)
+    for (cell, _), group in same.items():
+        differing = [name for name in group[0] if any(alike[name] != group[0][name] for alike in group)]
+        values = [f"{name} {', '.join(str(alike[name]) for alike in group)}" for name in differing]
+        said += [f"{cell}: {len(group)} rows differ, from the top, in {'; '.join(values)}"] * bool(differing)
+    return said

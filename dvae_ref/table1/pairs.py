@@ -1,0 +1,68 @@
+"""Differences between two rows of the table over the same images.
+
+Most of what an NLL owes to its images is common to all models: the standard error of a mean over 10,000 digits is 0.25
+nats, that of the mean of log p'(x) - log p(x) some 0.03. So rows that differ in one setting alone are set side by side.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.runs import evaluation
+from dvae_ref.table1.report import MEASURED, Row
+
+
+class Pair(NamedTuple):
+    """Two Rows, and d = NLL of the first - NLL of the second, nats, with what each of its errors is."""
+
+    setting: str  # in which they differ
+    first: Row
+    second: Row
+    difference: float
+    image_standard_error: float  # over images, paired; nan for one
+    log_z_standard_error: float  # of both
+    run_standard_error: float  # of both, over their seeds; nan if one has a single run
+
+    @property
+    def standard_error(self):
+        """Of d, all that is known together: what other seeds would give is not in it where there was one."""
+        return math.hypot(self.image_standard_error, self.log_z_standard_error, _or_zero(self.run_standard_error))
+
+    @property
+    def z_score(self):
+        return self.difference / self.standard_error if self.standard_error else math.nan
+
+
+def pairs(made):
+    """The Pairs of Rows, in their order, that have log p(x) of the same images and differ in a single setting."""
+    found = []
+    for i, first in enumerate(made):
+        for second in made[i + 1 :]:
+            differing = [name for name, value in first.alike.items() if second.alike.get(name) != value]
+            if len(differing) == 1 and differing[0] not in MEASURED and _are_paired(first, second):
+                found.append(_pair(differing[0], first, second))
+    return found
+
+
+def _are_paired(first, second):
+    """Equal digests are equal images."""
+    known = first.alike.get("data_sha256") is not None
+    return known and first.log_px is not None and second.log_px is not None
+
+
+def _pair(setting, first, second):
+    error = evaluation.standard_error(second.log_px - first.log_px)
+    return Pair(
+        setting,
+        first,
+        second,
+        difference=float(np.mean(second.log_px - first.log_px)),
+        image_standard_error=math.nan if error is None else error,
+        log_z_standard_error=math.hypot(first.mean_log_z_error, second.mean_log_z_error),
+        run_standard_error=math.hypot(*(row.std / math.sqrt(row.runs) for row in (first, second))),
+    )
+
+
+def _or_zero(value):
+    return 0.0 if math.isnan(value) else value

@@ -1,0 +1,220 @@
+"""The cells of table1 that are done, beside the paper's numbers: the rows of the table (`table1_page` writes it)."""
+
+import csv
+import io
+import json
+import math
+import os
+import statistics
+from collections import defaultdict
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dvae_ref.files import reading
+from dvae_ref.runs import from_above, lifecycle, measuring
+from dvae_ref.sampling import ais
+from dvae_ref.table1 import grid
+
+PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
+AXES = ("dataset", "struct", "k", "baseline")
+VARYING = ("seed", "beta", "log_every", "checkpoint_every")  # settings in which the runs of a row may differ
+MEASURED = ("data", "data_sha256", "images", "samples", "temperatures", "ais_chains", "checkpoint", "split")
+
+
+class Unfinished(NamedTuple):
+    """A cell that was begun; it may be trained, but is not measured."""
+
+    folder: Path  # relative to the table's
+    iterations: int
+    total: int | None  # None if it failed before it began
+    error: str  # that it failed with, or nothing
+
+
+class Excluded(NamedTuple):
+    """A folder with a config.json that has no part in the table."""
+
+    folder: Path  # relative to the table's
+    reason: str
+
+
+class Row(NamedTuple):
+    """A cell of Table 1: one or more seeds at one number of iterations, beta chosen by validation. NLL in nats."""
+
+    dataset: str
+    struct: str
+    k: int
+    baseline: str
+    beta: float
+    num_train_iter: int
+    runs: int
+    images: int  # of the test set, that were measured
+    images_there: int  # in the test set
+    data: str  # where they are from
+    nll: float  # mean over runs of the test NLL
+    std: float  # over runs; nan for one
+    image_standard_error: float  # of one run's NLL, over test images; nan for one image
+    log_z_standard_error: float  # the largest of the runs
+    log_z_effective_samples: float  # of its AIS chains, the fewest of the runs; nan if none says
+    log_z_gap: float  # log Z from above less that from below, of the run with the worst verdict; nan if a run has none
+    log_z_verdict: str  # its verdict, or nothing
+    paper_nll: float
+    paper_std: float
+    betas: dict  # beta: runs, of all that it was chosen among
+    alike: dict  # other settings, and how it was measured: the same for all runs
+    nll_quarter: float  # the same NLL with a quarter of the samples, and a sixteenth; nan if a run does not say
+    nll_sixteenth: float
+    log_px: np.ndarray | None  # (images,): mean over runs of log p(x); None if a run has no log_px.npz
+    mean_log_z_error: float  # of the mean of the runs' log Z
+
+    @property
+    def difference(self):
+        return self.nll - self.paper_nll
+
+    @property
+    def z_score(self):
+        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5); nan for part of the images.
+
+        For a single run the paper's std stands in for its own, and the error of its log Z is added in quadrature. The
+        error over test images is no part of it: both means are over the same images, or nearly so. Of a part of the
+        images that is not so, and how much they differ from the whole the paper does not say.
+        """
+        if self.images < self.images_there:
+            return math.nan
+        spread = self.std if self.runs > 1 else math.hypot(self.paper_std, self.log_z_standard_error)
+        return self.difference / math.sqrt(spread**2 / self.runs + self.paper_std**2 / PAPER_RUNS)
+
+    @property
+    def log_z_is_doubtful(self):
+        """By the criterion of the warning of `ais`."""
+        return self.log_z_effective_samples < ais.least_effective(self.alike["ais_chains"])
+
+    @property
+    def cell(self):
+        """It in words."""
+        return f"{self.dataset} {self.struct} K = {self.k} {self.baseline}, {self.num_train_iter:,} iterations"
+
+
+def paper():
+    """{(dataset, struct, k, baseline): (nll, std)} of the published Table 1."""
+    text = resources.files("dvae_ref").joinpath("data/table1_paper.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(io.StringIO(text))
+    return {(r["dataset"], r["struct"], int(r["k"]), r["baseline"]): (float(r["nll"]), float(r["std"])) for r in rows}
+
+
+def collect(root):
+    """(Rows in the order of the table, list of Unfinished, list of Excluded) of the run folders below a folder."""
+    records, unfinished, excluded = [], [], []
+    for config in sorted(Path(root).rglob("config.json")):
+        folder, where = config.parent, config.parent.relative_to(root)
+        try:
+            cell = grid.cell(root, lifecycle.read_settings(folder))
+            if cell.folder != folder:
+                excluded.append(Excluded(where, f"no cell: that of its settings is {cell.folder.relative_to(root)}"))
+            elif record := grid.result(cell):
+                log_px = measuring.per_image(folder, record)
+                records.append(record | {"settings": cell.settings.to_json(), "per_image": log_px})
+            else:
+                unfinished.append(_unfinished(where, folder, cell.settings.num_train_iter))
+        except (OSError, ValueError) as error:
+            excluded.append(Excluded(where, str(error)))
+    for path in sorted(Path(root).rglob("error.txt")):
+        if not os.path.exists(path.with_name("config.json")):
+            unfinished.append(_unfinished(path.parent.relative_to(root), path.parent, None))
+    return rows(records), unfinished, excluded
+
+
+def _unfinished(where, folder, total):
+    try:
+        end = reading.tail(folder / "error.txt", grid.TAIL).decode("utf-8", errors="replace")
+        said = end.strip().rpartition("\n")[2]
+    except (OSError, ValueError):  # none, or no file
+        said = ""
+    return Unfinished(where, grid.iterations_done(folder), total, said)
+
+
+def rows(records):
+    """Rows from evaluation.json records: seeds are averaged, and of several betas the best on validation is kept.
+
+    Runs that differ in any other setting that a number depends on, in the data or in their measurement are rows of
+    their own.
+    """
+    cells = defaultdict(lambda: defaultdict(dict))
+    for record in records:
+        settings = record["settings"]
+        alike = {name: value for name, value in settings.items() if name not in VARYING}
+        alike |= {name: record.get(name) for name in MEASURED}
+        cells[json.dumps(alike, sort_keys=True)][settings["beta"]][settings["seed"]] = record
+    made = [_row(betas, json.loads(alike)) for alike, betas in cells.items()]
+    order = {cell: i for i, cell in enumerate(paper())}
+    return sorted(made, key=lambda row: (order.get(row[:4], len(order)), row[:4], row.num_train_iter))
+
+
+def _best(betas):
+    """The {seed: record} of the beta that is best on validation: of those with the most seeds, over those they share.
+
+    A beta with fewer seeds, under way perhaps, may have had the easier ones.
+    """
+    most = max(map(len, betas.values()))
+    compared = [betas[beta] for beta in sorted(betas) if len(betas[beta]) == most]
+    shared = set.intersection(*map(set, compared))
+    return min(compared, key=lambda group: statistics.fmean(group[s]["best_validation_nll"] for s in shared or group))
+
+
+def _row(betas, alike):
+    group = list(_best(betas).values())
+    gap, verdict = _from_above(group)
+    settings = group[0]["settings"]
+    axes = [settings[axis] for axis in AXES]
+    nll = [record["nll"] for record in group]
+    paper_nll, paper_std = paper().get(tuple(axes), (math.nan, math.nan))
+    return Row(
+        *axes,
+        beta=settings["beta"],
+        num_train_iter=settings["num_train_iter"],
+        runs=len(group),
+        images=group[0]["images"],
+        images_there=max(_known(group, "images_there"), default=group[0]["images"]),
+        data=group[0].get("data", ""),
+        nll=statistics.fmean(nll),
+        std=statistics.stdev(nll) if len(nll) > 1 else math.nan,
+        image_standard_error=max(_known(group, "nll_standard_error"), default=math.nan),
+        log_z_standard_error=max(_known(group, "log_z_standard_error")),
+        log_z_effective_samples=min(_known(group, "log_z_effective_samples"), default=math.nan),
+        log_z_gap=gap,
+        log_z_verdict=verdict,
+        paper_nll=paper_nll,
+        paper_std=paper_std,
+        betas={beta: len(betas[beta]) for beta in sorted(betas)},
+        alike=alike,
+        nll_quarter=_mean(group, "nll_quarter"),
+        nll_sixteenth=_mean(group, "nll_sixteenth"),
+        log_px=_log_px(group),
+        mean_log_z_error=math.hypot(*(record["log_z_standard_error"] for record in group)) / len(group),
+    )
+
+
+def _from_above(group):
+    """(gap, verdict) of the worst run; (nan, "") if a run does not say."""
+    found = [{"gap": r["log_z_gap"], "verdict": r["log_z_verdict"]} for r in group if r.get("log_z_verdict")]
+    if len(found) < len(group):
+        return math.nan, ""
+    return tuple(from_above.worst(found).values())
+
+
+def _mean(group, name):
+    """Over the runs; nan if one does not say."""
+    found = _known(group, name)
+    return statistics.fmean(found) if len(found) == len(group) else math.nan
+
+
+def _log_px(group):
+    found = _known(group, "per_image")
+    return np.mean([one.log_px for one in found], 0) if len(found) == len(group) else None
+
+
+def _known(group, name):
+    """The values in those records that have one: earlier versions did not write all."""
+    return [record[name] for record in group if record.get(name) is not None]

@@ -1,0 +1,59 @@
+"""The page of results, made from records: `python -m dvae_ref table1 --from docs/results`."""
+
+import math
+import re
+from pathlib import Path
+
+from dvae_ref.files import writing
+from dvae_ref.table1 import page, records, report, summaries
+
+BLOCK = re.compile(r"(<!-- from the records: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def write_page(root):
+    """table1.md, .csv and .png below the records' folder, and its page: the paths written.
+
+    The page is the file beside the folder, of its name and .md, if there is one: what stands in it between
+    `<!-- from the records: WHAT -->` and `<!-- end -->` is made anew; WHAT is table, runs or summaries N, of runs of so
+    many iterations. ValueError for another WHAT.
+    """
+    root = Path(root)
+    found, others = report.collect(root), summaries.read(root / "summaries.csv")
+    paths = page.write(root, *found, others=[s for s in others if not math.isnan(s.nll)])
+    target = root.with_suffix(".md")
+    if not target.exists():
+        return paths
+    text = filled(target.read_text(encoding="utf-8"), target, root, found, others)
+    with writing.atomic(target) as file:
+        file.write(text.encode())
+    return [*paths, target]
+
+
+def filled(text, path, root, found, others):
+    """The text of a page with its blocks made anew."""
+
+    def block(match):
+        what, _, number = match[2].partition(" ")
+        if what == "table":
+            lines = page.markdown(*found).splitlines() if found[0] else ["No runs yet."]
+        elif what == "runs":
+            lines = run_lines(root)
+        elif what == "summaries" and number.isdigit():
+            lines = summaries.lines([s for s in others if s.num_train_iter == int(number)])
+        else:
+            raise ValueError(f"{path}: expected a block of table, runs or summaries N, got {match[2]!r}")
+        return match[1] + "\n" + "\n".join(lines) + "\n\n" + match[3]
+
+    return BLOCK.sub(block, text)
+
+
+def run_lines(root):
+    """A Markdown table of the records: by what commits, in what time, by what command."""
+    rows = []
+    for path in sorted(Path(root).rglob("record.json")):
+        found = records.read(path)
+        hours = "–" if found["cpu_hours"] is None else f"{found['cpu_hours']:.1f}"
+        commits = ", ".join(text[:10] for text in found["commits"]) or "–"
+        rows.append([str(path.parent.relative_to(root)), commits, hours, f"`{found['command']}`"])
+    columns = (("run", False), ("commits", False), ("CPU hours", True), ("command", False))
+    return page.grid(columns, rows) if rows else ["No runs yet."]

@@ -1,0 +1,102 @@
+"""Runs of which a line of numbers is left, and no log p(x) of each image: summaries.csv of a folder of records."""
+
+import csv
+import io
+import math
+from typing import NamedTuple
+
+from dvae_ref.files import reading
+from dvae_ref.runs.presets import Settings
+from dvae_ref.table1 import page, report
+
+
+class Summary(NamedTuple):
+    """A line of summaries.csv: a run of which nothing else is left. nll and elbo in nats; nan where it is not known."""
+
+    dataset: str
+    struct: str
+    k: int
+    baseline: str
+    beta: float
+    num_train_iter: int
+    images: int  # of the test set
+    samples: int  # an image
+    nll: float
+    nll_standard_error: float
+    elbo: float
+    log_z: float
+    log_z_standard_error: float
+    validation_nll: float  # over all images, by 100 samples each
+    validation_elbo: float
+    cpu_minutes: float
+
+    std = math.nan  # over runs: there is one each
+
+    @property
+    def image_standard_error(self):
+        return self.nll_standard_error
+
+    @property
+    def paper(self):
+        """(mean, standard deviation) of its Table 1."""
+        return report.paper().get(self[:4], (math.nan, math.nan))
+
+    @property
+    def paper_nll(self):
+        return self.paper[0]
+
+    @property
+    def paper_std(self):
+        return self.paper[1]
+
+
+def read(path):
+    """The Summaries in a summaries.csv; none if there is no file. ValueError names a line that is none."""
+    try:
+        rows = list(csv.reader(io.StringIO(reading.content(path, "CSV file", reading.MOST_JSON).decode())))
+    except FileNotFoundError:
+        return []
+    if not rows or tuple(rows[0]) != Summary._fields:
+        raise ValueError(f"{path}: expected the columns {', '.join(Summary._fields)}")
+    return [_summary(row, f"{path}, line {number}") for number, row in enumerate(rows[1:], 2)]
+
+
+def _summary(row, place):
+    kinds = Summary.__annotations__.values()
+    try:
+        made = Summary(*(_value(kind, text) for kind, text in zip(kinds, row, strict=True)))
+        Settings(**{name: getattr(made, name) for name in ("dataset", "struct", "k", "baseline", "num_train_iter")})
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+    return made
+
+
+def _value(kind, text):
+    if kind is not float and not text:
+        return 0 if kind is int else text
+    value = kind(text or "nan")
+    if text and kind is float and not math.isfinite(value):
+        raise ValueError(f"expected a finite number, got {text}")
+    return value
+
+
+SHOWN = (  # title, attribute of a Summary, format
+    *(("data", "dataset", ""), ("structure", "struct", ""), ("K", "k", "d"), ("model", "baseline", "")),
+    *(("beta", "beta", "g"), ("samples", "samples", ",d"), ("test NLL", "nll", ".2f")),
+    *(("± images", "nll_standard_error", ".2f"), ("ELBO, test", "elbo", ".2f"), ("log Z", "log_z", ".2f")),
+    *(("its ±", "log_z_standard_error", ".3f"), ("validation NLL", "validation_nll", ".2f")),
+    *(("ELBO, validation", "validation_elbo", ".2f"), ("CPU, minutes", "cpu_minutes", ".0f")),
+    ("paper, 1,000,000", "paper_nll", ".2f"),
+)
+
+
+def lines(summaries):
+    """A Markdown table, without the columns that none of them has a number for."""
+    columns = [column for column in SHOWN if any(_cell(s, *column[1:]) != "–" for s in summaries)]
+    titles = [(title, bool(how)) for title, _, how in columns]
+    return page.grid(titles, [[_cell(s, name, how) for _, name, how in columns] for s in summaries])
+
+
+def _cell(summary, name, how):
+    value = getattr(summary, name)
+    return "–" if value == 0 else page.shown(value, how) if how else value
