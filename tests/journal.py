@@ -49,7 +49,7 @@ if "JOURNAL" in os.environ and not hasattr(signal, "journal"):  # Dask loads it 
         note(Path(target).parent, f"replace {Path(target).name}")
         original(source, target)
 
-    lifecycle.Run._iterate, measuring.measure, lifecycle.files.os.replace = iterate, measure, replace
+    lifecycle.Run._iterate, measuring.measure, lifecycle.writing.os.replace = iterate, measure, replace
 
 
 def read(path):

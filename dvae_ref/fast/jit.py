@@ -18,7 +18,7 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 PACKAGE = Path(__file__).parents[1]
-SOURCES = ("fast/**/*.py", "sampling/**/*.py", "exact/**/*.py", "theory/**/*.py", "layers.py")  # of all that is inlined
+SOURCES = ("fast/**/*.py", "sampling/**/*.py", "exact/**/*.py", "theory/**/*.py", "model/layers.py")  # hashed
 FLAGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML")  # of numba.config
 ENABLED = not numba.config.DISABLE_JIT
 ELSEWHERE = "the environment variable NUMBA_CACHE_DIR names another folder"

@@ -32,7 +32,7 @@ NO_MAIN = 125  # exit code where the child failed before the command began
 class Command(NamedTuple):
     """What is run, and how."""
 
-    entry: str  # of PROGRAMS
+    program: str  # of PROGRAMS
     arguments: list
     encoding: str = "utf-8"  # of standard output and error
     interrupt: float | None = None  # seconds after which Ctrl-C is pressed, and again PATIENCE later

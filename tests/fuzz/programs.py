@@ -16,7 +16,7 @@ N = 20  # images of each file of data
 
 def load(cells_here=True):
     """{name: main}; imports all that the programs import. Cells of table1 run in this process, or as they do."""
-    import dvae_ref.__main__
+    import dvae_ref.cli
     import dvae_ref.commands
     import dvae_ref.conformance.commands
     import dvae_ref.runs.downloads
@@ -27,7 +27,7 @@ def load(cells_here=True):
     if cells_here:
         here()
     os.environ |= dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")  # nobody answers there
-    mains = {"dvae_ref": dvae_ref.__main__, "figures": figures.__main__, "validation": validation.__main__}
+    mains = {"dvae_ref": dvae_ref.cli, "figures": figures.__main__, "validation": validation.__main__}
     return {name: module.main for name, module in mains.items()}
 
 

@@ -118,7 +118,7 @@ def test_weights_that_are_all_equal_are_as_good_as_that_many_samples(monkeypatch
 def test_effective_sample_size_counts_the_samples_that_matter(monkeypatch):
     """Weights 3, 1, 0: (3 + 1)^2 / (9 + 1) = 1.6; log mean w = log(4/3)."""
     log_w = np.array([[math.log(3), 0, -200]], np.float32) + 90  # exp overflows float32 without its largest taken out
-    monkeypatch.setattr(evaluation.model, "discrete_log_weights", lambda *_, **__: log_w)
+    monkeypatch.setattr(evaluation.autoencoder, "discrete_log_weights", lambda *_, **__: log_w)
     monkeypatch.setitem(STRUCTURES, "linear", Structure(1, D))
     result = Case("linear", n=1).likelihood(3)
     np.testing.assert_allclose(result.effective_sample_size, 1.6, rtol=1e-5)

@@ -124,7 +124,7 @@ def test_settings_that_take_too_much_are_refused_before_a_folder(tmp_path, setti
 
 
 def test_so_they_are_when_they_come_from_a_config(tmp_path):
-    lifecycle.files.write_json(tmp_path / "config.json", Settings(chains=2**40).to_json())
+    lifecycle.writing.write_json(tmp_path / "config.json", Settings(chains=2**40).to_json())
     with pytest.raises(ValueError, match="1,099,511,627,776 chains would take"):
         lifecycle.load(tmp_path)
 

@@ -273,7 +273,7 @@ def test_an_error_that_cannot_be_written_down_is_told_all_the_same(tmp_path, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(lifecycle.files, "atomic", full)
+        patched.setattr(lifecycle.writing, "atomic", full)
         patched.setattr(Path, "write_text", full)
         said = grid.run_cell(tiny(tmp_path / "full"), threads=1, measurement=MEASUREMENT)
     assert said == "OSError: [Errno 28] No space left on device"

@@ -125,8 +125,8 @@ def test_the_page_has_them_with_a_word_on_single_runs(tmp_path):
         measured = {"iteration": 50_000, "validated": 50_000, "seed": 0, "log_z": 100.0, "split": "test"}
         found = entry.pop("per_image")
         entry |= measured
-        page.files.write_json(folder / "config.json", settings.to_json())
-        page.files.write_json(folder / "evaluation.json", entry)
+        page.writing.write_json(folder / "config.json", settings.to_json())
+        page.writing.write_json(folder / "evaluation.json", entry)
         measuring._write_log_px(folder / "log_px.npz", found, entry)
     made, *rest = report.collect(tmp_path)
     assert rest == [[], []]

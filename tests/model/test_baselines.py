@@ -6,10 +6,10 @@ import functools
 import autograd.numpy as anp
 import numpy as np
 import pytest
-import test_model
+import test_autoencoder
 import witness
 from autograd import value_and_grad
-from test_model import KAPPA, STRUCTURES, disagreements, exact_moments
+from test_autoencoder import KAPPA, STRUCTURES, disagreements, exact_moments
 
 from dvae_ref import gaussian_integral, joint, mixture, tree
 from dvae_ref.model import autoencoder, methods, posteriors
@@ -24,7 +24,7 @@ each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 each_k = pytest.mark.parametrize("k", [1, 5])
 
 
-class Case(test_model.Case):
+class Case(test_autoencoder.Case):
     """The same skewed parameters and grey pixels; of the posterior's own, every other one is negative."""
 
     def __init__(self, name, structure, k, **options):
@@ -79,7 +79,7 @@ def test_gradient_agrees_with_central_differences(name, structure, k):
         end = witness.sigmoid(-case.value(case.params)[1].encoder.sample.logit_q)
         case.noise = Noise(None, np.where(abs(case.noise.rho - end) < 0.02, end + 0.02, case.noise.rho))
     assert name != "dvaes_gi" or gaussian_integral.precision(case.params.rbm, case.beta) == case.beta
-    test_model.check_central_differences(case)
+    test_autoencoder.check_central_differences(case)
 
 
 # -- controls ------------------------------------------------------------------------------------------------------

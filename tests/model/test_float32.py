@@ -1,6 +1,6 @@
 """Float32 is enough: importance log-weights at D = 400 and beta = 40 against the same in float64, within 1e-3 nats.
 
-Run with `pytest -rP tests/test_float32.py` to see the histograms.
+Run with `pytest -rP tests/model/test_float32.py` to see the histograms.
 
 The noise and the parameters are float32 numbers, so both precisions are given exactly the same. The parameters are of
 the size that training leaves: couplings of std 0.3, biases that switch most units off, logits of a few units. Errors
