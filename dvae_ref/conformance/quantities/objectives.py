@@ -9,8 +9,8 @@ import functools
 import numpy as np
 
 from dvae_ref import exact, tree
-from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.conformance.quantities.smoothings import LAWS, LEAST, MOST, log_q_terms, spike_rho, spike_slope
+from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.model import autoencoder, methods, posteriors
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import Structure
