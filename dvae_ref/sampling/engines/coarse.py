@@ -13,8 +13,9 @@ field. The sum of `high` fits into 16 bits for it is centred: the offset takes w
 weights add. It may be up to twice as fine as the field is large.
 
 **The curve.** 65,536 sigmoid(-|f|) is interpolated in 32 cells of 1/4. `margins` bounds, for each unit and cell, how
-far that is from the truth at the exact field: interpolation, error of the field times the largest slope, and 2 for the
-random bits that are not drawn yet and for the rounding of the float32 comparison (below 0.01).
+far that is from the truth at the exact field: interpolation, error of the field times the largest slope, and 1 for the
+rounding of the float32 comparison (below 0.01). Bits that are not drawn yet need none: the spin is open for no more
+than the one number c with c <= 65,536 sigmoid < c + 1.
 """
 
 import math
@@ -185,5 +186,5 @@ def margins(error):
     growth, bound = math.exp(min(error, 1.0)), np.empty(CELLS, np.uint16)
     for i in range(CELLS):
         slope = min(_SLOPE[i] * growth, _SLOPE[0])
-        bound[i] = min(math.ceil(_ERROR[i] + 2 + slope * error), _MOST)
+        bound[i] = min(math.ceil(_ERROR[i] + 1 + slope * error), _MOST)
     return bound
