@@ -21,7 +21,7 @@ def small(monkeypatch):
     monkeypatch.setitem(snapshots.TRAINING, "quick", tiny)
     monkeypatch.setitem(snapshots.FRACTIONS, "quick", (0.25, 0.5, 1.0))
     monkeypatch.setitem(fig2a.SCALES, "quick", fig2a.Scale(5, Annealing(20, 30), Annealing(20, 30), (5, 7)))
-    monkeypatch.setitem(fig2b.SCALES, "quick", fig2b.Scale(4, Annealing(10, 20), 2))
+    monkeypatch.setitem(fig2b.SCALES, "quick", fig2b.Scale(4, Annealing(10, 20)))
     monkeypatch.setitem(fig2b.BETAS, "quick", {"exp": (10,), "power": (30,)})
     monkeypatch.setitem(fig2c.SCALES, "quick", fig2c.Scale(20, 3))
     monkeypatch.setitem(pcd_vs_pa.SCALES, "quick", pcd_vs_pa.Scale(20, 0.2, 50, 2))
