@@ -66,11 +66,18 @@ def states(d):
 
 
 def log_z(a, W):
-    return logsumexp(-energy(a, W, states(len(a))))
+    """The right side summed by hand: of a right unit there remains 1 + exp(its field)."""
+    left, n = states(len(W)), len(W)
+    return logsumexp(left @ a[:n] + np.sum(np.log(1 + np.exp(a[n:] + left @ W)), -1))
 
 
-def entropy(m):
-    return -np.sum(m * np.log(m) + (1 - m) * np.log(1 - m), -1)
+def times_log(p):
+    return p * np.log(p + (p == 0))
+
+
+def entropy(p, rest):
+    """Of probabilities p and 1 - p, given both: near 1 it is not to be had from p alone."""
+    return -np.sum(times_log(p) + times_log(rest), -1)
 
 
 def mean_field(a, W, b, sweeps):
@@ -85,7 +92,7 @@ def mean_field(a, W, b, sweeps):
 
 def lower_bound(a, W, b, c, m):
     """H(m) - E^(m) (Eq. 6)."""
-    return entropy(m) - energy(a, W, m) + np.sum(b * m + c, -1)
+    return entropy(m, 1 - m) - energy(a, W, m) + np.sum(b * m + c, -1)
 
 
 def answer_energy(i):
@@ -94,10 +101,11 @@ def answer_energy(i):
 
 
 def answer_log_z(i):
-    z = states(len(i["a"]))
-    p = np.exp(-energy(i["a"], i["W"], z) - log_z(i["a"], i["W"]))
-    n = len(i["W"])
-    return {"log_z": log_z(i["a"], i["W"]), "mean_z": p @ z, "mean_zz": (z[:, :n] * p[:, None]).T @ z[:, n:]}
+    z, n = states(len(i["a"])), len(i["W"])
+    log_weights = -energy(i["a"], i["W"], z)
+    total = logsumexp(log_weights)
+    p = np.exp(log_weights - total)
+    return {"log_z": total, "mean_z": p @ z, "mean_zz": (z[:, :n] * p[:, None]).T @ z[:, n:]}
 
 
 def answer_mean_field(i):
@@ -111,12 +119,15 @@ def answer_mean_field(i):
 
 def answer_gibbs(i):
     a, W, n = i["a"], i["W"], len(i["W"])
-    left, after = i["z"][:, :n], []
+    left, chances, after = i["z"][:, :n], [], []
     for u in i["u"]:
-        right = 1.0 * (u[:, n:] < sigmoid(a[n:] + left @ W))
-        left = 1.0 * (u[:, :n] < sigmoid(a[:n] + right @ W.T))
+        p_right = sigmoid(a[n:] + left @ W)
+        right = 1.0 * (u[:, n:] < p_right)
+        p_left = sigmoid(a[:n] + right @ W.T)
+        left = 1.0 * (u[:, :n] < p_left)
+        chances.append(np.concatenate([p_left, p_right], 1))
         after.append(np.concatenate([left, right], 1))
-    return {"z_after": np.stack(after)}
+    return {"p": np.stack(chances), "z_after": np.stack(after)}
 
 
 # -- smoothing -----------------------------------------------------------------------------------------------------
@@ -143,11 +154,12 @@ def distribution(kind, zeta, z, beta, epsilon=0.0):
     return (1 - epsilon) * (1 - np.exp(-beta * zeta)) / (1 - np.exp(-beta)) + epsilon * zeta
 
 
-def mixture(kind, zeta, q, *law):
-    """Density and CDF of (1 - q) r(zeta|0) + q r(zeta|1); of spike-and-exponential, above the spike."""
+def mixture(kind, zeta, weights, *law):
+    """Density and CDF of (1 - q) r(zeta|0) + q r(zeta|1), weights (1 - q, q); of spike-and-exponential, above the
+    spike."""
     if kind == "spike":
-        return q * density("exp", zeta, 1, *law), 1 - q + q * distribution("exp", zeta, 1, *law)
-    weights = (1 - q, q)
+        rest, q = weights
+        return q * density("exp", zeta, 1, *law), rest + q * distribution("exp", zeta, 1, *law)
     return tuple(sum(w * f(kind, zeta, z, *law) for z, w in enumerate(weights)) for f in (density, distribution))
 
 
@@ -156,7 +168,7 @@ def quantile(kind, q, rho, *law):
     low, high = (np.full(q.shape, end) for end in ((-9.0, 10.0) if kind == "gauss" else (0.0, 1.0)))
     for _ in range(80):
         middle = (low + high) / 2
-        below = fixed(mixture(kind, middle, q, *law)[1]) < rho
+        below = fixed(mixture(kind, middle, (1 - q, q), *law)[1]) < rho
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return low
 
@@ -168,8 +180,8 @@ def law_of(i):
 def answer_smoothing(kind, i):
     zeta, q, law = i["zeta"], i["q"], law_of(i)
     off_spike = (zeta > 0) | (kind != "spike")
-    slope, cdf = (fixed(part) for part in mixture(kind, zeta, q, *law))
-    moved = mixture(kind, zeta, q, law[0] + STEP * 1j, *law[1:])[1].imag / STEP
+    slope, cdf = (fixed(part) for part in mixture(kind, zeta, (1 - q, q), *law))
+    moved = mixture(kind, zeta, (1 - q, q), law[0] + STEP * 1j, *law[1:])[1].imag / STEP
     R0, R1 = (fixed(distribution("exp" if kind == "spike" else kind, zeta, z, *law)) for z in (0, 1))
     R0 = np.ones_like(zeta) if kind == "spike" else R0
     log_r0, log_r1 = (np.log(density("exp" if kind == "spike" else kind, zeta, z, *law)) for z in (0, 1))
@@ -180,7 +192,8 @@ def answer_smoothing(kind, i):
 
 def answer_log_q(kind, i):
     def log_q(v):
-        return np.sum(np.log(mixture(kind, v["zeta"], v["q"], *law_of(i))[0]), -1)
+        weights = (1 - v["q"], v["q"])
+        return np.sum(np.log(mixture(kind, v["zeta"], weights, *law_of(i))[0]), -1)
 
     inputs = take(i, "q", "zeta")
     return {"log_q": log_q(inputs), **gradients(lambda v: np.sum(i["cotangent"] * log_q(v)), inputs)}
@@ -248,52 +261,66 @@ def answer_bound(bound, i):
 
 
 def network(v, name, x, averages=False):
-    """Dense, batch norm, tanh, dense; batch norm by the statistics of the batch, or by the moving averages."""
-    x = x @ v[f"{name}.hidden.0.dense.kernel"] + v[f"{name}.hidden.0.dense.bias"]
-    mean = v[f"{name}.hidden.0.norm.mean"] if averages else np.mean(x, 0)
-    variance = v[f"{name}.hidden.0.norm.variance"] if averages else np.mean((x - mean) ** 2, 0)
-    x = (x - mean) / np.sqrt(variance + 0.01)
-    x = np.tanh(x * v[f"{name}.hidden.0.norm.scale"] + v[f"{name}.hidden.0.norm.offset"])
+    """Dense, batch norm, tanh for each hidden layer, dense; batch norm by the statistics of the batch, or by the moving
+    averages."""
+    for layer in itertools.takewhile(lambda layer: f"{layer}.dense.kernel" in v, hidden_layers(name)):
+        x = x @ v[f"{layer}.dense.kernel"] + v[f"{layer}.dense.bias"]
+        mean = v[f"{layer}.norm.mean"] if averages else np.mean(x, 0)
+        variance = v[f"{layer}.norm.variance"] if averages else np.mean((x - mean) ** 2, 0)
+        x = (x - mean) / np.sqrt(variance + 0.01)
+        x = np.tanh(x * v[f"{layer}.norm.scale"] + v[f"{layer}.norm.offset"])
     return x @ v[f"{name}.out.kernel"] + v[f"{name}.out.bias"]
 
 
+def hidden_layers(name):
+    return (f"{name}.hidden.{n}" for n in itertools.count())
+
+
+def groups_of(v, d):
+    """The units of each group, as slices."""
+    number = sum(f"encoder.{g}.out.kernel" in v for g in range(d))
+    return [slice(g * d // number, (g + 1) * d // number) for g in range(number)]
+
+
 def posterior(kind, out, zeta, beta, epsilon, s):
-    """q, and density and CDF of q(zeta|x); of the shifted Gaussians by their own mean and precision."""
-    q, raw = sigmoid(out[:, : zeta.shape[1]]), out[:, zeta.shape[1] :]
+    """q and 1 - q, density and CDF of q(zeta|x); of the shifted Gaussians by their own mean and precision."""
+    logit, raw = out[:, : zeta.shape[1]], out[:, zeta.shape[1] :]
+    q, rest = sigmoid(logit), sigmoid(-logit)
     if kind == "gi":
-        return q, *mixture("gauss", zeta - (sigmoid(raw) - 0.5) / 2, q, (np.sqrt(s * s) / 5 + 0.05) ** -2)
-    return q, *mixture({"spike_exp": "spike"}.get(kind, kind), zeta, q, beta, *epsilon)
+        return q, rest, *mixture("gauss", zeta - (sigmoid(raw) - 0.5) / 2, (rest, q), (np.sqrt(s * s) / 5 + 0.05) ** -2)
+    return q, rest, *mixture({"spike_exp": "spike"}.get(kind, kind), zeta, (rest, q), beta, *epsilon)
 
 
 def encode(kind, v, x, zeta, law):
-    """zeta as it moves at fixed CDF (Eqs. 8, 9), q, density and CDF, group by group."""
+    """zeta as it moves at fixed CDF (Eqs. 8, 9), q, 1 - q, CDF and density, group by group."""
     moved, parts = np.zeros((len(x), 0)), []
-    for g, own in enumerate((slice(0, 3), slice(3, 6))):
+    for g, own in enumerate(groups_of(v, zeta.shape[1])):
         out = network(v, f"encoder.{g}", np.concatenate([x, moved], 1))
         s = v["posterior.s"][own] if kind == "gi" else None
-        q, slope, cdf = posterior(kind, out, zeta[:, own], law[0], law[1:], s)
+        q, rest, slope, cdf = posterior(kind, out, zeta[:, own], law[0], law[1:], s)
         slide = 1j * np.imag(cdf) / fixed(slope) * ((zeta[:, own] > 0) | (kind != "spike_exp"))
         here = zeta[:, own] - slide
-        parts.append((here, q, cdf, posterior(kind, out, here, law[0], law[1:], s)[1]))
+        parts.append((here, q, rest, cdf, posterior(kind, out, here, law[0], law[1:], s)[2]))
         moved = np.concatenate([moved, here], 1)
     return [np.concatenate(part, 1) for part in zip(*parts, strict=True)]
 
 
-def prior_term(family, kind, v, zeta, q, slope, law):
+def prior_term(family, kind, v, zeta, q, rest, slope, law):
     """log p(zeta) - log q(zeta|x), or minus the KL term, without log Z."""
     a, W = v["rbm.a"], v["rbm.W"]
+    n, groups = len(W), groups_of(v, len(a))
     if family == "dvaes":
         overlapping = partial(log_p_overlapping, kind, law=law, sweeps=5)
         log_p = partial(log_p_gaussian_integral, lam=law[0]) if kind == "gi" else overlapping
         return log_p(a, W, zeta) - np.sum(np.log(slope), -1)
-    if family == "dvaepp":
-        left = (q * density(kind, zeta, 1, *law) / slope)[:, :3]
-        right = q[:, 3:]
-    else:
-        up = fixed(zeta[:, :3]) > 0  # z of the first group jumps with q: the unbiased estimate of the manifest
-        left = up + (1 - up) / (1 - fixed(q[:, :3])) * (q - fixed(q))[:, :3]
-        right = q[:, 3:]
-    return entropy(q) + q @ a + np.sum((left @ W) * right, -1)
+    left, right = q[:, :n], q[:, n:]
+    if family == "dvaepp" and len(groups) > 1:
+        left = (q * density(kind, zeta, 1, *law) / slope)[:, :n]
+    if family == "dvae":  # z jumps with q, but for the last group's: the unbiased estimate of the manifest
+        z = np.where(np.arange(len(a)) < groups[-1].start, fixed(zeta) > 0, fixed(q))
+        left = z[:, :n] + ((1 - z) / fixed(rest) * (q - fixed(q)))[:, :n]
+        right = (z + q - fixed(q))[:, n:]
+    return entropy(q, rest) + q @ a + np.sum((left @ W) * right, -1)
 
 
 def log_likelihood(x, out, mean_x):
@@ -307,8 +334,8 @@ def model(baseline, i, v):
     family, kind = baseline.split("_", 1)
     law, k = law_of(i), int(i["k"])
     x = np.repeat(i["x"], k, axis=0)
-    zeta, q, cdf, slope = encode(kind, v, x - i["mean_x"], i["zeta"], law)
-    term = prior_term(family, kind, v, zeta, q, slope, law) - log_z(v["rbm.a"], v["rbm.W"])
+    zeta, q, rest, cdf, slope = encode(kind, v, x - i["mean_x"], i["zeta"], law)
+    term = prior_term(family, kind, v, zeta, q, rest, slope, law) - log_z(v["rbm.a"], v["rbm.W"])
     log_px = log_likelihood(x, network(v, "decoder", zeta), i["mean_x"])
     log_w = (i["kappa"] * term + log_px).reshape(-1, k)
     return importance_weighted(log_w) if family == "dvaes" else variational(log_w), q, cdf
@@ -324,10 +351,10 @@ def answer_log_w_discrete(i):
     """The model of binary z that Table 1 measures: drawn group by group."""
     k = int(i["k"])
     x, z, log_q = np.repeat(i["x"], k, axis=0), np.zeros((len(i["u"]), 0)), 0.0
-    for g, own in enumerate((slice(0, 3), slice(3, 6))):
-        q = sigmoid(network(i, f"encoder.{g}", np.concatenate([x - i["mean_x"], z], 1), averages=True))
-        drawn = 1.0 * (i["u"][:, own] < q)
-        log_q = log_q + np.sum(drawn * np.log(q) + (1 - drawn) * np.log(1 - q), 1)
+    for g, own in enumerate(groups_of(i, i["u"].shape[1])):
+        logit = network(i, f"encoder.{g}", np.concatenate([x - i["mean_x"], z], 1), averages=True)
+        drawn = 1.0 * (i["u"][:, own] < sigmoid(logit))
+        log_q = log_q + np.sum(drawn * np.log(sigmoid(logit)) + (1 - drawn) * np.log(sigmoid(-logit)), 1)
         z = np.concatenate([z, drawn], 1)
     log_px = log_likelihood(x, network(i, "decoder", z, averages=True), i["mean_x"])
     log_w = (-energy(i["rbm.a"], i["rbm.W"], z) - i["log_z"] - log_q + log_px).reshape(-1, k)
@@ -347,6 +374,7 @@ BASELINES = (
     *("dvae_spike_exp", "dvaepp_exp", "dvaepp_power"),
     *("dvaes_gi", "dvaes_gauss", "dvaes_exp", "dvaes_unexp", "dvaes_power"),
 )
+STRUCTURES = ("1lin", "1nonlin", "2nonlin", "4nonlin")
 KINDS = ("exp", "unexp", "power", "gauss")
 ANSWERS = {
     **{"energy": answer_energy, "log_z": answer_log_z, "mean_field": answer_mean_field, "gibbs": answer_gibbs},
@@ -356,7 +384,10 @@ ANSWERS = {
     "log_p_gaussian_integral": answer_gaussian_integral,
     "bound_importance_weighted": partial(answer_bound, importance_weighted),
     "bound_variational": partial(answer_bound, variational),
-    **{f"objective_{baseline}": partial(answer_objective, baseline) for baseline in BASELINES},
+    **{
+        f"objective_{baseline}_{structure}_k{k}": partial(answer_objective, baseline)
+        for baseline, structure, k in itertools.product(BASELINES, STRUCTURES, (1, 3))
+    },
     "log_w_discrete": answer_log_w_discrete,
     "adam": answer_adam,
 }

@@ -57,17 +57,18 @@ class Smoothing:
         exponential = (1 - torch.exp(-self.beta * zeta)) / (1 - math.exp(-self.beta))
         return (1 - self.epsilon) * exponential + self.epsilon * zeta
 
-    def mixture(self, f, zeta, q):
-        return (1 - q) * f(zeta, 0) + q * f(zeta, 1)
+    def mixture(self, f, zeta, weights):
+        """Weights 1 - q and q: near q = 1 the one is not to be had from the other."""
+        return weights[0] * f(zeta, 0) + weights[1] * f(zeta, 1)
 
-    def reparameterise(self, zeta, q):
+    def reparameterise(self, zeta, weights):
         """The drawn zeta, with the derivative of Eq. 9."""
         with torch.no_grad():
-            slope = (self.cdf(zeta, 0) - self.cdf(zeta, 1)) / self.mixture(self.density, zeta, q)
-        return zeta + slope * (q - q.detach())
+            slope = (self.cdf(zeta, 0) - self.cdf(zeta, 1)) / self.mixture(self.density, zeta, weights)
+        return zeta + slope * (weights[1] - weights[1].detach())
 
-    def log_q(self, zeta, q):
-        return torch.log(self.mixture(self.density, zeta, q)).sum(-1)
+    def log_q(self, zeta, weights):
+        return torch.log(self.mixture(self.density, zeta, weights)).sum(-1)
 
 
 @torch.no_grad()
@@ -104,26 +105,30 @@ def importance_weighted(log_w):
 
 
 def network(p, name, x):
-    x = x @ p[f"{name}.hidden.0.dense.kernel"] + p[f"{name}.hidden.0.dense.bias"]
-    scale, offset = p[f"{name}.hidden.0.norm.scale"], p[f"{name}.hidden.0.norm.offset"]
-    x = torch.tanh(torch.nn.functional.batch_norm(x, None, None, scale, offset, training=True, eps=0.01))
+    layer = 0
+    while f"{name}.hidden.{layer}.dense.kernel" in p:
+        x = x @ p[f"{name}.hidden.{layer}.dense.kernel"] + p[f"{name}.hidden.{layer}.dense.bias"]
+        scale, offset = p[f"{name}.hidden.{layer}.norm.scale"], p[f"{name}.hidden.{layer}.norm.offset"]
+        x = torch.tanh(torch.nn.functional.batch_norm(x, None, None, scale, offset, training=True, eps=0.01))
+        layer += 1
     return x @ p[f"{name}.out.kernel"] + p[f"{name}.out.bias"]
 
 
 def bound(p, i, smoothing):
     """The bound of each image, q, and CDF(zeta), Eq. 3."""
-    k, width = int(i["k"]), i["zeta"].shape[1] // 2
+    k, width = int(i["k"]), p["encoder.0.out.bias"].shape[0]
     x = i["x"].repeat_interleave(k, 0)
-    zeta, q = x[:, :0], x[:, :0]
-    for g in range(2):
-        drawn = i["zeta"][:, g * width : (g + 1) * width]
-        q_g = torch.sigmoid(network(p, f"encoder.{g}", torch.cat([x - i["mean_x"], zeta], 1)))
-        zeta, q = torch.cat([zeta, smoothing.reparameterise(drawn, q_g)], 1), torch.cat([q, q_g], 1)
+    zeta, logit = x[:, :0], x[:, :0]
+    for g, drawn in enumerate(i["zeta"].split(width, 1)):
+        out = network(p, f"encoder.{g}", torch.cat([x - i["mean_x"], zeta], 1))
+        moved = smoothing.reparameterise(drawn, (torch.sigmoid(-out), torch.sigmoid(out)))
+        zeta, logit = torch.cat([zeta, moved], 1), torch.cat([logit, out], 1)
+    q = torch.sigmoid(-logit), torch.sigmoid(logit)
     logits = network(p, "decoder", zeta) + torch.logit(i["mean_x"])
     log_px = -torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
     prior = log_p(p["rbm.a"], p["rbm.W"], zeta, smoothing, int(i["sweeps"])) - log_z(p["rbm.a"], p["rbm.W"])
     log_w = i["kappa"] * (prior - smoothing.log_q(zeta, q)) + log_px
-    return importance_weighted(log_w.reshape(-1, k)), q, smoothing.mixture(smoothing.cdf, zeta, q)
+    return importance_weighted(log_w.reshape(-1, k)), q[1], smoothing.mixture(smoothing.cdf, zeta, q)
 
 
 # -- the kit -------------------------------------------------------------------------------------------------------
@@ -153,7 +158,7 @@ def answer_log_p(f, i):
 
 def answer_log_q(kind, i):
     v = leaves_of(i, "q", "zeta")
-    value = Smoothing(kind, i).log_q(v["zeta"], v["q"])
+    value = Smoothing(kind, i).log_q(v["zeta"], (1 - v["q"], v["q"]))
     return with_gradients((i["cotangent"] * value).sum(), {"log_q": value}, v)
 
 
@@ -179,7 +184,12 @@ ANSWERS = {
     **{f"log_p_overlapping_{kind}": partial(answer_log_p, partial(overlapping, kind)) for kind in KINDS},
     "log_p_gaussian_integral": partial(answer_log_p, lambda i, a, W, zeta: gaussian_integral(a, W, zeta, i["lam"])),
     "bound_importance_weighted": answer_bound,
-    **{f"objective_dvaes_{kind}": partial(answer_objective, kind) for kind in KINDS},
+    **{
+        f"objective_dvaes_{kind}_{structure}_k{k}": partial(answer_objective, kind)
+        for kind in KINDS
+        for structure in ("1lin", "1nonlin", "2nonlin", "4nonlin")
+        for k in (1, 3)
+    },
 }
 
 

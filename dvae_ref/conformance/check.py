@@ -83,7 +83,7 @@ def check_quantity(entry, ours, theirs):
     failing = {finding.array for finding in findings if finding.failure == "differs"}
     given = {name: ours[name] for name in arrays if name not in allowed}
     usable = {name: theirs[name].astype(float) for name in allowed if _usable(ours[name], theirs.get(name))}
-    wrongs = diagnosis.alternatives(vectors.known(entry, given, allowed), given) if failing else []
+    wrongs = diagnosis.alternatives(vectors.known(entry, given, allowed), given, usable) if failing else []
     diagnoses = diagnosis.diagnose(wrongs, usable, failing, allowed)
     return Verdict(entry["name"], findings, diagnoses)
 
@@ -109,12 +109,17 @@ def compare(name, ours, theirs, tolerance):
     ratio = diagnosis.ratio(theirs, ours, tolerance)
     index = tuple(int(n) for n in np.unravel_index(np.argmax(ratio), ratio.shape))
     where, differs = _at(name, index, theirs, ours, allowed), ratio[index] > 1
-    hint = _single_precision(ours, theirs) if differs and tolerance.absolute < 1e-9 else ""
+    hint = _hint(ours, theirs, tolerance) if differs else ""
     return Finding(name, "differs" if differs else "", float(ratio[index]), where + hint)
 
 
-def _single_precision(ours, theirs):
-    """What else is known of numbers that float32 holds exactly and that are right to its precision."""
+def _hint(ours, theirs, tolerance):
+    """What else is known of numbers that differ: right, but transposed; or right to float32's precision, and such as it
+    holds exactly."""
+    if ours.ndim == 2 and ours.T.shape == ours.shape and np.all(np.abs(theirs.T - ours) <= tolerance.allow(ours)):
+        return "; the numbers are right, but transposed"
+    if tolerance.absolute >= 1e-9:
+        return ""
     near = np.all(np.abs(theirs - ours) <= 1e-4 * (1 + np.abs(ours)))
     if near and np.array_equal(theirs, theirs.astype(np.float32)):
         return "; it looks computed in float32: export the kit with --dtype float32"

@@ -17,11 +17,11 @@ class Diagnosis(NamedTuple):
     arrays: tuple
 
 
-def alternatives(quantity, given):
+def alternatives(quantity, given, theirs=None):
     """(mistake, {output: what it makes of it}) of every mistake that may be made in a quantity with these inputs; what
-    a mistake leaves alone is as it should be."""
+    a mistake leaves alone is as it should be. theirs: somebody's outputs, for mistakes that have to guess a number."""
     given = as_floats(given)
-    case = Case(quantity, given, quantities.outputs(quantity, given))
+    case = Case(quantity, given, quantities.outputs(quantity, given), theirs or {})
     concerned = [mistake for mistake in REGISTRY if mistake.concerns(quantity.name)]
     return [(mistake, case.outputs | mistake.wrong(case)) for mistake in concerned]
 

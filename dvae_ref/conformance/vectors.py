@@ -13,7 +13,7 @@ from dvae_ref.files import npz, reading, schema, writing
 from dvae_ref.files.schema import shown
 
 FORMAT = "dvae_ref conformance"
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 MOST = 2**28  # bytes of a file of a kit
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the time stamp of every member
@@ -40,6 +40,9 @@ def read_manifest(folder):
     except FileNotFoundError:
         raise ValueError(f"{folder} has no {MANIFEST}: it is not a folder that `conformance export` wrote") from None
     found = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else type(manifest).__name__
+    if found == (FORMAT, 1):
+        options = f"--seed {shown(manifest.get('seed', 0))} --dtype {str(manifest.get('dtype', 'float64'))[:20]}"
+        raise ValueError(f"{path} is a kit of dvae_ref 0.1; `conformance export DIR {options}` makes one of today")
     if found != (FORMAT, VERSION):
         raise ValueError(f"{path} is of kind {shown(found)}; expected {(FORMAT, VERSION)}")
     schema.check(manifest, schema.MANIFEST, path)

@@ -1,7 +1,9 @@
 """Kits as exported, and the source of the plain NumPy example, the implementation that is checked."""
 
+import functools
+
 import pytest
-from judging import EXAMPLES
+from judging import EXAMPLES, load
 
 from dvae_ref.conformance.export import export
 
@@ -18,6 +20,12 @@ def kits(tmp_path_factory):
         return made[seed, dtype]
 
     return kit
+
+
+@pytest.fixture(scope="session")
+def plain_answers(kits, example_source):
+    """plain_answers(seed, name): the example's outputs, computed once."""
+    return functools.cache(lambda seed, name: load(example_source).answer(kits(seed), name))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from judging import representative
 
 from dvae_ref.conformance import check, diagnosis, quantity, tolerances
 from dvae_ref.conformance.catalogue import QUANTITIES
@@ -15,6 +16,12 @@ from dvae_ref.conformance.mistakes import REGISTRY, Case, mistake
 SMALL = {  # of 1e-7 beside numbers of order one: float32, u = 6e-8, cannot tell
     "1e-7 is added inside the logarithms of H(m)",
     "1e-7 is added to q(zeta) inside the logarithm",
+    "q is clipped: min(q, 1 - 1e-7)",
+}
+
+CONVERGED = {  # after five sweeps of a whole model: float32 cannot tell
+    "the gradient runs through the mean field, which Eq. 5 holds fixed",
+    "the left side is updated before the right",
 }
 
 
@@ -34,19 +41,24 @@ def diagnoses(name, seed, dtype):
 
 @pytest.mark.parametrize("name", QUANTITIES)
 def test_each_is_rejected_and_named(name):
+    """In a variant of an objective it may be nothing (log K with K = 1), or the same as another one."""
     for one, failing, found in diagnoses(name, 1, np.float64):
-        assert failing, one.name
+        assert failing or not representative(name), one.name
+        if not failing:
+            continue
         names = {name for diagnosis in found for name in diagnosis.mistakes}
         if one.anywhere:  # a factor or a sign may be what a mistake of the theme comes to
             assert names
-        else:
+        elif representative(name):
             assert names == {one.name}
+        else:
+            assert one.name in names
 
 
-@pytest.mark.parametrize("name", QUANTITIES)
+@pytest.mark.parametrize("name", [name for name in QUANTITIES if representative(name)])
 def test_in_float32_most_are_still_seen_and_named(name):
     for one, failing, found in diagnoses(name, 0, np.float32):
-        if one.anywhere or one.name in SMALL or (name.startswith("objective") and "mean field" in one.name):
+        if one.anywhere or one.name in SMALL or (name.startswith("objective") and one.name in CONVERGED):
             continue
         assert failing, one.name
         assert one.name in {name for diagnosis in found for name in diagnosis.mistakes}
@@ -94,5 +106,5 @@ def test_a_mistake_is_added_in_three_lines(monkeypatch):
 
     given = quantity.inputs(QUANTITIES["energy"], 0)
     wrong = registry[0].wrong(Case(QUANTITIES["energy"], given, quantity.outputs(QUANTITIES["energy"], given)))
-    left, right = given["z"][:, :3], given["z"][:, 3:]
+    left, right = given["z"][:, :4], given["z"][:, 4:]
     np.testing.assert_allclose(wrong["energy"], -np.sum(left @ given["W"] * right, 1), rtol=1e-13)

@@ -38,6 +38,7 @@ def in_place_of_beta(text):
 
 
 # name of the mistake: (replacements in the source, quantities in which it is seen)
+WEIGHTS = 'weights = (1 - v["q"], v["q"])'
 SABOTAGE = {
     "E(z) has the opposite sign": ([(ENERGY, "return z @ a + np.sum((left @ W) * right, -1)")], ["energy", "log_z"]),
     "the biases have the opposite sign": ([(ENERGY, ENERGY.replace("-(z @ a)", "z @ a"))], ["energy", "log_z"]),
@@ -59,15 +60,21 @@ SABOTAGE = {
     "one sweep too many": ([("range(sweeps)", "range(sweeps + 1)")], ["mean_field", "log_p_overlapping_exp"]),
     "one sweep too few": ([("range(sweeps)", "range(sweeps - 1)")], ["mean_field", "log_p_overlapping_gauss"]),
     "H(m) has the opposite sign": (
-        [("return entropy(m) - energy", "return -entropy(m) - energy")],
+        [("return entropy(m, 1 - m) - energy", "return -entropy(m, 1 - m) - energy")],
         ["mean_field", "log_p_overlapping_exp"],
     ),
-    "H(m) is left out": ([("return entropy(m) - energy", "return -energy")], ["mean_field", "log_p_overlapping_unexp"]),
+    "H(m) is left out": (
+        [("return entropy(m, 1 - m) - energy", "return -energy")],
+        ["mean_field", "log_p_overlapping_unexp"],
+    ),
     "1e-7 is added inside the logarithms of H(m)": (
-        [("m * np.log(m) + (1 - m) * np.log(1 - m)", "m * np.log(m + 1e-7) + (1 - m) * np.log(1 - m + 1e-7)")],
+        [("p * np.log(p + (p == 0))", "p * np.log(p + 1e-7)")],
         ["mean_field", "log_p_overlapping_power"],
     ),
-    "z = 1 where u > p": ([("u[:, n:] < ", "u[:, n:] > "), ("u[:, :n] < ", "u[:, :n] > ")], ["gibbs"]),
+    "z = 1 where u > p": (
+        [("u[:, n:] < p_right", "u[:, n:] > p_right"), ("u[:, :n] < p_left", "u[:, :n] > p_left")],
+        ["gibbs"],
+    ),
     "1e-7 is added to zeta in the power function": (
         GUARD,
         [
@@ -81,8 +88,8 @@ SABOTAGE = {
     "1e-7 is added to q(zeta) inside the logarithm": (
         [
             (
-                'np.log(mixture(kind, v["zeta"], v["q"], *law_of(i))[0])',
-                'np.log(mixture(kind, v["zeta"], v["q"], *law_of(i))[0] + 1e-7)',
+                'np.log(mixture(kind, v["zeta"], weights, *law_of(i))[0])',
+                'np.log(mixture(kind, v["zeta"], weights, *law_of(i))[0] + 1e-7)',
             )
         ],
         ["log_q_exp", "log_q_gauss"],
@@ -97,7 +104,10 @@ SABOTAGE = {
     ),
     "dzeta/dbeta lacks its minus sign": ([("* -moved", "* moved")], ["smoothing_gauss", "smoothing_spike"]),
     "rho counts from the other end of the CDF": ([("[1]) < rho", "[1]) < 1 - rho")], ["smoothing_unexp"]),
-    "z = 0 and z = 1 are exchanged": ([("weights = (1 - q, q)", "weights = (q, 1 - q)")], ["log_q_exp", "log_q_power"]),
+    "z = 0 and z = 1 are exchanged": (
+        [('weights = (1 - v["q"], v["q"])', 'weights = (v["q"], 1 - v["q"])')],
+        ["log_q_exp", "log_q_power"],
+    ),
     "the rows' weights (cotangent) are left out: the gradient of the mean over rows": (
         [('np.sum(i["cotangent"] * value(v))', "np.mean(value(v))")],
         ["log_p_overlapping_gauss", GAUSSIAN],
@@ -165,7 +175,7 @@ SABOTAGE = {
         ["bound_importance_weighted", "bound_variational", "objective_dvaes_power", "objective_dvae_spike_exp"],
     ),
     "dzeta/dq for dzeta/dlogit(q): Eq. 9 without its q (1 - q)": (
-        [("here = zeta[:, own] - slide", "here = zeta[:, own] - slide / fixed(q * (1 - q))")],
+        [("here = zeta[:, own] - slide", "here = zeta[:, own] - slide / fixed(q * rest)")],
         ["objective_dvaes_power", "objective_dvaepp_exp", "objective_dvae_spike_exp"],
     ),
     "-kappa log Z, the negative phase, is left out": (
@@ -190,11 +200,13 @@ SABOTAGE = {
         ["objective_dvaes_power", DISCRETE],
     ),
     "q(z=1|x) for q(z=1|x, zeta) on the left": (
-        [("left = (q * density(kind, zeta, 1, *law) / slope)[:, :3]", "left = q[:, :3]")],
+        [("left = (q * density(kind, zeta, 1, *law) / slope)[:, :n]", "left = q[:, :n]")],
         ["objective_dvaepp_exp", "objective_dvaepp_power"],
     ),
     "the jumps of z = [zeta > 0] are left out of the gradient, as automatic differentiation does": (
-        [("left = up + (1 - up) / (1 - fixed(q[:, :3])) * (q - fixed(q))[:, :3]", "left = 1.0 * up")],
+        [
+            ("left = z[:, :n] + ((1 - z) / fixed(rest) * (q - fixed(q)))[:, :n]", "left = z[:, :n]"),
+        ],
         ["objective_dvae_spike_exp"],
     ),
     "epsilon is added to the corrected root, sqrt(v / (1 - beta2^t)): Adam as PyTorch has it": (
@@ -229,9 +241,12 @@ SABOTAGE = {
     ),
     "both sides are updated at once, from the old state": (
         [
-            ('left, after = i["z"][:, :n], []', 'left, right, after = i["z"][:, :n], i["z"][:, n:], []'),
+            (
+                'left, chances, after = i["z"][:, :n], [], []',
+                'left, right, chances, after = i["z"][:, :n], i["z"][:, n:], [], []',
+            ),
             ("right = 1.0 * (", "old, right = right, 1.0 * ("),
-            ("+ right @ W.T))\n        after", "+ old @ W.T))\n        after"),
+            ("p_left = sigmoid(a[:n] + right @ W.T)", "p_left = sigmoid(a[:n] + old @ W.T)"),
         ],
         ["gibbs"],
     ),
@@ -284,6 +299,23 @@ SABOTAGE = {
         [GAUSSIAN],
     ),
 }
+SIDES_OF_Q = "    left, right = q[:, :n], q[:, n:]"
+SABOTAGE |= {
+    f"q is clipped: min(q, {name})": (
+        [(WEIGHTS, f'q = np.where(fixed(v["q"]) > {name}, {name}, v["q"])\n        weights = (1 - q, q)')],
+        ["log_q_exp", "log_q_gauss"],
+    )
+    for name in ("0.999", "1 - 1e-4", "1 - 1e-7")
+} | {
+    "q <= 1 - 1e-4 in log(1 - q), in front of both components: the authors' release": (
+        [("- np.sum(np.log(slope), -1)", "- np.sum(np.log(slope) + np.log(1e-4 / np.minimum(rest, 1e-4)), -1)")],
+        ["objective_dvaes_gi"],
+    ),
+    "the gradient passes through min(0.999, q): the authors' release": (
+        [(SIDES_OF_Q, f"    q, rest = (np.where(fixed(q) > 0.999, fixed(p), p) for p in (q, rest))\n{SIDES_OF_Q}")],
+        ["objective_dvae_spike_exp"],
+    ),
+}
 MORE = {  # the same mistakes elsewhere
     "E(z) has the opposite sign": ([("    J = np.block(", "    a, W = -a, -W\n    J = np.block(")], [GAUSSIAN]),
     "the couplings count twice: z·J·z without its 1/2": (
@@ -309,8 +341,12 @@ MORE = {  # the same mistakes elsewhere
         ["smoothing_exp", "smoothing_power"],
     ),
 }
+VARIANT = "_2nonlin_k3"
 CASES = [
-    (mistake, name, edits) for table in (SABOTAGE, MORE) for mistake, (edits, names) in table.items() for name in names
+    (mistake, name + VARIANT * name.startswith("objective"), edits)
+    for table in (SABOTAGE, MORE)
+    for mistake, (edits, names) in table.items()
+    for name in names
 ]
 
 
@@ -332,4 +368,7 @@ def test_most_mistakes_are_made():
     assert known - set(SABOTAGE) == {
         *("equal weights in the gradient", "dzeta/dstd is taken at zeta in place of zeta - shift"),
         "the gradient in logit(q) in place of that in q",
+        # test_samplers.py makes these
+        *("the inverse temperature is not 1", "something is added to every probability"),
+        "probabilities are clipped away from 0 and 1",
     }

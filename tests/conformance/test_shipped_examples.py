@@ -12,15 +12,14 @@ from judging import EXAMPLES
 SCRIPTS = sorted(EXAMPLES.glob("conformance_*.py"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_an_example_passes(kits, tmp_path, script):
-    if "torch" in script.stem:
-        pytest.importorskip("torch", reason="this example is of PyTorch, which no extra of the tests installs")
+def test_the_example_of_pytorch_passes(kits, tmp_path):
+    """That of NumPy is run as it is documented, below."""
+    pytest.importorskip("torch", reason="this example is of PyTorch, which no extra of the tests installs")
     from dvae_ref import cli
 
-    subprocess.run([sys.executable, script, kits(5), tmp_path], check=True, timeout=300)
+    subprocess.run([sys.executable, EXAMPLES / "conformance_torch.py", kits(5), tmp_path], check=True, timeout=300)
     names = [path.stem for path in tmp_path.glob("*.npz")]
-    assert len(names) >= 10
+    assert len(names) >= 40
     assert cli.main(["conformance", "check", str(kits(5)), str(tmp_path), "--only", *names]) == 0
 
 

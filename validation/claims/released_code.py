@@ -84,17 +84,36 @@ def numerical_slope(logit_q, t, sigma):
     return np.array(slopes)
 
 
-def clipped_logarithm():
-    """log(1 - q) with q <= 1 - 1e-4: exact below, off by logit q - 9.2 nats above."""
-    logit_q = 15.0
-    exact = -np.logaddexp(0, logit_q)
-    clipped = np.log1p(-min(oracles.sigmoid(logit_q), LARGEST_Q))
+def released_log_q(zeta, logit_q, std):
+    """log(1 - q) + log n0 + softplus(logit q + log n1 - log n0), q clipped in the first term alone."""
+    log_n0, log_n1 = (stats.norm.logpdf(zeta, z, std) for z in (0, 1))
+    log_rest = np.log1p(-np.minimum(oracles.sigmoid(logit_q), LARGEST_Q))
+    return log_rest + log_n0 + np.logaddexp(0, logit_q + log_n1 - log_n0)
+
+
+def clipped_logarithm(std=0.25):
+    """The clip stands in front of both components: off by logit q - 9.2 nats at every zeta, the mass with it."""
+    smoothing, at = Gaussian(1 / std**2), np.array([0.0, 0.5, 1.0])
+    for logit_q, error in ((9.0, 0.0), (15.0, np.logaddexp(0, 15) - np.log(1e4))):
+        t = smoothing.t(at)
+        log_q, _ = mixture.log_q(np.full((3, 1), logit_q), smoothing.log_ratio(t)[:, None])
+        off = released_log_q(at, logit_q, std) - (log_q + smoothing.log_r_max(t))
+        for zeta, one in zip(at, off, strict=True):
+            name = f"error of the released log q(zeta|x), logit q = {logit_q:.0f}, zeta = {zeta}, nats"
+            yield close(name, float(one), error, 1e-6, "0, or log(1 + e^(logit q)) - log 10^4")
+    grid = np.arange(-3, 4, 1e-3)
+    mass = np.log(np.sum(np.exp(released_log_q(grid, 15.0, std))) * 1e-3)
     yield close(
-        "error of the clipped log(1 - q) at logit q = 15, nats",
-        float(clipped - exact),
-        15 - np.log(1e4),
+        "log of the mass of that density, logit q = 15",
+        float(mass),
+        np.logaddexp(0, 15) - np.log(1e4),
         1e-6,
-        "logit q - log 10^4",
+        "the same",
+    )
+    step = (released_log_q(at, 15.001, std) - released_log_q(at, 14.999, std)) / 0.002
+    slope = float(np.max(np.abs(step - 1)))
+    yield at_most(
+        "d log q / d logit q there, where 0 is due, less 1", slope, 1e-3, "q(z=0|x, zeta), below 1e-6 but at 0"
     )
 
 

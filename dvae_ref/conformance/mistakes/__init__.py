@@ -11,7 +11,10 @@ import importlib
 
 from dvae_ref.conformance.mistakes.registry import REGISTRY, Case, Mistake, mistake
 
-THEMES = ("machines", "smoothings", "relaxations", "bounds", "objectives", "discrete", "optimizers", "anything")
+THEMES = (
+    *("machines", "sampling", "smoothings", "relaxations", "bounds", "objectives", "clips", "discrete", "optimizers"),
+    "anything",
+)
 for _theme in THEMES:
     importlib.import_module(f"dvae_ref.conformance.mistakes.{_theme}")
 

@@ -119,7 +119,8 @@ def without_c(case):
 def with_entropy(case, change):
     """lower_bound and kl with the entropy changed by change(m, H(m))."""
     m = case.outputs["m"]
-    entropy = bernoulli_entropy(np.log(m) - np.log1p(-m)).sum(-1)
+    with np.errstate(divide="ignore"):
+        entropy = bernoulli_entropy((np.log(m) - np.log1p(-m)).clip(-700, 700)).sum(-1)
     return shifted(case, change(m, entropy) - entropy)
 
 

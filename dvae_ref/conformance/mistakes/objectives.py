@@ -12,7 +12,7 @@ from dvae_ref.conformance.mistakes.machines import swap, untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
-from dvae_ref.conformance.quantities.objectives import GivenMixture
+from dvae_ref.conformance.quantities.given import GivenMixture
 from dvae_ref.model import autoencoder, layers
 from dvae_ref.model.priors import OverlappingJoint, Relaxed, SpikeJoint
 from dvae_ref.runs.optimizer import DECAYED
@@ -24,7 +24,7 @@ from dvae_ref.theory.overlapping import log_p_backward
 
 EVERY, WEIGHTED, VARIATIONAL = "objective_*", "objective_dvaes_*", ("objective_dvae_*", "objective_dvaepp_*")
 DISCRETE = "log_w_discrete"
-RELAXED = tuple(f"objective_dvaes_{kind}" for kind in ("exp", "unexp", "power", "gauss"))
+RELAXED = tuple(f"objective_dvaes_{kind}_*" for kind in ("exp", "unexp", "power", "gauss"))
 
 
 @mistake("E(z) has the opposite sign", EVERY, DISCRETE)
@@ -127,7 +127,7 @@ def with_fields(kind, part):
     return kind(**vars(part))
 
 
-@mistake("1e-7 is added to zeta in the power function", "objective_dvaepp_power", "objective_dvaes_power")
+@mistake("1e-7 is added to zeta in the power function", "objective_dvaepp_power_*", "objective_dvaes_power_*")
 def guarded_power(case):
     def change(method):
         posterior = GivenMixture(GuardedPower(method.posterior.smoothing.beta))
@@ -155,9 +155,9 @@ def by_q(case):
         class ByQ(type(method.posterior)):
             def draw_backward(self, d, sample, noise, extra=()):
                 d_out, d_extra = super().draw_backward(d, sample, noise, extra)
-                q, units = sigmoid(sample.logit_q), sample.logit_q.shape[1]
+                units, slope = sample.logit_q.shape[1], sigmoid(sample.logit_q) * sigmoid(-sample.logit_q)
                 moved = d_out[:, :units] - d.logit_q
-                return np.concatenate([d.logit_q + moved / (q * (1 - q)), d_out[:, units:]], 1), d_extra
+                return np.concatenate([d.logit_q + moved / slope, d_out[:, units:]], 1), d_extra
 
         return method._replace(posterior=with_fields(ByQ, method.posterior))
 
@@ -231,14 +231,16 @@ def without_jumps(case):
         def term_backward(self, d_term, cache, extra=()):
             d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
             rbm, logit_q, z = cache
-            pull = d_term[:, None] * couple(rbm, z) * (1 - z) * sigmoid(logit_q)
-            split(d_sample.logit_q, rbm)[0][:] -= split(pull, rbm)[0]
+            pull = d_term[:, None] * couple(rbm, z) * sigmoid(logit_q)
+            left, right = split(pull, rbm)
+            pull = np.concatenate([left * (1 - split(z, rbm)[0]), right * split(sigmoid(-logit_q), rbm)[1]], -1)
+            d_sample.logit_q[:] -= pull * (np.arange(z.shape[1]) < z.shape[1] * (self.groups - 1) // self.groups)
             return d_rbm, d_sample, d_extra
 
     return case.again(change=lambda method: method._replace(prior=with_fields(Smooth, method.prior)))
 
 
-@mistake("dzeta/dstd is taken at zeta in place of zeta - shift", "objective_dvaes_gi")
+@mistake("dzeta/dstd is taken at zeta in place of zeta - shift", "objective_dvaes_gi_*")
 def without_shift(case):
     def change(method):
         class Unshifted(type(method.posterior)):

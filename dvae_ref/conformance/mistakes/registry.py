@@ -1,7 +1,7 @@
 """The registry of mistakes, and what a mistake is told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
 from dvae_ref.conformance import quantity
@@ -10,11 +10,12 @@ from dvae_ref.conformance.quantity import Quantity
 
 @dataclass(frozen=True)
 class Case:
-    """A quantity with its inputs and right outputs, in float64."""
+    """A quantity, its inputs and right outputs, in float64, and somebody's own, for mistakes with a number to guess."""
 
     quantity: Quantity
     inputs: dict
     outputs: dict
+    theirs: dict = field(default_factory=dict)
 
     def again(self, changes=None, **hooks):
         """The outputs for other inputs, or with hooks of the quantity's compute."""

@@ -3,8 +3,8 @@
 import numpy as np
 
 from dvae_ref import exact, tree
-from dvae_ref.conformance.quantities import objectives
-from dvae_ref.conformance.quantities.objectives import IMAGES, PIXELS, STRUCTURE, K
+from dvae_ref.conformance.quantities import objectives, trouble
+from dvae_ref.conformance.quantities.objectives import IMAGES, PIXELS, SMALL
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.model import autoencoder, methods, networks
 from dvae_ref.model.networks import group_slices
@@ -14,6 +14,7 @@ from dvae_ref.theory.smoothing import Power
 MARGIN = 0.1  # of u from its threshold q, in parts of q or of 1 - q
 
 
+STRUCTURE, K = SMALL["2-layer-nonlin"], 3
 CONFIG = autoencoder.Config(STRUCTURE, methods.relaxed(Power(2.0)))  # neither r(zeta|z) nor zeta is in it
 
 
@@ -23,7 +24,7 @@ def draw(rng):
     params, statistics = autoencoder.init(rng, CONFIG, mean_x, np.float64)
     named = {name: objectives.skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     named |= {name: _skewed_average(rng, name, leaf) for name, leaf in _averages(statistics)}
-    params, statistics = _model(named, mean_x)
+    params, statistics = _model(trouble.in_networks(named, STRUCTURE.groups), mean_x)
     log_z = exact.log_z(params.rbm) + rng.normal(0, 0.01)  # an estimate
     return {"x": x, "mean_x": mean_x, "u": _uniform(rng, params, statistics, x), "k": K, "log_z": log_z, **named}
 
@@ -84,7 +85,7 @@ QUANTITIES = (
         "log w = -E(z) - log Z - log q(z|x) + log p(x|z) of each image and sample, z = [u < q(z_g = 1|x, z_<g)] drawn "
         "group by group, and log (1/K) sum_k w_k: the discrete model, whose NLL Table 1 reports. No r(zeta|z), kappa "
         "or mean field is in it: binary z goes into the decoder and into later groups. log Z is the input log_z. "
-        + objectives.about_networks("z", "norm.mean and norm.variance, the moving averages"),
+        + objectives.about_networks("z", "norm.mean and norm.variance, the moving averages", STRUCTURE),
         draw,
         compute,
         terms=terms,

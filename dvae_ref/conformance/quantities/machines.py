@@ -3,14 +3,16 @@
 import numpy as np
 
 from dvae_ref import exact
+from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.theory.boltzmann import RBM, conditional_left, conditional_right, energy, energy_backward, split
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 
 SWEEPS = (0, 1, 2, 5, 50)
-ROWS = 6
-MARGIN = 0.02  # between a uniform number and its threshold: rounding, below 1e-5 even in float32, decides nothing
+ROWS, SIDE = 6, 4
+MARGIN = 1e-4  # between a uniform number and its threshold: rounding, below 1e-5 even in float32, decides nothing
+CLOSE = 0.01  # to its threshold: half of the uniform numbers
 
 
 def draw_machine(rng, left, right, scale=0.8):
@@ -23,9 +25,10 @@ def machine(inputs):
 
 
 def draw_energy(rng):
-    z = (rng.random((ROWS, 7)) < 0.4).astype(float)
-    z[-2:] = rng.random((2, 7))  # the energy is multilinear: means will do, too
-    return {**draw_machine(rng, 3, 4), "z": z, "cotangent": rng.normal(0.5, 1, ROWS)}
+    z = (rng.random((ROWS, 2 * SIDE)) < 0.4).astype(float)
+    z[-2:] = rng.random((2, 2 * SIDE))  # the energy is multilinear: means will do, too
+    z[0] = 0
+    return {**draw_machine(rng, SIDE, SIDE), "z": z, "cotangent": rng.normal(0.5, 1, ROWS)}
 
 
 def compute_energy(inputs):
@@ -40,8 +43,9 @@ def compute_log_z(inputs):
 
 
 def draw_mean_field(rng):
-    b, c = rng.normal(1, 5, (ROWS, 7)), rng.normal(-2, 2, (ROWS, 7))
-    return {**draw_machine(rng, 3, 4), "b": b, "c": c, "sweeps": np.array(SWEEPS)}
+    b, c = rng.normal(1, 5, (ROWS, 2 * SIDE)), rng.normal(-2, 2, (ROWS, 2 * SIDE))
+    b[-2:, :: SIDE - 1] = trouble.B * np.array([[1, -1, 1], [-1, 1, -1]])
+    return {**trouble.in_machine(draw_machine(rng, SIDE, SIDE)), "b": b, "c": c, "sweeps": np.array(SWEEPS)}
 
 
 def compute_mean_field(inputs, iterate=mean_field):
@@ -62,35 +66,41 @@ def mean_field_terms(inputs):
     return dict.fromkeys(("lower_bound", "log_partition", "kl"), size)
 
 
-def draw_gibbs(rng, chains=25, sweeps=2):
-    found = draw_machine(rng, 5, 7)
-    rbm, z = machine(found), (rng.random((chains, 12)) < 0.5).astype(float)
+def draw_gibbs(rng, chains=25, sweeps=2, side=6):
+    found = trouble.in_machine(draw_machine(rng, side, side))
+    rbm, z = machine(found), (rng.random((chains, 2 * side)) < 0.5).astype(float)
     u = []
     left = split(z, rbm)[0]
     for _ in range(sweeps):
-        right, u_right = _draw_away(rng, conditional_right(rbm, left))
-        left, u_left = _draw_away(rng, conditional_left(rbm, right))
+        right, u_right = _draw_near(rng, conditional_right(rbm, left))
+        left, u_left = _draw_near(rng, conditional_left(rbm, right))
         u.append(np.concatenate([u_left, u_right], -1))
     return {**found, "z": z, "u": np.stack(u)}
 
 
-def _draw_away(rng, p):
-    """Bernoulli(p) from uniform numbers that stay away from p."""
+def _draw_near(rng, p):
+    """Bernoulli(p) from uniform numbers, half of them within CLOSE of p, none within MARGIN; (z, u)."""
+    apart = rng.choice([-1.0, 1.0], p.shape) * rng.uniform(2 * MARGIN, CLOSE, p.shape)
+    apart = np.where((p + apart <= 0) | (p + apart >= 1), -apart, apart)
     u = rng.random(p.shape)
-    u = np.where(np.abs(u - p) < MARGIN, (u + 0.5) % 1, u)
+    u = np.where(np.abs(u - p) < 2 * MARGIN, (u + 0.5) % 1, u)
+    u = np.where(rng.random(p.shape) < 0.5, p + apart, u)
     return (u < p).astype(float), u
 
 
-def compute_gibbs(inputs, up=np.less, at_once=False):
-    """A unit is 1 if up(u, p). at_once: the left side is drawn given the old right side, not the new."""
-    rbm, states = machine(inputs), []
+def compute_gibbs(inputs, up=np.less, at_once=False, chance=sigmoid):
+    """A unit is 1 if up(u, p), p = chance(field). at_once: the left side is drawn given the old right side."""
+    rbm, states, chances = machine(inputs), [], []
     left, right = split(inputs["z"], rbm)
     for u in inputs["u"]:
         (u_left, u_right), old_right = split(u, rbm), right
-        right = up(u_right, conditional_right(rbm, left)).astype(u.dtype)
-        left = up(u_left, conditional_left(rbm, old_right if at_once else right)).astype(u.dtype)
+        p_right = chance(rbm.a[len(rbm.W) :] + left @ rbm.W)
+        right = up(u_right, p_right).astype(u.dtype)
+        p_left = chance(rbm.a[: len(rbm.W)] + (old_right if at_once else right) @ rbm.W.T)
+        left = up(u_left, p_left).astype(u.dtype)
+        chances.append(np.concatenate([p_left, p_right], -1))
         states.append(np.concatenate([left, right], -1).astype(np.uint8))
-    return {"z_after": np.stack(states)}
+    return {"p": np.stack(chances), "z_after": np.stack(states)}
 
 
 QUANTITIES = (
@@ -106,7 +116,7 @@ QUANTITIES = (
         "log_z",
         "Sec. 2",
         "log Z = log sum_z exp(-E(z)), E[z] and E[z_left z_right'] by enumeration",
-        lambda rng: draw_machine(rng, 5, 7),
+        lambda rng: trouble.in_machine(draw_machine(rng, 6, 6)),
         compute_log_z,
     ),
     Quantity(
@@ -117,13 +127,15 @@ QUANTITIES = (
         draw_mean_field,
         compute_mean_field,
         terms=mean_field_terms,
+        row_axis=1,
     ),
     Quantity(
         "gibbs",
         "Sec. 2",
         "sweeps of block Gibbs sampling from given uniform numbers: the right side given the left, then the left given "
-        "the right, each unit 1 if u < p(z_i = 1 | other side)",
+        "the right, each unit 1 if u < p, p = p(z_i = 1 | other side) when its turn comes",
         draw_gibbs,
         compute_gibbs,
+        row_axis=1,
     ),
 )

@@ -4,20 +4,23 @@ import functools
 
 import numpy as np
 
+from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantities.machines import draw_machine, machine
 from dvae_ref.conformance.quantities.smoothings import EQUATIONS, LAWS, draw_sharpness, draw_zeta, smoothing_of
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.theory import gaussian_integral, overlapping
 from dvae_ref.theory.smoothing import SMOOTHINGS
 
-ROWS = 7
+ROWS, SIDE = 8, 4
 SWEEPS = 2  # not the paper's five: what runs through the sweeps must not have died out
 
 
 def draw_overlapping(rng, kind):
-    found = draw_machine(rng, 3, 4, scale=1.5) | draw_sharpness(rng, kind)
-    zeta = draw_zeta(rng, kind, found["beta"], (ROWS, 7))
-    zeta[-4:] = rng.uniform(0.35, 0.65, (4, 7))  # where b is small and m not settled
+    found = draw_machine(rng, SIDE, SIDE, scale=1.5) | draw_sharpness(rng, kind)
+    zeta = draw_zeta(rng, kind, found["beta"], (ROWS, 2 * SIDE))
+    zeta[-4:] = rng.uniform(0.35, 0.65, (4, 2 * SIDE))  # where b is small and m not settled
+    zeta[0] = rng.choice(trouble.ENDS, 2 * SIDE)
+    found["a"][-1] = -trouble.FIELD
     return found | {"zeta": zeta, "sweeps": SWEEPS, "cotangent": rng.normal(0.5, 1, ROWS)}
 
 
@@ -39,8 +42,10 @@ def overlapping_terms(inputs, kind):
 
 
 def draw_gaussian_integral(rng):
-    found = draw_machine(rng, 3, 4)
-    zeta = draw_zeta(rng, "gauss", 8.0, (ROWS, 7))
+    found = draw_machine(rng, SIDE, SIDE)
+    zeta = draw_zeta(rng, "gauss", 8.0, (ROWS, 2 * SIDE))
+    zeta[0] = rng.choice(trouble.ENDS, 2 * SIDE)
+    found["a"][-1] = -trouble.FIELD
     lam = np.linalg.norm(found["W"], 2) + rng.uniform(3, 8)
     return found | {"lam": lam, "zeta": zeta, "cotangent": rng.normal(0.5, 1, ROWS)}
 

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.theory import mixture, spike
 from dvae_ref.theory.elementary import sigmoid
@@ -37,20 +38,24 @@ def smoothing_of(inputs, kind):
 
 
 def logit(q):
-    return np.log(q) - np.log1p(-q)
+    """Within 80: q = 1, which sigmoid(40) is in either dtype, is as good as 1 - e^-80 beside densities up to e^18."""
+    with np.errstate(divide="ignore"):
+        return (np.log(q) - np.log1p(-q)).clip(-80, 80)
 
 
 def draw_smoothing(rng, kind, n=40):
     found = draw_sharpness(rng, kind)
-    zeta = draw_zeta(rng, kind, found["beta"], n)
-    return found | {"zeta": zeta, "q": draw_q(rng, n, 6), "rho": rng.uniform(0.01, 0.99, n)}
+    zeta, q, ends = draw_zeta(rng, kind, found["beta"], n), draw_q(rng, n, 6), trouble.zeta_and_q((1, 1))
+    zeta, q = (np.concatenate([part, end[:, 0]]) for part, end in zip((zeta, q), ends, strict=True))
+    return found | {"zeta": zeta, "q": q, "rho": rng.uniform(0.01, 0.99, len(q))}
 
 
 def compute_smoothing(inputs, kind, smoothing=None, invert=True):
     smoothing = smoothing or smoothing_of(inputs, kind)
     zeta, q, rho = (inputs[name] for name in ("zeta", "q", "rho"))
     t, logit_q = smoothing.t(zeta), logit(q)
-    quantile = {"quantile": smoothing.zeta(mixture.inverse_cdf(logit_q, rho, smoothing))} if invert else {}
+    inverse = functools.partial(mixture.inverse_cdf, logit_q, rho)
+    quantile = {"quantile": smoothing.zeta(inverse(smoothing))} if invert else {}
     return {
         "log_r0": smoothing.log_r0(t),
         "log_r1": smoothing.log_r1(t),
@@ -60,7 +65,7 @@ def compute_smoothing(inputs, kind, smoothing=None, invert=True):
         "cdf1": smoothing.cdf1(t),
         "cdf": mixture.cdf(t, logit_q, smoothing),
         **quantile,
-        "d_zeta_d_q": mixture.d_t_d_logit_q(t, logit_q, smoothing) * smoothing.d_zeta(t) / (q * (1 - q)),
+        "d_zeta_d_q": smoothing.cdf_gap(t) / density(q, t, smoothing),
         "d_zeta_d_beta": mixture.d_t_d_beta(t, logit_q, smoothing) * smoothing.d_zeta(t),
     }
 
@@ -69,13 +74,22 @@ def smoothing_terms(inputs, kind):
     """CDFs of order one are subtracted and divided by the density."""
     smoothing, q = smoothing_of(inputs, kind), inputs["q"]
     t = smoothing.t(inputs["zeta"])
-    density = (1 - q) * np.exp(smoothing.log_r0(t)) + q * np.exp(smoothing.log_r1(t))
-    return {"d_zeta_d_q": 1 / density, "d_zeta_d_beta": 1 / (smoothing.beta * density)}
+    slope = 1 / density(q, t, smoothing)
+    return {"d_zeta_d_q": slope, "d_zeta_d_beta": slope / smoothing.beta}
+
+
+def density(q, t, smoothing):
+    """(1 - q) r(zeta|0) + q r(zeta|1), as Eq. 9 has it in q: by logit q, q (1 - q) would have to be divided out."""
+    return (1 - q) * np.exp(smoothing.log_r0(t)) + q * np.exp(smoothing.log_r1(t))
 
 
 def draw_spike(rng, n=40):
     zeta = np.where(rng.random(n) < 0.3, 0, rng.uniform(0.03, 0.97, n))
     q = sigmoid(rng.normal(0, 1.5, n).clip(-3, 3))
+    near, far = trouble.ENDS  # far from the spike 1 - R(zeta|1) cancels: there q is not small
+    zeta = np.concatenate([zeta, [near, 0.5, far, 0.0, near, far, near, 0.5]])
+    ends = sigmoid(np.concatenate([trouble.LOGITS, [40.0, 12.0, -12.0, -12.0]]))
+    q, n = np.concatenate([q, ends]), len(zeta)
     return {"beta": rng.uniform(4, 8), "zeta": zeta, "q": q, "rho": rng.uniform(0.01, 0.99, n)}
 
 
@@ -109,21 +123,31 @@ def spike_slope(zeta, beta):
 
 def draw_log_q(rng, kind, rows=5, d=7):
     found = draw_sharpness(rng, kind)
-    zeta = draw_zeta(rng, kind, found["beta"], (rows, d))
-    return found | {"zeta": zeta, "q": draw_q(rng, (rows, d), 12), "cotangent": rng.normal(0.5, 1, rows)}
+    zeta, q, ends = (
+        draw_zeta(rng, kind, found["beta"], (rows, d)),
+        draw_q(rng, (rows, d), 12),
+        trouble.zeta_and_q((1, d)),
+    )
+    zeta, q = (np.concatenate(parts) for parts in zip((zeta, q), ends, strict=True))
+    return found | {"zeta": zeta, "q": q, "cotangent": rng.normal(0.5, 1, len(q))}
 
 
 def compute_log_q(inputs, kind, smoothing=None):
     smoothing = smoothing or smoothing_of(inputs, kind)
-    q, t, d = inputs["q"], smoothing.t(inputs["zeta"]), inputs["cotangent"]
-    value, cache = mixture.log_q(logit(q), smoothing.log_ratio(t))
-    _, d_b = mixture.log_q_backward(d, cache)
-    d_t = d_b * smoothing.d_log_ratio(t) + d[:, None] * smoothing.d_log_r_max(t)
+    q, t, d = inputs["q"], smoothing.t(inputs["zeta"]), inputs["cotangent"][:, None]
+    b = smoothing.log_ratio(t)
     return {
-        "log_q": value + smoothing.log_r_max(t).sum(-1),
-        "d_q": d[:, None] * slope_in_q(q, smoothing.log_ratio(t)),
-        "d_zeta": d_t / smoothing.d_zeta(t),
+        "log_q": mixture.log_q(logit(q), b)[0] + smoothing.log_r_max(t).sum(-1),
+        "d_q": d * slope_in_q(q, b),
+        "d_zeta": d * slope_in_t(q, t, smoothing) / smoothing.d_zeta(t),
     }
+
+
+def slope_in_t(q, t, smoothing):
+    """d/dt log((1 - q) r0 + q r1) = (1 - nu) d log r0/dt + nu d log r1/dt, nu = q(z=1|x, zeta): the library's is
+    relative to r_max, whose slope cancels near the vertices."""
+    nu, other = (sigmoid(sign * (logit(q) + smoothing.log_ratio(t))) for sign in (1, -1))
+    return other * smoothing.d_log_r0(t) - nu * smoothing.d_log_r0(-t)
 
 
 def slope_in_q(q, b):

@@ -1,0 +1,45 @@
+"""Posteriors that take zeta for their noise: no sampler has to be shared. rho = CDF(zeta) is what they find."""
+
+import numpy as np
+
+from dvae_ref.conformance.quantities.smoothings import spike_rho, spike_slope
+from dvae_ref.model import posteriors
+from dvae_ref.theory import mixture
+from dvae_ref.theory.elementary import sigmoid
+
+
+class GivenMixture(posteriors.Mixture):
+    """The mixture at a given zeta, which stands in the place of rho."""
+
+    def draw(self, out, noise, extra=()):
+        return self.Sample(out, self.smoothing.t(noise.rho), noise.rho)
+
+    def rho(self, sample, extra):
+        return mixture.cdf(sample.t, sample.logit_q, self.smoothing)
+
+
+class GivenShiftedGaussian(posteriors.ShiftedGaussian):
+    def draw(self, out, noise, extra):
+        logit_q, raw = np.split(out, 2, -1)
+        return self.Sample(logit_q, raw, noise.rho - 0.5 - (sigmoid(raw) - 0.5) / 2, noise.rho)
+
+    def rho(self, sample, extra):
+        return mixture.cdf(sample.t, sample.logit_q, self.smoothing(extra))
+
+
+class GivenSpike(posteriors.SpikeExponential):
+    def draw(self, out, noise, extra=()):
+        return self.Sample(out, noise.rho)
+
+    def draw_backward(self, d, sample, noise, extra=()):
+        return d.logit_q + d.zeta * spike_slope(sample.zeta, self.beta) * sigmoid(-sample.logit_q), ()
+
+    def rho(self, sample, extra):
+        return spike_rho(sample.zeta, sigmoid(sample.logit_q), self.beta)
+
+
+def given(posterior):
+    """The posterior that takes zeta for its noise."""
+    if isinstance(posterior, posteriors.Mixture):
+        return GivenMixture(posterior.smoothing)
+    return GivenSpike(posterior.beta) if isinstance(posterior, posteriors.SpikeExponential) else GivenShiftedGaussian()

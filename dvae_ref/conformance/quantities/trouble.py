@@ -1,0 +1,81 @@
+"""Known trouble: where implementations of one formula have been seen to part, as rows that are added to the inputs.
+
+A quantity's `draw` puts them in; `flags` finds them again, row by row, and a verdict counts failures by flag.
+"""
+
+import numpy as np
+
+LOGITS = np.array([12.0, -40.0, 40.0, -12.0])  # of q: the authors' release clips q from 6.9 and from 9.2 on
+NEAR = 2.0**-21  # from a vertex, below 1e-6; float32 holds it and 1 minus it
+FIELD = 30.0  # of a unit of the machine: e^-30 is below float32's last place, and above its smallest number
+B = 300.0  # of log r(zeta|1) - log r(zeta|0): e^300 is more than float32 holds
+ENDS = np.array([NEAR, 1 - NEAR])
+
+MEANINGS = {
+    "near-vertex": "zeta within 1e-6 of 0 or 1, not on it",
+    "large-logit": "|logit q| of 12 and more",
+    "large-b": "|b| of a hundred and more",
+    "large-field": "a unit whose field is 25 and more in size",
+    "on-vertex": "zeta = 0 or 1, or all units of the machine 0",
+    "square": "as many units left as right, and W not symmetric",
+}
+
+
+def flags(inputs):
+    """{flag: rows it concerns}, booleans over the rows of the inputs; of the whole quantity, where it has no rows."""
+    found = {}
+    if "zeta" in inputs:
+        zeta = inputs["zeta"]
+        end = np.minimum(np.abs(zeta), np.abs(1 - zeta))
+        found["near-vertex"], found["on-vertex"] = (end > 0) & (end < 1e-6), end == 0
+    for name in ("q", "logit_q"):
+        if name in inputs:
+            found["large-logit"] = np.abs(_logits(name, inputs[name])) > 11.99
+    if "b" in inputs:
+        found["large-b"] = np.abs(inputs["b"]) >= 100
+    if "z" in inputs and inputs["z"].ndim == 2:
+        found["on-vertex"] = np.broadcast_to(~inputs["z"].any(-1, keepdims=True), inputs["z"].shape)
+    found = {name: rows.reshape(len(rows), -1).any(1) for name, rows in found.items()}
+    return {name: rows for name, rows in (found | _of_all(inputs)).items() if rows.any()}
+
+
+def _logits(name, value):
+    """At q = 0 and 1 the largest number."""
+    if name == "logit_q":
+        return value
+    with np.errstate(divide="ignore"):
+        return np.nan_to_num(np.log(value) - np.log1p(-value))
+
+
+def _of_all(inputs):
+    """Of the machine and of the networks' last biases, which concern every row."""
+    found = {}
+    for W in (inputs[name] for name in ("W", "rbm.W") if name in inputs):
+        found["square"] = np.array([W.shape[0] == W.shape[1] and not np.array_equal(W, W.T)])
+    for a in (inputs[name] for name in ("a", "rbm.a") if name in inputs):
+        found["large-field"] = np.array([np.abs(a).max() >= 25])
+    biases = [value for name, value in inputs.items() if name.startswith("encoder.") and name.endswith("out.bias")]
+    if biases:
+        found["large-logit"] = np.array([max(np.abs(bias).max() for bias in biases) >= 12])
+    return found
+
+
+def in_machine(inputs):
+    """The first unit of the left side and the last of the right with a field of 30 in size, unlike in sign."""
+    inputs["a"][0], inputs["a"][-1] = FIELD, -FIELD
+    return inputs
+
+
+def in_networks(named, groups):
+    """Units of the encoder with logits of q about 12, -40, 40 and -12, spread over the groups; of one group two."""
+    for n, shift in enumerate(LOGITS if groups > 1 else LOGITS[2:]):
+        bias = named[f"encoder.{n % groups}.out.bias"]
+        bias[n] += shift + np.sign(shift) * 2  # networks add one or two of their own
+    return named
+
+
+def zeta_and_q(shape):
+    """zeta at both ends and in the middle with each of LOGITS, (rows, units): as many rows as are needed."""
+    zeta, logit = (part.ravel() for part in np.meshgrid([*ENDS, 0.5], LOGITS))
+    rows = -(-len(zeta) // shape[1])
+    return tuple(np.resize(part, (rows, shape[1])) for part in (zeta, 1 / (1 + np.exp(-logit))))
