@@ -12,6 +12,7 @@ fields that reach 50 that is 2**-19 = 2e-6.
 """
 
 import math
+import warnings
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from dvae_ref.theory.boltzmann import RBM
 
 FINEST = 2.0**-27  # of the steps; below it no parameter matters
 MAX_FIELD = 2.0**14  # beyond it s > 2**-10, and rounding would no longer be harmless
+HARMLESS = 1e-3  # nats: what rounding may do to a field without a warning; no probability moves by more than a quarter
 NEVER = np.float32(-128)  # the field of the units that pad the last nibbles; below -16.7 no unit is ever 1
 _BITS = np.array([[v >> k & 1 for k in range(4)] for v in range(16)], np.float32)  # (16, 4): nibble v, bit k
 _TILE = 2 * vector.LANES  # columns of a table that are summed together
@@ -53,6 +55,40 @@ def exact_fields(rbm):
         rounded = _whole(a, own), _whole(W, np.maximum(own[: len(W), None], own[len(W) :]))
         needed = steps(reach(*rounded))
     return RBM(*(value.astype(np.float32) for value in rounded)), own
+
+
+def warn_of_rounding(rbm, rounded, own):
+    """Warn if rounding by `exact_fields`, to (rounded, own), moves a field by more than HARMLESS; name the worst unit.
+
+    That takes a unit with large weights beside tiny ones: its step loses these, and samples are of another machine.
+    Whoever weighs them by the energies of the given one, as `ais` does, needs no warning.
+    """
+    if (1 + max(rounded.W.shape)) * np.max(own) / 2 < HARMLESS:  # each number moves by half of the largest step at most
+        return
+    most, likely = rounding(rbm, rounded)
+    worst, n_left = int(np.argmax(likely)), len(rounded.W)
+    if likely[worst] > HARMLESS:
+        unit = f"left unit {worst}" if worst < n_left else f"right unit {worst - n_left}"
+        warnings.warn(
+            f"the field of {unit} is off by up to {most[worst]:.1g} nats: sampling takes its weights, which reach "
+            f"{own[worst] * 2**24:.2g} in sum, in steps of {own[worst]:.2g}, and loses those below half a step; make "
+            "the large ones smaller, or weigh samples (annealed importance sampling does)",
+            stacklevel=4,
+        )
+
+
+def rounding(rbm, rounded):
+    """How far a unit's field moves from one RBM to another, d_a + z d_W, in nats: (most (D,), likely (D,)).
+
+    It is most where z picks the differences of one sign. `likely` is what it is for z = 0 or all 1, and two standard
+    deviations for units that are 1 half of the time: differences of all signs hardly add up.
+    """
+    d_a, d_W = (np.asarray(y, np.float64) - np.asarray(x, np.float64) for x, y in zip(rbm, rounded, strict=True))
+    up, down, square = (
+        np.concatenate([part.sum(1), part.sum(0)]) for part in (np.maximum(d_W, 0), np.minimum(d_W, 0), d_W**2)
+    )
+    ends = np.maximum(np.abs(d_a), np.abs(d_a + up + down))
+    return np.maximum(d_a + up, -d_a - down), ends + np.sqrt(square)
 
 
 def _whole(values, step):

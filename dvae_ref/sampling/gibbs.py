@@ -121,7 +121,8 @@ def _halves(words):
 
 def _checked(chains, rbm, sweeps):
     """The RBM with exact fields; ValueError if anything does not fit."""
-    rbm, _ = fields.exact_fields(rbm)
+    given, (rbm, steps) = rbm, fields.exact_fields(rbm)
+    fields.warn_of_rounding(given, rbm, steps)
     check(chains)
     if tuple(chains.shape) != rbm.W.shape:
         raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the RBM's W is {rbm.W.shape}")

@@ -27,8 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.sampling import ais, gibbs, pcd, philox, population, replicas
-from dvae_ref.sampling.fields import sides
+from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, replicas
 from dvae_ref.theory.boltzmann import RBM, Moments, energy
 from dvae_ref.theory.elementary import softplus
 
@@ -159,6 +158,8 @@ def anneal(
         raise ValueError(f"an adaptive schedule takes 0 < overlap < 1; got {overlap}")
     given = None if temperatures is None else ais.schedule(temperatures).astype(np.float64)
     path = ais.annealing_path(rbm, base)
+    target = ais.target(path)
+    fields.warn_of_rounding(rbm, target, fields.steps(fields.reach(*target)))  # log Z is corrected, moments are not
     state, way = _start(key, path, chains), RBM(path.slope, path.W)
     start, tables, inv_temps, record = state.rbm, population.energy_tables(way), [0.0], []
     while inv_temps[-1] < 1:
@@ -195,7 +196,10 @@ def moments(state):
 
 def _start(key, path, chains):
     """Samples of the base, which is factorial."""
-    key, draws = philox.fold_in(key, _START), zip((gibbs.LEFT, gibbs.RIGHT), sides(path.base, path.W), strict=True)
+    key, draws = (
+        philox.fold_in(key, _START),
+        zip((gibbs.LEFT, gibbs.RIGHT), fields.sides(path.base, path.W), strict=True),
+    )
     z = [gibbs.draw(key, 0, side, np.tile(field, (chains, 1))) for side, field in draws]
     log_z = np.sum(softplus(path.base.astype(np.float64)))
     return replicas.fresh(gibbs.chains_from(np.concatenate(z, -1), path.W.shape), RBM(path.base, 0 * path.W), log_z)

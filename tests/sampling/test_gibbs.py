@@ -188,6 +188,7 @@ def test_what_does_not_fit_is_refused():
         fields.exact_fields(RBM(np.zeros(3), np.zeros((3, 0))))
 
 
+@pytest.mark.filterwarnings("ignore:the field of right unit 3 is off")
 @pytest.mark.parametrize(("size", "holds"), [(500, True), (2000, False)])
 def test_a_margin_that_is_cut_off_is_not_relied_on(size, holds):
     """One unit with large weights: its fields in 16 bits are so rough that the side takes exact ones. By the mean of
