@@ -84,7 +84,7 @@ def steps(p, g, m, v, decays, rate, beta1, beta2, epsilon):
     return p, m, v, all(np.all(np.isfinite(a)) for a in p)
 
 
-def step(p, g, m, v, rate, beta1, beta2, epsilon, decay=0.0):
+def step(p, g, m, v, rate, beta1, beta2, epsilon, decay):
     """(p, m, v) after a step of one array, down g + decay p."""
     g = g + decay * p
     m = beta1 * m + (1 - beta1) * g

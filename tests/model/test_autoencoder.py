@@ -350,6 +350,27 @@ def test_discrete_log_weights_for_every_z():
     assert np.sum(np.exp(log_q)) == pytest.approx(1, rel=1e-12)
 
 
+def test_reconstruct_is_the_mean_of_images_given_a_sampled_z():
+    """E[x|z], z_g = [u < q] group by group. Without mean_x taken off the image other z would be drawn."""
+    case = Case("exp", "2-layer-nonlin", 1)
+    moving = tree.map(lambda a: a + 0.3, case.statistics)._replace(mean_x=case.statistics.mean_x)
+    u = np.random.default_rng(4).random((200, 6))
+    x = np.random.default_rng(5).integers(0, 2, (200, case.x.shape[1])).astype(float)
+
+    def expected(mean_x):
+        z = np.zeros((200, 0))
+        for g, group in enumerate(case.params.encoder):
+            q = witness.sigmoid(evaluate(group, moving.encoder[g], np.concatenate([x - mean_x, z], 1)))
+            z = np.concatenate([z, u[:, z.shape[1] : z.shape[1] + 3] < q], 1)
+        return witness.sigmoid(
+            autoencoder.output_bias(moving.mean_x) + evaluate(case.params.decoder, moving.decoder, z)
+        )
+
+    found = autoencoder.reconstruct(case.params, moving, x, u)
+    np.testing.assert_allclose(found, expected(moving.mean_x), rtol=1e-12)
+    assert np.max(np.abs(found - expected(0 * moving.mean_x))) > 0.01
+
+
 def evaluate(network, moving, x):
     """A network whose batch norms use given averages."""
     for ((kernel, bias), (scale, offset)), (mean, variance) in zip(network.hidden, moving, strict=True):

@@ -1,9 +1,12 @@
 """The eight columns of Table 1 by name."""
 
+import inspect
+
 import numpy as np
 import pytest
 
-from dvae_ref import smoothing
+from dvae_ref import mean_field, overlapping, smoothing
+from dvae_ref.fast import overlapping as fast_overlapping
 from dvae_ref.model import autoencoder, methods, posteriors, priors
 from dvae_ref.model.structures import STRUCTURES
 from dvae_ref.runs import presets
@@ -71,3 +74,18 @@ def test_a_method_for_another_number_of_groups_is_refused(name):
     else:
         with pytest.raises(ValueError, match="the structure has 4 groups, the method was made for 1"):
             autoencoder.Config(structure, methods.method(name, 7.0, 1))
+
+
+def test_five_sweeps_of_mean_field_by_default_wherever_it_says_so():
+    """Sec. 4. And one is enough to be accepted."""
+    functions = (mean_field.mean_field, overlapping.log_p, fast_overlapping.log_p, methods.relaxed, methods.method)
+    names = ("sweeps", "mean_field_sweeps")
+    defaults = [
+        p.default
+        for f in map(inspect.unwrap, functions)
+        for n, p in inspect.signature(f).parameters.items()
+        if n in names
+    ]
+    assert [*defaults, priors.Relaxed(None).mean_field_sweeps, presets.Settings().mean_field_sweeps] == [5] * 7
+    assert methods.relaxed(smoothing.Power(2.0), mean_field_sweeps=1).prior.mean_field_sweeps == 1
+    assert presets.Settings(mean_field_sweeps=1).mean_field_sweeps == 1

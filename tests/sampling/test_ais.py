@@ -36,6 +36,28 @@ def test_kernel_is_the_numpy_oracle(n_left, n_right, chains, temperatures, base)
     assert np.max(np.abs(result.log_weights - other)) > 1e-3 or n_left == 1
 
 
+@pytest.mark.parametrize("base", BASES)
+def test_kernel_and_oracle_correct_for_rounded_weights_alike(base):
+    """A bias of 8,000 makes its unit's weights multiples of 2**-10: more than 4e-4 nats a chain. With the other sign in
+    one of the two they would differ by twice that, where the tolerance of the test above is 6e-5."""
+    rbm = skewed_rbm(12, 30)
+    rbm.a[0] = 8000.0
+    path, z = ais.annealing_path(rbm, base), np.ones((1, 12))
+    exactly = log_p_of_ones(rbm) - log_p_of_ones(ais.target(path))
+    assert ais.correction(rbm, path, z) == pytest.approx(exactly, abs=1e-10)
+    assert abs(exactly) > 4e-4
+    result = ais.log_z(KEY, rbm, 200, 100, base)
+    oracle = ais.log_weights_reference(KEY, rbm, 200, 100, base)
+    assert np.max(np.abs(result.log_weights - oracle)) < 6e-5
+    assert result.log_z == pytest.approx(log_z(rbm), abs=5 * result.standard_error)
+
+
+def log_p_of_ones(rbm):
+    """log p*(z_left = 1) in float64."""
+    a, W = (np.asarray(value, np.float64) for value in rbm)
+    return a[: len(W)].sum() + np.logaddexp(0, a[len(W) :] + W.sum(0)).sum()
+
+
 @pytest.mark.skipif(not avx512.available(), reason="this CPU has no AVX-512")
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("scale", [1, 40])
@@ -200,3 +222,16 @@ def test_a_collapsed_sample_is_reported():
     rbm = skewed_rbm()
     with pytest.warns(UserWarning, match="use more temperatures"):
         ais.log_z(KEY, RBM(6 * rbm.a, 6 * rbm.W), 2, 100)
+
+
+@pytest.mark.parametrize(
+    ("chains", "machines", "fit"),
+    [(1, 1, False), (2, 1, True), (2**35, 1, True), (2**35 + 1, 1, False), (2**20, 2**15, True), (2**20, 32769, False)],
+)
+def test_how_many_chains_have_room_in_a_key(chains, machines, fit):
+    """2**32 counters of 8 chains each: of all chains of all machines together."""
+    assert philox.MOST_CHAINS == 2**35
+    if fit:
+        return ais.check_chains(chains, machines)
+    with pytest.raises(ValueError, match="chains"):
+        ais.check_chains(chains, machines)

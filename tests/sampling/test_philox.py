@@ -99,6 +99,14 @@ def test_keys_are_distinct_and_their_seeds_checked():
             philox.fold_in(root, seed)
 
 
+def test_no_two_domains_share_a_counter():
+    """Spins, uniform numbers and derived keys of one key: the same counter gives each other words."""
+    domains = (philox.DOMAIN_GIBBS, philox.DOMAIN_UNIFORM, philox.DOMAIN_KEY)
+    zero, words = np.uint64(0), np.arange(1000, dtype=np.uint64)
+    drawn = np.concatenate([philox.philox(words, zero, zero, d, zero, zero) for d in domains], 1)
+    assert len(np.unique(drawn)) > 0.999 * drawn.size
+
+
 def test_shapes_and_dtypes():
     assert philox.uniform(philox.key(0), ()).shape == ()
     assert philox.uniform(philox.key(0), (3, 0, 2)).shape == (3, 0, 2)
@@ -143,3 +151,14 @@ def test_softplus_increment_is_accurate_however_small():
     assert relative.max() < 6e-7  # ten float32 roundings of 2**-24 each
     naive = np.logaddexp(0, field) - np.logaddexp(0, field - delta)  # float32: what cancellation would cost
     assert np.abs(naive / exact - 1).max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "function"), [(scalars._TANH, np.tanh), (scalars._ARTANH, np.arctanh)], ids=["tanh", "artanh"]
+)
+def test_truncation_of_the_polynomials(coefficients, function):
+    """In float64 nothing but truncation is left: below 1e-8, as stated. Without the highest coefficient 2e-7 and 5e-7,
+    which float32 rounding would hide."""
+    x, given = np.linspace(1e-3, scalars.MAX_INCREMENT / 2, 1001), [float(c) for c in coefficients]
+    assert np.abs(scalars._odd(given, x) / function(x) - 1).max() < 1e-8
+    assert np.abs(scalars._odd([0.0, *given[1:]], x) / function(x) - 1).max() > 1e-7
