@@ -133,6 +133,7 @@ def add_conformance(commands):
     )
     check.add_argument("folder", metavar="DIR", help="the kit, as exported")
     check.add_argument("theirs", metavar="THEIRS", help="folder with files of the same names, the outputs in them")
+    check.add_argument("--all", action="store_true", help="what is missing fails, too")
     check.add_argument("--only", nargs="+", metavar="NAME", help="only these quantities; * stands for anything")
     for action in (export, check):
         action.add_argument("--json", action="store_true", help="print one JSON object as the last line")

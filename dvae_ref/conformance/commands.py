@@ -1,15 +1,13 @@
 """The commands of python -m dvae_ref conformance: show, export and check."""
 
-import sys
 import textwrap
-from fnmatch import fnmatch
 from pathlib import Path
 
 from tqdm import tqdm
 
 from dvae_ref.conformance import check as checking
 from dvae_ref.conformance import export as exporting
-from dvae_ref.conformance import glossary, vectors
+from dvae_ref.conformance import glossary, names, report, vectors
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.program.console import UsageError, at_least, bar_style, conclude
@@ -22,14 +20,12 @@ def run(args):
 
 def show(args):
     """Without names a line a quantity; with names all that an implementer has to know."""
-    unknown = [name for name in args.names if not any(fnmatch(known, name) for known in QUANTITIES)]
-    if unknown:
-        raise UsageError(f"no quantity {', '.join(unknown)}; there are {', '.join(QUANTITIES)}")
-    for item in QUANTITIES.values():
-        if not args.names:
-            print(f"{item.name:28s} {item.equation}")
-        elif any(fnmatch(item.name, name) for name in args.names):
-            print(description(item))
+    try:
+        chosen = names.matching(QUANTITIES, args.names)
+    except ValueError as error:
+        raise UsageError(error) from error
+    for item in (QUANTITIES[name] for name in chosen or QUANTITIES):
+        print(description(item) if args.names else f"{item.name:38s} {item.equation}")
     return 0
 
 
@@ -56,19 +52,25 @@ def export(args):
 
 
 def check(args):
-    """0 if everything agrees, 1 if not; UsageError if there is nothing to compare."""
+    """0 if all that is there agrees, 1 if not; UsageError if there is nothing to compare."""
     try:
         manifest = vectors.read_manifest(args.folder)
-        names = asked_for(manifest, args)
-        verdicts = checking.check(args.folder, args.theirs, manifest, names, lambda verdict: print(as_text(verdict)))
+        chosen = asked_for(manifest, args)
+        for line in checking.misspelt(args.theirs, manifest):
+            print(line)
+        verdicts = checking.check(args.folder, args.theirs, manifest, chosen, show_verdict, args.all)
     except (ValueError, OSError) as error:
         raise UsageError(error) from error
-    failed = [verdict.quantity for verdict in verdicts if not verdict.passed]
-    text = (
-        f"{len(failed)} of {len(verdicts)} quantities disagree" if failed else f"all {len(verdicts)} quantities agree"
-    )
-    conclude(args, {"passed": not failed, "quantities": [as_record(verdict) for verdict in verdicts]}, text)
-    return int(bool(failed))
+    passed = all(verdict.passed for verdict in verdicts)
+    record = {"passed": passed, "quantities": [report.as_record(verdict) for verdict in verdicts]}
+    conclude(args, record, report.summary(verdicts))
+    return int(not passed)
+
+
+def show_verdict(verdict):
+    """What was not attempted is counted, and not listed."""
+    if verdict.attempted:
+        print(report.as_text(verdict))
 
 
 def asked_for(manifest, args):
@@ -76,32 +78,7 @@ def asked_for(manifest, args):
     listed = {entry["name"]: entry["file"] for entry in manifest["quantities"]}
     if unknown := sorted(set(listed) - set(QUANTITIES)):
         raise ValueError(f"{args.folder} has quantities that this version does not know: {', '.join(unknown)}")
-    patterns = args.only or ["*"]
-    names = [name for name in listed if any(fnmatch(name, pattern) for pattern in patterns)]
-    if not names:
-        raise ValueError(f"--only {' '.join(patterns)}: no such quantity; there are {', '.join(listed)}")
-    if not any((Path(args.theirs) / listed[name]).exists() for name in names):
-        raise ValueError(f"{args.theirs} has none of the files, e.g. {listed[names[0]]}")
-    return names
-
-
-def as_text(verdict):
-    """A line a quantity, or more if it fails."""
-    worst = verdict.worst
-    if verdict.passed:
-        return f"ok    {verdict.quantity:28s} worst {worst.ratio:8.2g} of the tolerance, at {worst.where}"
-    lines = [f"FAIL  {verdict.quantity}"]
-    lines += [f"        {finding.where}" for finding in verdict.findings if not finding.passed]
-    for diagnosis in verdict.diagnoses:
-        whole = len(verdict.diagnoses) == 1 and not verdict.unexplained
-        arrays = "all that differ" if whole else ", ".join(diagnosis.arrays)
-        lines.append(f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({arrays})")
-    if verdict.unexplained:
-        lines.append(f"      like no mistake known here: {', '.join(verdict.unexplained)}")
-    return "\n".join(lines)
-
-
-def as_record(verdict):
-    findings = [finding._asdict() | {"ratio": min(finding.ratio, sys.float_info.max)} for finding in verdict.findings]
-    diagnoses = [diagnosis._asdict() for diagnosis in verdict.diagnoses]
-    return {"quantity": verdict.quantity, "passed": verdict.passed, "arrays": findings, "diagnoses": diagnoses}
+    chosen = names.matching(listed, args.only or ["*"])
+    if not any((Path(args.theirs) / listed[name]).exists() for name in chosen):
+        raise ValueError(f"{args.theirs} has none of the files, e.g. {listed[chosen[0]]}")
+    return chosen

@@ -26,6 +26,11 @@ def alternatives(quantity, given, theirs=None):
     return [(mistake, case.outputs | mistake.wrong(case)) for mistake in concerned]
 
 
+def of(quantity, given, theirs, failing, tolerances):
+    """Diagnoses for the failing arrays of somebody's outputs."""
+    return diagnose(alternatives(quantity, given, theirs), theirs, failing, tolerances)
+
+
 def diagnose(wrongs, theirs, failing, tolerances):
     """Diagnoses for the failing arrays out of these alternatives, those that explain most first; what nothing explains
     is not in any."""

@@ -3,18 +3,18 @@
 import os
 from pathlib import Path
 
-import numpy as np
-
 from dvae_ref import __version__
-from dvae_ref.conformance import glossary, quantity, tolerances, vectors
+from dvae_ref.conformance import fingerprint, glossary, quantity, tolerances, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
+from dvae_ref.conformance.kit import DTYPES
+from dvae_ref.conformance.quantities import trouble
 from dvae_ref.files import writing
 
-DTYPES = {"float64": np.float64, "float32": np.float32}
 CONVENTIONS = {
     "agreement": "|theirs - ours| <= absolute + relative |ours|, element by element",
     "tolerances": " ".join(tolerances.MEANING.split()),
     "inputs": "numbers that float32 holds exactly, in either dtype",
+    "flags": {**trouble.MEANINGS, "rows": "0 alone where a flag concerns the whole quantity"},
     "units": "nats",
     "machine": "E(z) = -a·z - z_left W z_right = -a·z - z J z / 2 with J = [[0, W], [W', 0]], left units first",
 }
@@ -56,7 +56,9 @@ def export_quantity(folder, item, seed, dtype):
         role = "gradient" if quantity.is_gradient(name) else "output"
         arrays.append(entry(name, value, role) | {"tolerance": allowed[name]._asdict()})
     about = {"name": item.name, "equation": item.equation, "meaning": item.meaning, "gradients_of": item.gradient_of}
-    return {**about, "file": file, "sha256": digest, "arrays": arrays}
+    flags = {name: [int(n) for n in rows.nonzero()[0]] for name, rows in trouble.flags(given).items()}
+    marks = {"inputs": fingerprint.of_inputs(given), "flags": flags}
+    return {**about, "file": file, "sha256": digest, **marks, "arrays": arrays}
 
 
 def entry(name, value, role):

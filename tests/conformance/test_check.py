@@ -107,7 +107,7 @@ def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
     change(theirs, "log_z", mean_zz=log_z["mean_zz"].T, mean_z=log_z["mean_z"][:, None], log_z=np.array(np.nan))
     change(theirs, "gibbs", z_after=np.full((2, 25, 12), np.inf))
     (theirs / "adam.npz").unlink()
-    code, out, _ = cli("check", kits(), theirs)
+    code, out, _ = cli("check", kits(), theirs, "--all")
     assert code == 1
     assert "energy is missing: expected float64 (6,)" in out
     assert "the numbers are right, but transposed" in out
@@ -116,6 +116,71 @@ def test_what_is_missing_misshapen_or_not_finite_is_said(cli, kits, theirs):
     assert "are NaN or infinite, e.g. z_after[" in out
     assert "p_after is missing" in out
     assert f"4 of {len(QUANTITIES)} quantities disagree" in out
+
+
+def test_partial_answers_are_normal(cli, kits, theirs):
+    """What is not there is counted; with --all it fails."""
+    change(theirs, "energy", d_W=None)
+    for name in QUANTITIES:
+        if name not in ("energy", "adam"):
+            (theirs / f"{name}.npz").unlink()
+    code, out, _ = cli("check", kits(), theirs)
+    assert (code, out.splitlines()[-1]) == (0, f"all 2 quantities agree; not attempted: {len(QUANTITIES) - 2}")
+    (line,) = (line for line in out.splitlines() if line.startswith("ok    energy"))
+    assert line.endswith("not attempted: d_W")
+    code, out, _ = cli("check", kits(), theirs, "--all")
+    assert code == 1
+    assert "d_W is missing" in out
+    assert f"{len(QUANTITIES) - 1} of {len(QUANTITIES)} quantities disagree" in out
+
+
+def test_names_are_guessed(cli, kits, theirs):
+    (theirs / "adam.npz").rename(theirs / "adams.npz")
+    np.savez(theirs / "energy.npz", energie=np.ones(6))
+    code, out, _ = cli("check", kits(), theirs)
+    assert code == 1
+    assert "adams.npz is no quantity's; did you mean adam?" in out
+    assert "it holds none of energy, d_a, d_W, d_z, but energie; did you mean energy?" in out
+    code, _, err = cli("check", kits(), theirs, "--only", "log_q_powr")
+    assert code == 2
+    assert "no quantity log_q_powr; did you mean log_q_power?" in err
+
+
+@pytest.mark.parametrize("with_inputs", [True, False])
+def test_outputs_of_another_seed_are_recognised(cli, kits, theirs, with_inputs):
+    """By copies of the inputs, or by the numbers themselves."""
+    other = npz.read(kits(1) / "log_q_exp.npz")
+    outputs = {name: other[name] for name in ("log_q", "d_q", "d_zeta")}
+    np.savez(theirs / "log_q_exp.npz", **(other if with_inputs else outputs))
+    code, out, _ = cli("check", kits(), theirs, "--only", "log_q_exp")
+    assert code == 1
+    said = "computed from other inputs: those of seed 1" if with_inputs else "these are the outputs for seed 1: export"
+    assert said in out
+    assert "looks like" not in out
+
+
+def test_failures_are_ordered_and_counted_by_flag(cli, kits, theirs):
+    """Energy is in the mean field and that in log p: it is to be mended first. Rows of known trouble are counted."""
+    for name in ("energy", "mean_field", "log_p_overlapping_exp", "adam"):
+        ours = npz.read(kits() / f"{name}.npz")
+        array = {"energy": "energy", "mean_field": "m", "adam": "p_after"}.get(name, "log_p")
+        change(theirs, name, **{array: ours[array] + 0.1})
+    log_q = npz.read(kits() / "log_q_power.npz")["log_q"]
+    log_q[-1] += 1  # a row of trouble
+    change(theirs, "log_q_power", log_q=log_q)
+    code, out, _ = cli("check", kits(), theirs)
+    assert code == 1
+    assert "; mend first: energy, log_q_power, adam (2 of the others contain these)" in out
+    assert "large-logit 1 of 2, no flag 0 of " in out
+
+
+def test_agreement_in_digits_hints_at_its_cause(kits):
+    ours = npz.read(kits() / "log_z.npz")
+    for error, words in ((3e-8, "7 digits: a constant in float32?"), (3e-13, "12 digits: rounding")):
+        verdict = judge(kits(), "log_z", {"mean_z": ours["mean_z"] * (1 + error)})
+        assert words in verdict.worst.where
+    ours = npz.read(kits() / "log_q_exp.npz")["d_q"]
+    assert "9 digits: finite differences?" in judge(kits(), "log_q_exp", {"d_q": ours * (1 + 3e-10)}).worst.where
 
 
 def test_what_no_mistake_explains_is_said(cli, kits, theirs):
@@ -150,7 +215,7 @@ def test_only_some_quantities(cli, kits, theirs):
     assert (code, out.splitlines()[-1]) == (0, "all 5 quantities agree")
     code, _, err = cli("check", kits(), theirs, "--only", "nonsense")
     assert code == 2
-    assert "no such quantity; there are energy, log_z" in err
+    assert "no quantity nonsense; there are energy, log_z" in err
 
 
 def spoil_manifest(text):
@@ -245,16 +310,6 @@ UNUSABLE = {
     "an unknown quantity": (stranger, "quantities that this version does not know: eve"),
     "ours missing": (remove("kit", "adam.npz"), "adam.npz, which manifest.json lists, is not there"),
     "ours damaged": (truncate("kit", "adam.npz"), "adam.npz is not the file that was exported"),
-    "theirs damaged": (truncate("theirs", "adam.npz"), "adam.npz is truncated or no npz file"),
-    "pickles": (pickle, "energy.npz is truncated or no npz file of plain arrays"),
-    "words": (words, "energy.npz: energy is of type <U1, expected real numbers"),
-    "a text beside theirs": (readme, "energy.npz is truncated or no npz file of plain arrays (it holds 'README.txt'"),
-    "theirs a bomb": (
-        bomb,
-        "no npz file of plain arrays (it unpacks to 1,073,741,899 bytes",
-    ),
-    "theirs a pipe": (pipe, "energy.npz is truncated or no npz file of plain arrays (it is no regular file)"),
-    "complex numbers": (complex_numbers, "energy.npz: energy is of type complex128, expected real numbers"),
     "a manifest of brackets": (spoil_manifest("[" * 100_000), "manifest.json is damaged or no JSON (RecursionError"),
     "a manifest with NaN": (
         edit_manifest(lambda entry: entry["arrays"][-1]["tolerance"].update(absolute=float("nan"))),
@@ -308,6 +363,30 @@ def test_unusable_input_ends_with_2_and_says_why(cli, kit, theirs, case):
     code, _, err = cli("check", kit, theirs)
     assert code == 2
     assert message in err
+
+
+UNREADABLE = {
+    "theirs damaged": (truncate("theirs", "adam.npz"), "adam.npz is truncated or no npz file"),
+    "pickles": (pickle, "energy.npz is truncated or no npz file of plain arrays"),
+    "words": (words, "energy.npz: energy is of type <U1, expected real numbers"),
+    "a text beside theirs": (readme, "energy.npz is truncated or no npz file of plain arrays (it holds 'README.txt'"),
+    "theirs a bomb": (
+        bomb,
+        "no npz file of plain arrays (it unpacks to 1,073,741,899 bytes",
+    ),
+    "theirs a pipe": (pipe, "energy.npz is truncated or no npz file of plain arrays (it is no regular file)"),
+    "complex numbers": (complex_numbers, "energy.npz: energy is of type complex128, expected real numbers"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_an_unreadable_file_fails_and_does_not_stop_the_others(cli, kit, theirs, case):
+    spoil, message = UNREADABLE[case]
+    spoil(kit, theirs)
+    code, out, _ = cli("check", kit, theirs)
+    assert code == 1
+    assert message in out
+    assert f"1 of {len(QUANTITIES)} quantities disagree" in out
 
 
 @pytest.mark.parametrize("place", REMARKS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from judging import representative
 
-from dvae_ref.conformance import check, diagnosis, quantity, tolerances
+from dvae_ref.conformance import compare, diagnosis, quantity, tolerances
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.mistakes import REGISTRY, Case, mistake
 
@@ -33,7 +33,7 @@ def diagnoses(name, seed, dtype):
     wrongs = diagnosis.alternatives(item, quantity.inputs(item, seed))
     for one, wrong in wrongs:
         theirs = {array: np.asarray(wrong[array], float) for array in ours}
-        found = [check.compare(array, ours[array], theirs[array], allowed[array]) for array in ours]
+        found = [compare.compare(array, ours[array], theirs[array], allowed[array]) for array in ours]
         assert {finding.failure for finding in found} <= {"", "differs"}
         failing = {finding.array for finding in found if not finding.passed}
         yield one, failing, diagnosis.diagnose(wrongs, theirs, failing, allowed)

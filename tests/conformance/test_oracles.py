@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from judging import SEEDS, entry_of, judge, representative
 
-from dvae_ref.conformance import check, quantity, vectors
+from dvae_ref.conformance import compare, quantity, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.quantities import smoothings
 from dvae_ref.conformance.tolerances import Tolerance
@@ -49,7 +49,7 @@ def test_what_is_off_by_more_than_the_tolerance_is_rejected(kits, name):
         for factor, passes in ((1.02, False), (0.98, True)):
             off = value.copy()
             off[index] += factor * allowed if allowed else 1 - passes
-            assert check.compare(array["name"], ours[array["name"]], off, tolerance).passed == passes
+            assert compare.compare(array["name"], ours[array["name"]], off, tolerance).passed == passes
 
 
 def test_the_spike_s_slope_is_the_library_s():

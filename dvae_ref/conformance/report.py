@@ -1,0 +1,55 @@
+"""Verdicts in words, and as records."""
+
+import sys
+
+from dvae_ref.conformance.catalogue import needed_by
+
+
+def as_text(verdict):
+    """A line a quantity, or more if it fails."""
+    rest = f"; not attempted: {', '.join(verdict.skipped)}" if verdict.skipped and verdict.attempted else ""
+    if not verdict.attempted:
+        return f"--    {verdict.quantity:38s} not attempted"
+    worst = verdict.worst
+    if verdict.passed:
+        return f"ok    {verdict.quantity:38s} worst {worst.ratio:8.2g} of the tolerance, at {worst.where}{rest}"
+    lines = [f"FAIL  {verdict.quantity}{rest}"]
+    lines += [f"        {finding.where}" for finding in verdict.findings if not finding.passed]
+    if verdict.flags:
+        counts = (f"{name} {bad} of {all}" for name, (bad, all) in verdict.flags.items() if all)
+        lines.append(f"      rows that fail: {', '.join(counts)}")
+    if verdict.note:
+        return "\n".join([*lines, f"      {verdict.note}"])
+    for diagnosis in verdict.diagnoses:
+        whole = len(verdict.diagnoses) == 1 and not verdict.unexplained
+        arrays = "all that differ" if whole else ", ".join(diagnosis.arrays)
+        lines.append(f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({arrays})")
+    if verdict.unexplained:
+        lines.append(f"      like no mistake known here: {', '.join(verdict.unexplained)}")
+    return "\n".join(lines)
+
+
+def as_record(verdict):
+    findings = [finding._asdict() | {"ratio": min(finding.ratio, sys.float_info.max)} for finding in verdict.findings]
+    diagnoses = [diagnosis._asdict() for diagnosis in verdict.diagnoses]
+    more = {"attempted": verdict.attempted, "skipped": verdict.skipped, "flags": verdict.flags, "note": verdict.note}
+    return {"quantity": verdict.quantity, "passed": verdict.passed, "arrays": findings, "diagnoses": diagnoses, **more}
+
+
+def mend_first(verdicts):
+    """ "; mend first: ..." of the failing quantities that contain no other that fails, if some do."""
+    failed = [verdict.quantity for verdict in verdicts if not verdict.passed]
+    contain = {name: [other for other in failed if other in needed_by(name)] for name in failed}
+    first = [name for name in failed if not contain[name]]
+    if len(first) == len(failed):
+        return ""
+    return f"; mend first: {', '.join(first)} ({len(failed) - len(first)} of the others contain these)"
+
+
+def summary(verdicts):
+    """The last line: how many agree, fail and were not attempted, and where to begin."""
+    tried = [verdict for verdict in verdicts if verdict.attempted]
+    failed = sum(not verdict.passed for verdict in tried)
+    text = f"{failed} of {len(tried)} quantities disagree" if failed else f"all {len(tried)} quantities agree"
+    skipped = len(verdicts) - len(tried)
+    return text + (f"; not attempted: {skipped}" if skipped else "") + mend_first(tried)

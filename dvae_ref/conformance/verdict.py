@@ -1,0 +1,86 @@
+"""The verdict on somebody's outputs of one quantity, from whatever door they came."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dvae_ref.conformance import diagnosis, fingerprint
+from dvae_ref.conformance import quantity as quantities
+from dvae_ref.conformance.compare import Finding, compare
+from dvae_ref.conformance.quantities import trouble
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A quantity: the findings of the arrays that were given, and what a failure looks like (diagnosis.Diagnosis)."""
+
+    quantity: str
+    findings: list
+    diagnoses: list
+    skipped: list = field(default_factory=list)  # arrays that were not given, and did not have to be
+    flags: dict = field(default_factory=dict)  # flag: (rows that fail, rows), where rows fail
+    note: str = ""  # of inputs that are another seed's
+
+    @property
+    def passed(self):
+        return all(finding.passed for finding in self.findings)
+
+    @property
+    def attempted(self):
+        return bool(self.findings)
+
+    @property
+    def unexplained(self):
+        """The arrays whose numbers differ for no reason that is known."""
+        explained = {name for diagnosis in self.diagnoses for name in diagnosis.arrays}
+        return [f.array for f in self.findings if f.failure == "differs" and f.array not in explained]
+
+    @property
+    def worst(self):
+        return max(self.findings, key=lambda finding: (not finding.passed, finding.ratio))
+
+
+def unreadable(quantity, error):
+    """Of a file that cannot be used: it fails, and the others are looked at all the same."""
+    return Verdict(quantity, [Finding("the file", "unreadable", np.inf, str(error))], [])
+
+
+def judge(item, given, ours, allowed, theirs, every=False):
+    """The Verdict on arrays by name. item: the Quantity; given, ours: its inputs and outputs; allowed: the Tolerance of
+    each output; every: all outputs are demanded, not only judged where they are there."""
+    names = [name for name in allowed if every or name in theirs]
+    findings = [compare(name, ours[name], theirs.get(name), allowed[name]) for name in names]
+    usable = {name: theirs[name].astype(float) for name in allowed if _usable(ours[name], theirs.get(name))}
+    failing = {finding.array for finding in findings if finding.failure == "differs"}
+    skipped = [name for name in allowed if name not in names]
+    if not failing:
+        return Verdict(item.name, findings, [], skipped)
+    note = fingerprint.other_inputs(item, given, theirs, usable, allowed)
+    found = [] if note else diagnosis.of(item, given, usable, failing, allowed)
+    return Verdict(item.name, findings, found, skipped, by_flag(item, given, ours, usable, allowed), note)
+
+
+def _usable(ours, theirs):
+    return theirs is not None and theirs.shape == ours.shape and bool(np.all(np.isfinite(theirs)))
+
+
+def by_flag(item, given, ours, theirs, allowed):
+    """{flag: (rows that fail, rows)} of the flags of single rows, and of the rows without one; {} if no row fails."""
+    flags = {name: rows for name, rows in trouble.flags(given).items() if len(rows) > 1}
+    if not flags:
+        return {}
+    fails = np.zeros(len(next(iter(flags.values()))), bool)
+    for name, value in theirs.items():
+        if not quantities.is_gradient(name) or np.shape(given.get(name.removeprefix("d_")))[:1] == fails.shape:
+            fails |= _rows(diagnosis.ratio(value, ours[name].astype(float), allowed[name]) > 1, item.row_axis, fails)
+    none = ~np.logical_or.reduce([*flags.values()])
+    counts = {name: (int(np.sum(fails & rows)), int(rows.sum())) for name, rows in (flags | {"no flag": none}).items()}
+    return counts if fails.any() else {}
+
+
+def _rows(wrong, axis, like):
+    """Rows in which anything is wrong, if the array has rows."""
+    axis = min(axis, wrong.ndim - 1)
+    if axis < 0 or wrong.shape[axis] != len(like):
+        return np.zeros_like(like)
+    return np.moveaxis(wrong, axis, 0).reshape(len(like), -1).any(1)
