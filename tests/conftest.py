@@ -51,3 +51,23 @@ def straight_table(tmp_path_factory):
     done = tables.run(out, "--seed", "0", "1", "--workers=2", "--json")
     assert done.returncode == 0, done.stderr
     return out, done
+
+
+@pytest.fixture
+def threads():
+    """run(f) -> f() with one thread, f() with two."""
+    import numba  # not before the environment is set
+
+    before = numba.get_num_threads()
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("numba was started with one thread")
+
+    def run(f):
+        results = []
+        for count in (1, 2):
+            numba.set_num_threads(count)
+            results.append(f())
+        return results
+
+    yield run
+    numba.set_num_threads(before)

@@ -1,12 +1,12 @@
 """BLAS has one thread while something trains, and as many as before afterwards, also where several overlap."""
 
-import queue
 import threading
 
 import pytest
 import threadpoolctl
 
-from dvae_ref import blas, team
+from dvae_ref import blas
+from dvae_ref.fast import team, threads
 
 
 @pytest.fixture
@@ -99,19 +99,11 @@ class OpenMP:
 
 
 def test_where_each_thread_has_a_number_of_its_own(monkeypatch):
-    """Those of teams, helpers and evaluation see to theirs."""
+    """Those of the pool see to theirs."""
     library = OpenMP()
     monkeypatch.setattr(blas, "libraries", lambda: [library])
-    team._threads.cache_clear()
-    team._errands.cache_clear()
-    try:
-        with blas.one_thread():
-            assert library.num_threads == 1
-            assert team.run(lambda member: library.num_threads, 2, 2) == [1, 1]
-            found = queue.Queue()
-            team._errands().put(team.Errand(lambda: found.put(library.num_threads), ()))
-            assert found.get(timeout=10) == 1
-    finally:
-        team._threads.cache_clear()
-        team._errands.cache_clear()
+    monkeypatch.setattr(threads, "_pool", threads._Pool())
+    with blas.one_thread():
+        assert library.num_threads == 1
+        assert team.run(lambda rank: library.num_threads, 2, 2) == [1, 1]
     assert library.num_threads == 2

@@ -144,7 +144,9 @@ def progress_bar(total, options):
     """A bar with the time left, on the terminal only."""
     form = "{desc:20s} {percentage:3.0f}%|{bar}| {elapsed} of about {elapsed}<{remaining}"
     hidden = options.no_progress or not sys.stderr.isatty()
-    return tqdm(total=total, bar_format=form.replace("{elapsed} of about ", ""), disable=hidden, leave=False)
+    tqdm.monitor_interval = 0  # no thread that looks after bars
+    form = form.replace("{elapsed} of about ", "")
+    return tqdm(total=total, bar_format=form, miniters=1, disable=hidden, leave=False)
 
 
 if __name__ == "__main__":

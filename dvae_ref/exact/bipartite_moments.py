@@ -11,7 +11,7 @@ import numpy as np
 from dvae_ref.exact import accumulate, bipartite, states
 from dvae_ref.exact.bipartite import HIGH_STATES
 from dvae_ref.fast.jit import compiled
-from dvae_ref.sampling.tasks import share_out, take
+from dvae_ref.fast.tasks import share_out, take
 
 
 class Marginals(NamedTuple):

@@ -19,7 +19,7 @@ from dvae_ref.exact import accumulate, limits
 from dvae_ref.exact.bipartite import lists_left
 from dvae_ref.exact.machines import check_rows, smaller
 from dvae_ref.fast.jit import compiled
-from dvae_ref.sampling.tasks import share_out, take
+from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import split
 from dvae_ref.theory.elementary import sigmoid, softplus

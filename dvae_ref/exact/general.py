@@ -21,7 +21,7 @@ import numpy as np
 
 from dvae_ref.exact import accumulate, states
 from dvae_ref.fast.jit import compiled
-from dvae_ref.sampling.tasks import share_out, take
+from dvae_ref.fast.tasks import share_out, take
 
 TABLE_BITS = 12
 HIGH_STATES = 64  # of a block

@@ -4,7 +4,7 @@ import numpy as np
 
 from dvae_ref.exact import bipartite, machines, states
 from dvae_ref.fast.jit import compiled
-from dvae_ref.sampling.tasks import share_out, take
+from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.theory.boltzmann import RBM, check, conditional_left, conditional_right
 
 MOST_UNITS = 24  # of the smaller side: a table of 128 MB

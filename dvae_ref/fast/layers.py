@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
+from dvae_ref.fast import team
 from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, mean_decay
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.shapes import agree
 from dvae_ref.fast.sums import plain_sum, positive, sum_with_logs
 from dvae_ref.model.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
-from dvae_ref.team import ALONE
 
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 _FACTORS = 112  # of at most 2 each: their product stays below 2**112
@@ -189,14 +189,14 @@ def norm_backward(d, normed, mean_scale, mean_offset, factor):
             d[i, j] = (d[i, j] - mean_offset[j] - normed[i, j] * mean_scale[j]) * factor[j]
 
 
-def batch_norm_tanh(params, x, team=ALONE):
+def batch_norm_tanh(params, x):
     if not agree((x, "NH"), (params.scale, "H"), (params.offset, "H")) or len(x) == 0:
         return NotImplemented
     mean, square = team.mean(moments(x))
     batch = Averages(mean.astype(np.float32), (square - mean * mean).astype(np.float32))
     inverse_std = 1 / np.sqrt(batch.variance + np.float32(BATCH_NORM_EPSILON))
     normed, y = norm_tanh(x, batch.mean, inverse_std, *params)
-    return y, (BatchNormCache(normed, params.scale, inverse_std, batch, team), y)
+    return y, (BatchNormCache(normed, params.scale, inverse_std, batch), y)
 
 
 def batch_norm_tanh_backward(d_y, cache):
@@ -206,6 +206,6 @@ def batch_norm_tanh_backward(d_y, cache):
     if len(y) == 0:
         return NotImplemented
     d_x, sums = tanh_backward(d_y, y, norm.normed)
-    mean_scale, mean_offset = norm.team.mean(sums / np.float32(len(y)))
+    mean_scale, mean_offset = team.mean(sums / np.float32(len(y)))
     norm_backward(d_x, norm.normed, mean_scale, mean_offset, norm.scale * norm.inverse_std)
     return BatchNorm(*sums), d_x

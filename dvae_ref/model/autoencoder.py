@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref import blas, team, tree
+from dvae_ref import blas, tree
+from dvae_ref.fast import team
+from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers, networks
 from dvae_ref.model.methods import Method
 from dvae_ref.model.networks import Network
@@ -92,22 +94,21 @@ class Cache(NamedTuple):
     kappa: float
 
 
-def objective(params, statistics, x, noise, *, config, kappa=1.0, team=team.ALONE):
+def objective(params, statistics, x, noise, *, config, kappa=1.0):
     """The K-sample bound plus kappa log Z, nats, for each image: (B, V) -> (B,), with its cache.
 
     log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta) for the importance-weighted bound of Eq. 3; for the
     variational bound, minus the KL of Eq. 2 in place of the log-ratio. x: pixels in [0, 1]; noise: N = B K rows, those
-    of one image consecutive; kappa: the KL warm-up coefficient; team: whose batch norm this is, where x is a share of
-    the batch. Raises ValueError for x or noise that do not fit.
+    of one image consecutive; kappa: the KL warm-up coefficient. Raises ValueError for x or noise that do not fit.
     """
     _check(statistics, x, noise, config)
     posterior, prior, importance_weighted = config.method
-    centred, options = x - statistics.mean_x, {"posterior": posterior, "extra": params.posterior, "team": team}
+    centred, options = x - statistics.mean_x, {"posterior": posterior, "extra": params.posterior}
     sample, encoder_cache = networks.encode(params.encoder, centred, noise, **options)
-    prior_term = team.beside(prior.term, params.rbm, sample, params.posterior)
-    logits, decoder_cache = networks.network(_biased(params.decoder, statistics), sample.zeta, team=team)
+    prior_term = submit(prior.term, params.rbm, sample, params.posterior)
+    logits, decoder_cache = networks.network(_biased(params.decoder, statistics), sample.zeta)
     log_px, likelihood_cache = layers.bernoulli(x, logits)
-    log_ratio, prior_cache = prior_term()
+    log_ratio, prior_cache = prior_term.result()
     log_w = bounds.log_weights(log_ratio, log_px, kappa=kappa).reshape(len(x), config.k)
     bound, weights = bounds.importance_weighted(log_w) if importance_weighted else bounds.variational(log_w)
     return bound, Cache(encoder_cache, prior_cache, decoder_cache, likelihood_cache, weights, kappa)
@@ -128,19 +129,20 @@ def objective_backward(d_bound, cache, negative, *, config):
     """Gradient in Params of sum(d_bound * bound), the bound's -kappa log Z included.
 
     negative: the Moments of the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW; or a function
-    that waits for them, called when all else is done.
+    that returns them, called when all else is done.
     """
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
     d_log_ratio, d_log_px = bounds.log_weights_backward(d_log_w, kappa=cache.kappa)
+    d_prior = submit(prior.term_backward, d_log_ratio, cache.prior, cache.encoder.extra)
     d_logits = layers.bernoulli_backward(d_log_px, cache.likelihood)
     d_decoder, d_zeta, _ = networks.network_backward(d_logits, cache.decoder, need_x=True)
-    positive, d_sample, d_extra = prior.term_backward(d_log_ratio, cache.prior, cache.encoder.extra)
+    positive, d_sample, d_extra = d_prior.result()
     d_sample = d_sample._replace(zeta=_add(d_zeta, d_sample.zeta))
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total, moments = d_log_ratio.sum(), negative() if callable(negative) else negative
     d_rbm = RBM(positive.a - total * moments.z, positive.W - total * moments.zz)
-    return Params(d_encoder, d_decoder(), d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
+    return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 
 PAIR, ROWS = 500, 1000  # samples of zeta that make a team of two, and shares of a larger team: each costs Python's time
@@ -158,9 +160,9 @@ def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, c
     size = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and n <= most)
     shares = [_split(a, size) for a in (x, d_bound, *noise)]
 
-    def work(member):
-        x, d_bound, u, rho = (share[member.rank] for share in shares)
-        bound, cache = objective(params, statistics, x, Noise(u, rho), config=config, kappa=kappa, team=member)
+    def work(rank):
+        x, d_bound, u, rho = (share[rank] for share in shares)
+        bound, cache = objective(params, statistics, x, Noise(u, rho), config=config, kappa=kappa)
         return bound, cache, objective_backward(d_bound, cache, negative, config=config)
 
     bound, caches, gradients = zip(*team.run(work, size, threads), strict=True)

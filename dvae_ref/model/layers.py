@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.team import ALONE, Alone, Member
+from dvae_ref.fast import team
 from dvae_ref.theory.elementary import per_row, sigmoid, softplus
 from dvae_ref.twins import twinned
 
@@ -53,7 +53,7 @@ def dense_backward(d_y, cache, *, need_x=True):
 
 
 def dense_gradient(d_y, cache):
-    """Gradient in the parameters, a Dense: nothing else of the backward pass waits for it."""
+    """Gradient in the parameters, a Dense: nothing else of the backward pass needs it."""
     kernel, x, zeta = cache
     n_x = x.shape[1]
     d_kernel, d_shared = np.empty_like(kernel), _over_samples(d_y, cache)
@@ -85,17 +85,16 @@ class BatchNormCache(NamedTuple):
     scale: np.ndarray
     inverse_std: np.ndarray
     batch: Averages
-    team: Alone | Member
 
 
 BATCH_NORM_EPSILON = 1e-2
 BATCH_NORM_MOMENTUM = 0.8
 
 
-def batch_norm(params, x, team=ALONE):
+def batch_norm(params, x):
     """scale (x - mean) / sqrt(variance + 1e-2) + offset with the batch's mean and biased variance.  (N, H).
 
-    Where x is a member's share of the batch, mean and variance are those of the team.
+    Where x is a share of the batch, mean and variance are those of all of it.
     """
     if len(x) == 0:
         raise ValueError(f"batch norm takes at least one row; got x of shape {x.shape}")
@@ -104,14 +103,13 @@ def batch_norm(params, x, team=ALONE):
     variance = team.mean(np.mean(centred * centred, 0))
     inverse_std = 1 / np.sqrt(variance + BATCH_NORM_EPSILON)
     normed = centred * inverse_std
-    return normed * params.scale + params.offset, BatchNormCache(
-        normed, params.scale, inverse_std, Averages(mean, variance), team
-    )
+    cache = BatchNormCache(normed, params.scale, inverse_std, Averages(mean, variance))
+    return normed * params.scale + params.offset, cache
 
 
 def batch_norm_backward(d_y, cache):
     """Gradients (BatchNorm, d_x): what moves the batch's mean or variance is projected out of d_x."""
-    normed, scale, inverse_std, _, team = cache
+    normed, scale, inverse_std, _ = cache
     if d_y.shape != normed.shape:
         raise ValueError(f"batch norm of {normed.shape} takes cotangents of that shape; got {d_y.shape}")
     d_scale, d_offset = np.sum(d_y * normed, 0), d_y.sum(0)
@@ -121,9 +119,9 @@ def batch_norm_backward(d_y, cache):
 
 
 @twinned
-def batch_norm_tanh(params, x, team=ALONE):
+def batch_norm_tanh(params, x):
     """tanh of batch_norm: (N, H), and the caches of both."""
-    y, norm_cache = batch_norm(params, x, team)
+    y, norm_cache = batch_norm(params, x)
     y, tanh_cache = tanh(y)
     return y, (norm_cache, tanh_cache)
 

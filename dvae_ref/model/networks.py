@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import tree
+from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers
 from dvae_ref.model.layers import Averages, BatchNorm, Dense
 from dvae_ref.model.posteriors import Noise
-from dvae_ref.team import ALONE, Alone, Member
 
 
 class Hidden(NamedTuple):
@@ -34,36 +34,32 @@ class HiddenCache(NamedTuple):
 class NetworkCache(NamedTuple):
     hidden: tuple  # of HiddenCache
     out: layers.DenseCache
-    team: Alone | Member
 
 
-def network(params, x, zeta=None, *, of_x=None, team=ALONE):
+def network(params, x, zeta=None, *, of_x=None):
     """Outputs for the inputs [x, zeta], batch norm by the statistics of the batch.  Shapes and of_x as layers.dense."""
     caches = []
     for layer in params.hidden:
         y, dense_cache = layers.dense(layer.dense, x, zeta, of_x)
-        y, norm_and_tanh = layers.batch_norm_tanh(layer.norm, y, team)
+        y, norm_and_tanh = layers.batch_norm_tanh(layer.norm, y)
         caches.append(HiddenCache(dense_cache, *norm_and_tanh))
         x, zeta, of_x = y, None, None
     y, out_cache = layers.dense(params.out, x, zeta, of_x)
-    return y, NetworkCache(tuple(caches), out_cache, team)
+    return y, NetworkCache(tuple(caches), out_cache)
 
 
 def network_backward(d_y, cache, *, need_x=False):
-    """Gradients (Network, d_x, d_zeta); the gradient in the network's own x only if needed.
-
-    The first is a function that waits for it: the rest of the backward pass need not.
-    """
-    beside = cache.team.beside
-    d_out = beside(layers.dense_gradient, d_y, cache.out)
+    """Gradients (Network, d_x, d_zeta); the gradient in the network's own x only if needed."""
+    d_out = submit(layers.dense_gradient, d_y, cache.out)
     d_x, d_zeta = layers.dense_backward(d_y, cache.out, need_x=need_x or bool(cache.hidden))
     d_hidden = []
     for i, layer in reversed(list(enumerate(cache.hidden))):
         d_norm, d_y = layers.batch_norm_tanh_backward(d_x, layer[1:])
-        d_dense = beside(layers.dense_gradient, d_y, layer.dense)
+        d_dense = submit(layers.dense_gradient, d_y, layer.dense)
         d_x, d_zeta = layers.dense_backward(d_y, layer.dense, need_x=need_x or i > 0)
         d_hidden.insert(0, (d_dense, d_norm))
-    return lambda: Network(tuple(Hidden(d_dense(), d_norm) for d_dense, d_norm in d_hidden), d_out()), d_x, d_zeta
+    hidden = tuple(Hidden(d_dense.result(), d_norm) for d_dense, d_norm in d_hidden)
+    return Network(hidden, d_out.result()), d_x, d_zeta
 
 
 def first_layer(params):
@@ -97,16 +93,16 @@ class EncoderCache(NamedTuple):
     k: int
 
 
-def encode(params, x, noise, *, posterior, extra=(), team=ALONE):
+def encode(params, x, noise, *, posterior, extra=()):
     """Draw zeta group by group.  params: a Network a group; x: (B, V); noise: N = B K rows, (N, D).
 
     Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
     """
     (n, d), parts, caches = noise.rho.shape, [], []
-    of_x = [team.beside(layers.dense_of_x, first_layer(conditional), x) for conditional in params[1:]]
+    of_x = [submit(layers.dense_of_x, first_layer(conditional), x) for conditional in params[1:]]
     for g, own in enumerate(group_slices(len(params), d)):
-        given = {"zeta": _side_by_side([part.zeta for part in parts]), "of_x": of_x[g - 1]()} if g else {}
-        out, cache = network(params[g], x, **given, team=team)
+        given = {"zeta": _side_by_side([part.zeta for part in parts]), "of_x": of_x[g - 1].result()} if g else {}
+        out, cache = network(params[g], x, **given)
         out = out if g else np.repeat(out, n // len(x), axis=0)
         parts.append(posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra)))
         caches.append(cache)
@@ -137,7 +133,7 @@ def encode_backward(d_sample, cache, *, posterior):
             d_sample.zeta[:, : own.start] += d_zeta
         d_networks.insert(0, d_network)
         d_extras.insert(0, d_extra)
-    return tuple(wait() for wait in d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
+    return tuple(d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
 
 
 def group_slices(groups, latents):

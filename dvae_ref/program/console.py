@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 from dvae_ref.program.entry import UsageError
 
+tqdm.monitor_interval = 0  # no thread to look after bars: where memory is too short for it, its start waits for ever
+
 
 def at_least(args, **least):
     for name, value in least.items():
@@ -43,8 +45,8 @@ def conclude(args, record, text):
 
 
 def bar_style():
-    """A progress bar on standard error; fewer lines where it is no terminal."""
-    return {"mininterval": 0.2 if sys.stderr.isatty() else 10, "dynamic_ncols": True}
+    """A progress bar on standard error; fewer lines where it is no terminal. It looks at the clock at every step."""
+    return {"mininterval": 0.2 if sys.stderr.isatty() else 10, "miniters": 1, "dynamic_ncols": True}
 
 
 class Stage:

@@ -9,15 +9,18 @@ Exit codes are those of main: 0, 1, 2, and 130 when interrupted. A result that c
 """
 
 import _thread
+import contextlib
 import os
 import signal
 import sys
 import threading
+import time
 
 INTERRUPTED = 130
 SOON = 0.02  # seconds until a Ctrl-C that was ignored comes again
 LEAVE = 1.0  # seconds that other threads are given to end, once interrupted
 FAILURES = (ValueError, OSError, ArithmeticError, ImportError, MemoryError, RuntimeError)  # said in a line
+FAILURES += (SystemError,)  # what Python 3.11 raises where memory is too short for one more function call
 
 
 class UsageError(Exception):
@@ -62,9 +65,7 @@ def _raise_anew(unraisable):
     later, somewhere else."""
     if unraisable.exc_type is not KeyboardInterrupt:
         return sys.__unraisablehook__(unraisable)
-    timer = threading.Timer(SOON, _interrupt)
-    timer.daemon = True
-    timer.start()
+    _later(SOON, _interrupt)
 
 
 def _interrupt():
@@ -77,9 +78,19 @@ def _interrupt():
 
 def _leave_soon():
     """End even if other threads do not: Python waits for them."""
-    timer = threading.Timer(LEAVE, _leave)
-    timer.daemon = True
-    timer.start()
+    _later(LEAVE, _leave)
+
+
+def _later(seconds, f):
+    """f() after so many seconds, unless the process has ended. Python's Timer.start() waits until its thread has begun:
+    for ever, where memory is so short that it dies before."""
+
+    def work():
+        time.sleep(seconds)
+        f()
+
+    with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
+        _thread.start_new_thread(work, ())
 
 
 def parse(parser, argv=None):

@@ -1,13 +1,12 @@
 """Test log-likelihood on the discrete model (Sec. 4): K importance samples, Bernoulli q, binary z."""
 
-import concurrent.futures
 import math
-from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 
 from dvae_ref import blas
+from dvae_ref.fast.threads import cores, in_order
 from dvae_ref.model import autoencoder
 from dvae_ref.sampling import philox
 
@@ -67,25 +66,19 @@ def log_likelihood(key, params, statistics, images, *, log_z, samples=4000, thre
         raise ValueError(f"samples must be at least 1, got {samples}")
     out = Likelihood(*(np.empty(len(images)) for _ in Likelihood._fields))
     group = max(1, CHUNK_ROWS // samples)
-    pending = deque()
-    with concurrent.futures.ThreadPoolExecutor(threads, initializer=blas.one_in_this_thread) as pool:
+    pieces = [slice(start, min(start + group, len(images))) for start in range(0, len(images), group)]
 
-        def collect():
-            rows, future = pending.popleft()
-            for whole, part in zip(out, future.result(), strict=True):
+    def inputs():
+        for rows in pieces:
+            noise = _noise(key, range(rows.start, rows.stop), samples, len(params.rbm.a))
+            yield params, statistics, images[rows].astype(np.float32), noise, log_z
+
+    with cores(threads):
+        for rows, found in zip(pieces, in_order(_importance_sample, inputs()), strict=True):
+            for whole, part in zip(out, found, strict=True):
                 whole[rows] = part
             if progress:
                 progress(rows.stop - rows.start)
-
-        for start in range(0, len(images), group):
-            rows = slice(start, min(start + group, len(images)))
-            noise = _noise(key, range(rows.start, rows.stop), samples, len(params.rbm.a))
-            x = images[rows].astype(np.float32)
-            pending.append((rows, pool.submit(_importance_sample, params, statistics, x, noise, log_z)))
-            if len(pending) > threads:
-                collect()
-        while pending:
-            collect()
     return out
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import tree
+from dvae_ref.fast.threads import may_share, submit
 from dvae_ref.twins import twinned
 
 DECAYED = {"kernel", "scale", "W"}  # weights of dense layers, batch norm's scale, the RBM's couplings; no biases
@@ -36,12 +37,10 @@ def update(
     beta2=0.999,
     epsilon=1e-3,
     decay=0.0,
-    beside=None,
 ):
     """One step of Adam down the gradient and that of weight_decay of strength `decay`: new (params, state).
 
-    iteration counts from 1; beside: who takes half of the arrays, if anybody (team.Alone). FloatingPointError names an
-    array that is not finite.
+    iteration counts from 1. FloatingPointError names an array that is not finite.
 
     theta <- theta - lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon): epsilon is added to the
     *uncorrected* sqrt(v), as TensorFlow does. Elsewhere it is added to sqrt(v / (1 - beta2^t)); there, the same step
@@ -51,17 +50,17 @@ def update(
     paths = tree.paths(tree.structure(params))
     arrays = *map(tree.leaves, (params, gradient, *state)), [decay * d for d in _decayed(paths)]
     constants = rate, beta1, beta2, epsilon
-    p, m, v, finite = _in_halves(arrays, constants, beside) if beside else steps(*arrays, *constants)
+    p, m, v, finite = _in_halves(arrays, constants) if may_share() else steps(*arrays, *constants)
     if not finite:
         _raise_not_finite(zip(paths, p, strict=True))
     return tree.unflatten(params, p), Adam(tree.unflatten(params, m), tree.unflatten(params, v))
 
 
-def _in_halves(arrays, constants, beside):
-    """steps, the second half of the arrays by someone else."""
+def _in_halves(arrays, constants):
+    """steps, the second half of the arrays by another core, if there is one."""
     half = _half(arrays[0])
-    others = beside(steps, *(part[half:] for part in arrays), *constants)
-    first, second = steps(*(part[:half] for part in arrays), *constants), others()
+    others = submit(steps, *(part[half:] for part in arrays), *constants)
+    first, second = steps(*(part[:half] for part in arrays), *constants), others.result()
     return *(a + b for a, b in zip(first[:3], second[:3], strict=True)), first[3] and second[3]
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from dvae_ref import blas, team, tree
+from dvae_ref import blas, tree
+from dvae_ref.fast.threads import cores, submit
 from dvae_ref.model import autoencoder, methods
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import STRUCTURES
@@ -73,27 +74,28 @@ def iterate(state, x, settings, role, backend="cpu"):
     _require_finite("the RBM", state.params.rbm, i)  # before the sampler refuses it
     threads = numba.get_num_threads()
     noise = noise_of(i, len(x), settings, role)
-    negative_phase = team.Alone(helped=threads > 1).beside(_negative_phase, state, settings, role, threads, backend)
-    bound, gradient, statistics = autoencoder.objective_and_gradient(
-        state.params,
-        state.statistics,
-        x,
-        noise,
-        np.full(len(x), -1 / len(x), x.dtype),
-        lambda: negative_phase()[1].moments,
-        config=config_of(settings),
-        kappa=kappa,
-        threads=threads,
-    )
-    _require_finite("the bound", bound, i)
-    params, adam = update(state, gradient, settings, threads)
+    with cores(threads):
+        sampler = submit(_negative_phase, state, settings, role, threads, backend)
+        bound, gradient, statistics = autoencoder.objective_and_gradient(
+            state.params,
+            state.statistics,
+            x,
+            noise,
+            np.full(len(x), -1 / len(x), x.dtype),
+            lambda: sampler.result()[1].moments,
+            config=config_of(settings),
+            kappa=kappa,
+            threads=threads,
+        )
+        _require_finite("the bound", bound, i)
+        params, adam = update(state, gradient, settings)
     value = float(bound.mean())
     new = state._replace(
         iteration=i + 1,
         params=params,
         statistics=statistics,
         adam=adam,
-        sampler=negative_phase()[0],
+        sampler=sampler.result()[0],
         bound_sum=state.bound_sum + value,
     )
     return new, value - kappa * state.log_z
@@ -125,7 +127,7 @@ def noise_of(iteration, batch_size, settings, role):
     return Noise(*philox.uniform(philox.fold_in(role["noise"], iteration), shape))
 
 
-def update(state, gradient, settings, threads=1):
+def update(state, gradient, settings):
     """(params, adam) after a step of Adam down the gradient of minus the bound and the weight decay."""
     s, i = settings, state.iteration
     try:
@@ -139,7 +141,6 @@ def update(state, gradient, settings, threads=1):
             beta2=s.adam_beta2,
             epsilon=s.adam_epsilon,
             decay=s.weight_decay,
-            beside=team.Alone(helped=True).beside if threads > 1 else None,
         )
     except FloatingPointError as error:  # a gradient that is not finite shows in the parameters
         raise DivergedError(f"{error} at iteration {i + 1}") from error

@@ -20,7 +20,7 @@ from numba.extending import register_jitable
 
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
-from dvae_ref.sampling.tasks import share_out, take
+from dvae_ref.fast.tasks import share_out, take
 
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
 RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the side of a spin's counter

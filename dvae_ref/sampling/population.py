@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.fast.jit import compiled
+from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import fields, weights
-from dvae_ref.sampling.tasks import share_out, take
 
 _BLOCK = 64  # replicas whose fields are in the nearest caches
 _MANY = 10_000  # below, waking the other cores costs more than it gains

@@ -4,12 +4,12 @@ Either way a cell whose process is killed is started again, and goes on from its
 is killed twice without getting any further. No cell stops another.
 """
 
+import _thread
 import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import threading
 import time
 import uuid
 from collections import deque
@@ -108,7 +108,7 @@ class Workers:
 
 def _work(sender, cell, options):
     """In a worker: run the cell, send how it ended."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _thread.start_new_thread(_end_with_parent, ())
     open_streams()
     prepare()  # NumPy is not loaded yet
     sender.send(run_cell(cell, **options))

@@ -37,7 +37,7 @@ class Subject(NamedTuple):
 
 
 def norm_cache(normed, scale, inverse_std, y):
-    return layers.BatchNormCache(normed, scale, inverse_std, None, layers.ALONE), y
+    return layers.BatchNormCache(normed, scale, inverse_std, None), y
 
 
 def smoothings(*functions_and_letters):

@@ -33,12 +33,6 @@ def assert_same_leaves(tree_a, leaves_b, rtol=1e-10):
         assert witness.relative_error(a, b, floor) < rtol, path
 
 
-def backward(d_y, cache, **options):
-    """(Network, d_x, d_zeta)."""
-    wait, d_x, d_zeta = networks.network_backward(d_y, cache, **options)
-    return wait(), d_x, d_zeta
-
-
 @pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])
 def test_network_against_autograd_on_repeated_inputs(rng, hidden):
     """Value and gradients in parameters, x and zeta, K samples an image."""
@@ -54,7 +48,7 @@ def test_network_against_autograd_on_repeated_inputs(rng, hidden):
     value, expected = value_and_grad(total)([*tree.leaves(params), x, zeta])
     y, cache = networks.network(params, x, zeta)
     assert np.sum(d_y * y) == pytest.approx(value, rel=1e-11)
-    assert_same_leaves(backward(d_y, cache, need_x=True), expected)
+    assert_same_leaves(networks.network_backward(d_y, cache, need_x=True), expected)
     without_x = networks.network_backward(d_y, cache)
     assert without_x[1] is None
     np.testing.assert_array_equal(without_x[2], networks.network_backward(d_y, cache, need_x=True)[2])
@@ -66,7 +60,7 @@ def test_network_by_central_differences(rng):
     _, cache = networks.network(params, x, zeta)
 
     def gradients(d_y):
-        return tree.leaves(backward(d_y, cache, need_x=True))
+        return tree.leaves(networks.network_backward(d_y, cache, need_x=True))
 
     def forward(*leaves):
         return networks.network(tree.unflatten(params, leaves[:-2]), *leaves[-2:])[0]

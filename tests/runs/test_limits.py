@@ -117,7 +117,7 @@ entry.run(cli.main)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize(("free", "codes"), [(2, {1})])
+@pytest.mark.parametrize(("free", "codes"), [(2, {1}), (6, {0, 1}), (12, {0, 1}), (24, {0, 1})])
 def test_memory_may_not_grow(stopped, tmp_path, free, codes):
     """So many MiB are free in the end: 2 are less than the data take. How far it comes with more is left open: it fails
     in a line, leaves nothing half-written, and goes on to the bytes of a run that was not disturbed."""

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from dvae_ref import team, tree
+from dvae_ref import tree
+from dvae_ref.fast.threads import cores, submit
 from dvae_ref.model.structures import STRUCTURES
 from dvae_ref.runs import optimizer, training
 from dvae_ref.runs.presets import Settings
@@ -78,17 +79,19 @@ def test_adam_counts_iterations_from_one_and_keeps_float32():
     assert distance(path, tensorflow(gradients())) < 60 * 1e-6  # a few roundings of 6e-8 in each of 60 steps
 
 
-def test_two_halves_of_the_arrays_make_the_step():
+def test_two_halves_of_the_arrays_make_the_step(monkeypatch):
     """Whoever steps the second: bytes of the whole, and each array in its place."""
     rng, given = np.random.default_rng(3), []
 
-    def beside(f, leaves, *rest):
+    def spied(f, leaves, *rest):
         given.append(len(leaves))
-        return team.at_once(f, leaves, *rest)
+        return submit(f, leaves, *rest)
 
+    monkeypatch.setattr(optimizer, "submit", spied)
     params, gradient = (tuple(rng.standard_normal(n) for n in (3, 50, 7, 40, 2)) for _ in range(2))
     options = {"iteration": 1, "learning_rate": RATE}
-    new, state = optimizer.update(params, gradient, optimizer.init(params), beside=beside, **options)
+    with cores(2):
+        new, state = optimizer.update(params, gradient, optimizer.init(params), **options)
     assert given == [3]  # with 49 of 102 numbers: no other cut is nearer to half
     for i, leaf in enumerate(params):
         single = optimizer.update((leaf,), (gradient[i],), optimizer.init((leaf,)), **options)
@@ -122,19 +125,20 @@ def test_many_arrays_are_stepped_as_each_alone(count):
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
-@pytest.mark.parametrize("helped", [False, True])
+@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 3, 6])
-def test_an_array_that_is_not_finite_is_named(place, value, dtype, helped):
+def test_an_array_that_is_not_finite_is_named(place, value, dtype, count):
     """Whichever it is, and whoever steps it; the largest finite number is let pass."""
     params, gradient = (tuple(np.ones(20, dtype) for _ in range(7)) for _ in range(2))
     params[place][7] = np.finfo(dtype).max
-    options = {"iteration": 1, "learning_rate": RATE, "beside": team.at_once if helped else None}
-    optimizer.update(params, gradient, optimizer.init(params), **options)
-    params[place][19] = value
-    with pytest.raises(FloatingPointError, match=f"^{place} is not finite$"):
+    options = {"iteration": 1, "learning_rate": RATE}
+    with cores(count):
         optimizer.update(params, gradient, optimizer.init(params), **options)
+        params[place][19] = value
+        with pytest.raises(FloatingPointError, match=f"^{place} is not finite$"):
+            optimizer.update(params, gradient, optimizer.init(params), **options)
 
 
 def test_arrays_that_do_not_fit_are_refused():

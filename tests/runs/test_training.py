@@ -411,7 +411,7 @@ print(len(kernels) > 10, [name for name, parallel in kernels if parallel])
 
 def test_training_runs_no_parallel_loop_of_numba():
     """Two at a time, of the sampler and of the network, abort the process on the threading layer "workqueue", all that
-    some systems have. Threads are shared out by sampling/tasks.py, which does not depend on it."""
+    some systems have. Tasks are shared out by fast/tasks.py, which does not depend on it."""
     done = command(code=LOOPS_OF_NUMBA)
     assert (done.returncode, done.stdout) == (0, "True []\n"), done.stderr
 

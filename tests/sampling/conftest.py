@@ -14,24 +14,6 @@ def one_thread():
     numba.set_num_threads(before)
 
 
-@pytest.fixture
-def threads():
-    """run(f) -> f() with one thread, f() with two."""
-    before = numba.get_num_threads()
-    if numba.config.NUMBA_NUM_THREADS < 2:
-        pytest.skip("numba was started with one thread")
-
-    def run(f):
-        results = []
-        for count in (1, 2):
-            numba.set_num_threads(count)
-            results.append(f())
-        return results
-
-    yield run
-    numba.set_num_threads(before)
-
-
 _NEEDS_AVX512 = pytest.mark.skipif(not avx512.available(), reason="this CPU has no AVX-512, which engines.avx512 needs")
 
 

@@ -18,12 +18,12 @@ from numba.core import registry
 
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
+from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import fields
 from dvae_ref.sampling.engines import coarse, lanes
 from dvae_ref.sampling.engines.lanes import BLOCK
 from dvae_ref.sampling.engines.path import Path
 from dvae_ref.sampling.philox import LEFT, RIGHT, whole_counters
-from dvae_ref.sampling.tasks import share_out, take
 
 _NEAR, _WIDEST = 2**16, 8  # blocks share tables: one more for so many bytes, up to so many
 _OFTEN = 0.01  # of spins settled: from there on exact fields are quicker

@@ -11,10 +11,10 @@ import numpy as np
 
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
+from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import fields
 from dvae_ref.sampling.engines.path import Path, difference, increment
 from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, coarse_words, spin, whole_counters
-from dvae_ref.sampling.tasks import share_out, take
 
 NAME = "portable"
 _BLOCK = 128  # chains to a task: fewer read the tables more often, more leave cores without work

@@ -1,13 +1,15 @@
 """Every task is done once, by however many threads; calls in several threads and after a fork."""
 
-import concurrent.futures
+import _thread
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 import pytest
 
-from dvae_ref.sampling import tasks
+from dvae_ref import blas
+from dvae_ref.fast import tasks
 
 
 @numba.njit(nogil=True)
@@ -36,25 +38,16 @@ def test_every_element_is_visited_once_a_call(threads):
     assert np.all(visited(threads) == 2)
 
 
-class AtOnce:
-    """A pool whose other threads have always begun, and ended, before the caller goes on."""
-
-    def submit(self, function, *arguments):
-        future = concurrent.futures.Future()
-        future.set_result(function(*arguments))
-        return future
-
-
 @pytest.mark.parametrize(("kernel", "times"), [(count, 2), (count_without_taking, 3)])
-def test_a_kernel_that_does_not_take_tasks_is_noticed(threads, monkeypatch, kernel, times):
+def test_a_kernel_that_does_not_take_tasks_is_noticed(threads, monkeypatch, pool, kernel, times):
     """By a call with one thread and one with two, of which neither finds what the other has done."""
-    monkeypatch.setattr(tasks, "_pool", AtOnce)
+    monkeypatch.setattr(pool, "give", lambda call, most: call.make())  # the other threads have always begun, and ended
     assert np.all(visited(threads, kernel) == times)
 
 
 def test_calls_from_several_threads_do_not_mix(threads):
     def call():
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(4) as pool:
             arrays = [np.zeros(50_000, np.int64) for _ in range(8)]
             for future in [pool.submit(tasks.share_out, count, len(a), 3, a) for a in arrays]:
                 future.result()
@@ -62,6 +55,24 @@ def test_calls_from_several_threads_do_not_mix(threads):
 
     for arrays in threads(call):
         assert all(np.all(a == 1) for a in arrays)
+
+
+def dies(*_):
+    raise MemoryError
+
+
+def refuses(*_):
+    raise RuntimeError("can't start new thread")
+
+
+BROKEN = [(blas, "one_in_this_thread", dies), (_thread, "start_new_thread", refuses)]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_without_other_threads_the_caller_does_all_tasks(threads, monkeypatch, pool, broken):
+    """Those that die at birth, and those that cannot be started."""
+    monkeypatch.setattr(*broken)
+    assert np.all(visited(threads) == 2)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -1,13 +1,9 @@
-"""Tasks shared out among threads: each thread takes the next one when it is free.
+"""Tasks of a kernel, shared out among threads: each thread takes the next one when it is free.
 
 Unlike numba's parallel loops, which deal out equal parts beforehand, this loses nothing where a core has other work as
 well, such as the network of a training step; and it may be called in several threads at a time, whichever of numba's
 threading layers there is.
 """
-
-import concurrent.futures
-import functools
-import os
 
 import numba
 import numpy as np
@@ -15,6 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from dvae_ref.fast import threads
 from dvae_ref.fast.jit import ENABLED
 
 
@@ -24,10 +21,12 @@ def share_out(kernel, size, width, *arguments):
     A task is `width` of `size` elements. kernel: compiled, without the interpreter's lock; as long as
     first = width * take(counter) is below the size, it works on the elements from `first` on.
     """
-    counter, threads = np.zeros(1, np.int64), min(numba.get_num_threads(), -(-size // width))
+    counter, count = np.zeros(1, np.int64), min(numba.get_num_threads(), -(-size // width))
     if not ENABLED:
         return _as_python(kernel, counter, width, *arguments)
-    others = [_pool().submit(kernel, counter, width, *arguments) for _ in range(threads - 1)]
+    others = [threads.Call(kernel, counter, width, *arguments) for _ in range(count - 1)]
+    for other in others:
+        threads.give(other, count)
     kernel(counter, width, *arguments)
     for other in others:
         if not other.cancel():  # not begun: nothing is left for it
@@ -40,15 +39,6 @@ def _as_python(kernel, *arguments):
         kernel(*arguments)
     except NotImplementedError as error:  # numba's, of an intrinsic
         raise RuntimeError(f"the samplers run compiled only, and NUMBA_DISABLE_JIT is set ({error})") from error
-
-
-@functools.cache
-def _pool():
-    return concurrent.futures.ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sampling")
-
-
-if hasattr(os, "register_at_fork"):  # a child has none of the threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 @intrinsic
