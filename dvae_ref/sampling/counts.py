@@ -16,18 +16,18 @@ _BYTES, _TOP = np.uint64(0x0101010101010101), np.uint64(56)
 
 def counts(left, right, n_left, n_right):
     """(of units (D,), of pairs (D_left, D_right)), int64, of packed sides (R, q), uint8."""
-    words_left, words_right = _words(left)[:n_left], _words(right)[:n_right]
+    words_left, words_right = _words(left), _words(right)
     pairs = np.zeros((n_left, n_right), np.int64)
-    _pairs(words_left, np.ascontiguousarray(words_right.T), pairs)
-    units = [np.bitwise_count(words).sum(1, dtype=np.int64) for words in (words_left, words_right)]
-    return np.concatenate(units), pairs
+    _pairs(words_left, words_right, pairs)
+    units = (np.bitwise_count(words).sum(0, dtype=np.int64) for words in (words_left, words_right))
+    return np.concatenate([found[:n] for found, n in zip(units, (n_left, n_right), strict=True)]), pairs
 
 
 def _words(nibbles):
-    """(units, words): bit c % 64 of word c // 64 is chain c."""
+    """(words, units), those that only pad the last nibbles too: bit c % 64 of word c // 64 is chain c."""
     out = np.zeros((-(-len(nibbles) // _WORD), 4, nibbles.shape[1]), np.uint64)
     _fill(np.ascontiguousarray(nibbles), out)
-    return np.ascontiguousarray(out.reshape(len(out), -1).T)
+    return out.reshape(len(out), -1)
 
 
 @compiled(nogil=True)
@@ -46,11 +46,11 @@ def _fill(nibbles, out):
 
 @compiled(nogil=True)
 def _pairs(left, right, out):
-    """left (D_left, words), right (words, D_right): the loop over right units is vectorised."""
-    for i in range(len(left)):
+    """left (words, units), right (words, units): the loop over right units is vectorised."""
+    for i in range(len(out)):
         row = out[i]
-        for w in range(left.shape[1]):
-            own, others = left[i, w], right[w]
+        for w in range(len(left)):
+            own, others = left[w, i], right[w]
             for j in range(row.size):
                 row[j] += np.int64(_bits(own & others[j]))
 

@@ -11,6 +11,7 @@ without, one thread or many, and a GPU all compute the very same fields. A param
 fields that reach 50 that is 2**-19 = 2e-6.
 """
 
+import functools
 import math
 import warnings
 
@@ -129,9 +130,17 @@ def check_packed(nibbles, units, name):
     q = -(-units // 4)
     if nibbles.dtype != np.uint8 or nibbles.ndim != 2 or nibbles.shape[1] != q:
         raise ValueError(f"{name} must be uint8 of shape (R, {q}), {units} units; got {nibbles.dtype} {nibbles.shape}")
-    present = pack(np.ones((1, units), np.uint8))[0]
+    present = _present(units)
     if np.any(odd := nibbles & ~present):
         raise ValueError(f"{name} has bits that are no units: {nibbles[odd > 0][0]} in a nibble")
+
+
+@functools.lru_cache(16)
+def _present(units):
+    """The bits of each nibble that are units."""
+    present = pack(np.ones((1, units), np.uint8))[0]
+    present.flags.writeable = False
+    return present
 
 
 def unpack(nibbles, units):

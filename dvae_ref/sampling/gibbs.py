@@ -15,6 +15,7 @@ from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import engines, fields, philox
 from dvae_ref.sampling.engines.path import Path
 from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, coarse_words, fine_words
+from dvae_ref.theory import boltzmann
 
 _PIECE = 2**32  # chains x weights x sweeps to a call of an engine: about a second
 
@@ -66,8 +67,12 @@ def sweep(key, chains, rbm, sweeps, backend="cpu"):
     TypeError for a key that is none.
     """
     philox.check(key)
-    rbm = _checked(chains, rbm, sweeps)
-    if backends.resolve(backend) == "cuda":
+    _check_call(chains, rbm, sweeps)
+    where = backends.resolve(backend)
+    if not sweeps:
+        return chains._replace(left=chains.left.copy(), right=chains.right.copy())
+    rbm = _exact(rbm)
+    if where == "cuda":
         from dvae_ref.sampling.cuda import gibbs as cuda
 
         states = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
@@ -79,8 +84,6 @@ def sweep(key, chains, rbm, sweeps, backend="cpu"):
 
 def _sweep(left, right, rbm, start, sweeps, key):
     """Sweeps number start, start + 1, ... of packed states (1, R, q), in place; between pieces Ctrl-C is heard."""
-    if not sweeps:
-        return
     engine, no_weights = engines.best(), np.zeros((1, 0))
     tables = engine.tables(Path(np.zeros_like(rbm.a), rbm.a, rbm.W))
     piece = max(1, _PIECE // (left.shape[1] * rbm.W.size))
@@ -92,7 +95,8 @@ def _sweep(left, right, rbm, start, sweeps, key):
 
 def sweep_reference(key, chains, rbm, sweeps):
     """What `sweep` computes, as readable NumPy: its oracle."""
-    rbm = _checked(chains, rbm, sweeps)
+    _check_call(chains, rbm, sweeps)
+    rbm = _exact(rbm)
     n_left = rbm.W.shape[0]
     z_left, z_right = np.split(chains.z, [n_left], -1)
     for t in range(int(chains.sweeps), int(chains.sweeps) + sweeps):
@@ -119,10 +123,9 @@ def _halves(words):
     return np.stack(halves, 1).reshape(-1, words[0].shape[1])
 
 
-def _checked(chains, rbm, sweeps):
-    """The RBM with exact fields; ValueError if anything does not fit."""
-    given, (rbm, steps) = rbm, fields.exact_fields(rbm)
-    fields.warn_of_rounding(given, rbm, steps)
+def _check_call(chains, rbm, sweeps):
+    """ValueError if anything does not fit."""
+    boltzmann.check(rbm)
     check(chains)
     if tuple(chains.shape) != rbm.W.shape:
         raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the RBM's W is {rbm.W.shape}")
@@ -130,4 +133,10 @@ def _checked(chains, rbm, sweeps):
         raise ValueError(f"sweeps must be >= 0, 2**32 to a key; asked for {sweeps} after {chains.sweeps}")
     if len(chains.left) > philox.MOST_CHAINS or max(rbm.W.shape) > philox.MOST_UNITS:
         raise ValueError(f"too many chains for one key: {len(chains.left)}")
-    return rbm
+
+
+def _exact(rbm):
+    """The RBM with exact fields."""
+    rounded, steps = fields.exact_fields(rbm)
+    fields.warn_of_rounding(rbm, rounded, steps)
+    return rounded

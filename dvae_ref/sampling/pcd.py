@@ -41,7 +41,7 @@ def step(key, state, rbm, sweeps=40, backend="cpu"):
     stored and read back continues with the same bytes.
     """
     state = gibbs.sweep(key, state, rbm, sweeps, backend)
-    return state, Info(moments(state))
+    return state, Info(_moments(state))
 
 
 def samples(state):
@@ -52,5 +52,9 @@ def samples(state):
 def moments(state):
     """Moments over the chains: counts, exact in float32 below 2**24 chains, divided by their number."""
     gibbs.check(state)
+    return _moments(state)
+
+
+def _moments(state):
     found = counts.counts(state.left, state.right, *state.shape.tolist())
     return Moments(*(count.astype(np.float32) / np.float32(len(state.left)) for count in found))

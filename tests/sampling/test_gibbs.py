@@ -207,3 +207,20 @@ def test_a_margin_that_is_cut_off_is_not_relied_on(size, holds):
         gibbs.sweep(KEY, chains, rbm, 2), gibbs.sweep_reference(KEY, chains, rbm, 2), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_no_sweeps_draw_nothing_and_refuse_what_does_not_fit(monkeypatch):
+    """The same states in arrays of their own; no fields are made for them, and what is wrong is still said."""
+    rbm, state = skewed_rbm(), pcd.init(KEY, (12, 9), 70)
+    monkeypatch.setattr(fields, "exact_fields", lambda rbm: pytest.fail("fields for no sweep"))
+    found = gibbs.sweep(KEY, state, rbm, 0)
+    for ours, given in zip(found, state, strict=True):
+        np.testing.assert_array_equal(ours, given)
+    assert not np.shares_memory(found.left, state.left)
+    assert not np.shares_memory(found.right, state.right)
+    with pytest.raises(ValueError, match="W has 1 values that are not finite"):
+        gibbs.sweep(KEY, state, changed(rbm, W=np.nan), 0)
+    with pytest.raises(ValueError, match=r"chains are of a machine \(12, 9\)"):
+        gibbs.sweep(KEY, state, skewed_rbm(9, 12), 0)
+    with pytest.raises(ValueError, match="backend must be one of"):
+        gibbs.sweep(KEY, state, rbm, 0, backend="gpu")
