@@ -141,7 +141,7 @@ def objective_backward(d_bound, cache, negative, *, config):
     d_sample = d_sample._replace(zeta=_add(d_zeta, d_sample.zeta))
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total, moments = d_log_ratio.sum(), negative() if callable(negative) else negative
-    d_rbm = RBM(positive.a - total * moments.z, positive.W - total * moments.zz)
+    d_rbm = tree.map(lambda p, n: (p - total * n).astype(p.dtype, copy=False), positive, RBM(moments.z, moments.zz))
     return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
 

@@ -255,15 +255,17 @@ def test_update_statistics_moves_a_fifth_of_the_way_to_the_batch():
 
 
 def test_the_objective_keeps_float32():
+    """Gradients are of the parameters' dtype, also where exact moments are float64."""
     case = Case("unexp", "2-layer-nonlin", 5)
     to_float32 = functools.partial(tree.map, np.float32)
     params, statistics = to_float32(case.params), to_float32(case.statistics)
     noise = Noise(*(np.float32(a) for a in case.noise))
     bound, cache = autoencoder.objective(params, statistics, np.float32(case.x), noise, config=case.config)
-    negative = to_float32(exact_moments(case.params.rbm))
-    gradient = autoencoder.objective_backward(np.ones(BATCH, np.float32), cache, negative, config=case.config)
     assert bound.dtype == np.float32
-    assert {leaf.dtype for leaf in tree.leaves(gradient)} == {np.dtype(np.float32)}
+    for convert in (np.float32, np.float64):
+        negative = tree.map(convert, exact_moments(case.params.rbm))
+        gradient = autoencoder.objective_backward(np.ones(BATCH, np.float32), cache, negative, config=case.config)
+        assert {leaf.dtype for leaf in tree.leaves(gradient)} == {np.dtype(np.float32)}
     assert {leaf.dtype for leaf in tree.leaves(autoencoder.update_statistics(statistics, cache))} == {
         np.dtype(np.float32)
     }
