@@ -36,7 +36,7 @@ fuzz: .venv/.installed-$(TEST_EXTRAS) ## hostile whole commands: 0 tracebacks, 0
 kills: .venv/.installed-$(TEST_EXTRAS) ## commands that are killed 200 times, given again: the same bytes; a quarter of an hour
 	$(BIN)/python tests/fuzz/kills.py --kills $(KILLS) --seed $(SEED)
 
-# The peers are compared with if they are there: .venv/bin/pip install 'dvae_ref[peers]' (a gigabyte).
+# The peers are compared with if they are there: .venv/bin/pip install '.[peers]' (a gigabyte).
 bench: .venv/.installed-data ## how fast the samplers are; figures in out/bench/
 	$(BIN)/python -m benchmarks
 

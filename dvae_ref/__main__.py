@@ -1,10 +1,15 @@
-"""python -m dvae_ref COMMAND."""
+"""python -m dvae_ref COMMAND, and the script dvae-ref."""
 
 from dvae_ref.program import entry
 
-if __name__ == "__main__":
+
+def main():
     entry.at_once()
 
     from dvae_ref import cli
 
     entry.run(cli.main)
+
+
+if __name__ == "__main__":
+    main()

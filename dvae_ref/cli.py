@@ -1,7 +1,8 @@
-"""The command line, python -m dvae_ref COMMAND: parses, calls, prints; no mathematics."""
+"""The command line, python -m dvae_ref COMMAND (or dvae-ref COMMAND): parses, calls, prints; no mathematics."""
 
 import argparse
 from dataclasses import fields
+from fractions import Fraction
 
 from dvae_ref import __version__, blas
 from dvae_ref.program import entry, process
@@ -26,10 +27,21 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 
 def numbers(text):
+    """Numbers separated by commas; 1/3 is one, too."""
     try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
+        parts = [part.partition("/") for part in text.split(",")]
+        return tuple(float(above) / float(below if slash else 1) for above, slash, below in parts)
+    except (ValueError, ZeroDivisionError):
         raise argparse.ArgumentTypeError(f"expected numbers separated by commas, got {text!r}") from None
+
+
+def shown(default):
+    """A default as it may be typed in: the same value."""
+    if not isinstance(default, tuple):
+        return default
+    short = [Fraction(value).limit_denominator(100) for value in default]
+    exact = [str(ratio) if float(ratio) == value else repr(value) for ratio, value in zip(short, default, strict=True)]
+    return ",".join(text if len(text) <= len(repr(v)) else repr(v) for text, v in zip(exact, default, strict=True))
 
 
 def glossary():
@@ -43,8 +55,7 @@ def add_settings(parser, leave_out=()):
     """An option for each field of Settings. What is not given is absent, so that --resume can tell."""
     for f in (f for f in fields(Settings) if f.name not in leave_out):
         kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
-        shown = ",".join(f"{x:.3g}" for x in f.default) if f.type is tuple else f.default
-        default = "" if f.default is None else f" (default: {shown})"
+        default = "" if f.default is None else f" (default: {shown(f.default)})"
         text = f.metadata["help"]
         parser.add_argument(
             f"--{f.name.replace('_', '-')}",

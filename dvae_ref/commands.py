@@ -8,20 +8,27 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dvae_ref.fast import jit
 from dvae_ref.files import partial, writing
 from dvae_ref.model import autoencoder
 from dvae_ref.program.console import Stage, UsageError, at_least, bar_style, conclude, say, use_threads
 from dvae_ref.program.interrupt import Interrupt
-from dvae_ref.runs import datasets, lifecycle, measuring, plots, sizes, training
+from dvae_ref.runs import datasets, durations, lifecycle, measuring, plots, sizes, training
 from dvae_ref.runs.presets import Settings
 from dvae_ref.sampling import pcd, philox
 from dvae_ref.table1.command import run as table1  # noqa: F401 - a command, too
 from dvae_ref.theory.elementary import sigmoid
 
 
+def begin(args):
+    """What comes before all work: threads, and a word if it has to be compiled first."""
+    use_threads(args)
+    jit.announce(lambda: say("compiling, once (half a minute, mostly)"))
+
+
 def train(args):
     """Train, validate, draw pictures."""
-    use_threads(args)
+    begin(args)
     given = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = resumed_settings(args, given) if args.resume else checked_settings(given)
     folder = Path(args.run_dir or default_run_dir(settings))
@@ -36,6 +43,8 @@ def train(args):
 def train_run(args, run):
     settings, folder = run.settings, run.folder
     say(f"{describe(settings)}\ndata: {run.dataset.origin}\nrun folder: {folder}")
+    if notice := durations.notice(durations.hours(settings, settings.num_train_iter - run.state.iteration)):
+        say(notice)
     with Interrupt() as interrupted, Progress(run) as progress:
         finished = run.advance(interrupted, progress.iteration, progress.validation)
     if not finished:
@@ -57,7 +66,7 @@ def train_run(args, run):
 
 def evaluate(args):
     """log Z by AIS, then the likelihood of a split by importance sampling; evaluation.json in the run folder."""
-    use_threads(args)
+    begin(args)
     at_least(args, samples=1, temperatures=2, ais_chains=2, images=1, seed=0)
     dataset = datasets.load(lifecycle.read_settings(args.run_dir).dataset, args.data_dir)
     total = len(getattr(dataset, args.split)[: args.images])
@@ -88,7 +97,7 @@ def _from_above(record):
 
 def sample(args):
     """Images from the prior: Gibbs from random states, then the decoder's means."""
-    use_threads(args)
+    begin(args)
     at_least(args, number=1, sweeps=1, seed=0)
     out = Path(args.out or Path(args.run_dir) / "samples.png")
     settings, state = lifecycle.load(args.run_dir, args.checkpoint)
@@ -175,7 +184,7 @@ class Progress:
     """The progress bar of a run: bound, rate, time left, and the last validation."""
 
     def __init__(self, run):
-        self.run, self.smoothed, self.validated = run, None, ""
+        self.run, self.smoothed, self.validated, self.first = run, None, "", True
 
     def __enter__(self):
         total = self.run.settings.num_train_iter
@@ -188,6 +197,9 @@ class Progress:
     def iteration(self, state, bound):
         self.smoothed = bound if self.smoothed is None else 0.98 * self.smoothed + 0.02 * bound
         self.bar.set_postfix_str(f"bound {self.smoothed:.2f}{self.validated}", refresh=False)
+        if self.first:  # its time, compiling included, says nothing about the others
+            self.bar.unpause()
+            self.first = False
         self.bar.update()
 
     def validation(self, state, record):

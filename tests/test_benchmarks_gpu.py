@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
     """What it writes in a process of its own, tiny sizes."""
-    pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+    pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
     path = tmp_path_factory.mktemp("gpu") / "folder" / "found.json"
     command = [sys.executable, Path(__file__).with_name("simulated_gpu.py"), "gpu", "--quick", "--out", path]
     env = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *sys.path)))}

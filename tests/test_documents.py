@@ -22,10 +22,11 @@ MAY_IMPORT = {
     "runs": LEAVES | {"theory", "model", "sampling", "files", "program", "runs", "__version__"},
     "table1": {"sampling", "files", "program", "runs", "table1"},
     "conformance": LEAVES | {"theory", "model", "exact", "files", "program", "runs", "conformance", "__version__"},
-    "commands": {"theory.elementary", "model", "sampling", "files", "program", "runs", "table1"},
+    "commands": {"theory.elementary", "fast.jit", "model", "sampling", "files", "program", "runs", "table1"},
     "cli": {"blas", "program", "runs", "commands", "conformance", "__version__"},
     "__main__": {"program", "cli"},
-    "__init__": set(),
+    "lazy": set(),
+    "__init__": {"lazy"},
 }
 
 

@@ -77,7 +77,7 @@ def load(options):
     try:
         return claims.load(options.claims or claims.NAMES)
     except ModuleNotFoundError as error:
-        raise entry.UsageError(f"validation needs {error.name}: pip install 'dvae_ref[test]'") from error
+        raise entry.UsageError(f"validation needs {error.name}: pip install '.[test]'") from error
 
 
 def validate(chosen, options):

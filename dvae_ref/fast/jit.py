@@ -23,6 +23,7 @@ FLAGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT", "LOOP_VECTORIZE", "SLP_VECTO
 ENABLED = not numba.config.DISABLE_JIT
 ELSEWHERE = "the environment variable NUMBA_CACHE_DIR names another folder"
 _warned = set()
+_listeners = []  # called once, when a process first compiles a kernel
 
 
 def compiled(**options):
@@ -50,6 +51,16 @@ def keep(dispatcher, function, cache=None):
         warn("cannot be kept, so that every process compiles it anew, which takes a minute", error)
 
 
+def announce(f):
+    """Have f() called once, when a kernel is compiled that was not found on disk."""
+    _listeners[:] = [f]
+
+
+def _compiling():
+    while _listeners:
+        _listeners.pop()()
+
+
 class Guarded:
     """Mixed into numba's cache of a function: its files are KernelFiles, and its failures are a warning."""
 
@@ -58,6 +69,12 @@ class Guarded:
         base, stamp = self._impl.filename_base, self._impl.locator.get_source_stamp()
         self._cache_file = KernelFiles(self._cache_path, base, stamp)
         self._cache_file._version = version()
+
+    def load_overload(self, signature, target_context):
+        found = super().load_overload(signature, target_context)
+        if found is None:
+            _compiling()
+        return found
 
     def save_overload(self, signature, data):
         try:

@@ -1,6 +1,6 @@
 """Download the files of a data set, verify them, and only then move them to where datasets.load looks.
 
-Needs pooch (pip install dvae_ref[data]). No checksums were published of the .amat files: layout, size and alphabet are
+Needs pooch, of the extra "data". No checksums were published of the .amat files: layout, size and alphabet are
 verified. They come by https, or by plain http if that is asked for; the sha256 of what came is written beside each, and
 held against it whenever the file is read, or comes again.
 """
@@ -181,7 +181,7 @@ def _get(url, path):
     try:
         from pooch import HTTPDownloader
     except ImportError as error:
-        raise OSError("downloading needs pooch: pip install dvae_ref[data]") from error
+        raise OSError("downloading needs pooch: pip install '.[data]' in dvae_ref's source folder") from error
     hooks = {"response": _stay_secure} if url.startswith("https:") else {}
     try:
         with open(path, "wb") as file:

@@ -39,7 +39,7 @@ def resolve(backend):
 def why_not_cuda():
     """What stands in the way of CUDA, or None; looked for once a process, and a kernel is tried."""
     if importlib.util.find_spec("numba_cuda") is None:
-        return "the package numba-cuda is not installed (pip install 'dvae_ref[cuda]')"
+        return "the package numba-cuda is not installed (pip install '.[cuda]' in dvae_ref's source folder)"
     try:
         from numba import cuda
     except ImportError as error:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from dvae_ref.files import writing
 from dvae_ref.program.console import UsageError, at_least, bar_style, conclude, say, usable_cores
+from dvae_ref.runs import durations
 from dvae_ref.runs.presets import Settings
 from dvae_ref.table1 import executors, grid, page, records, report, results
 
@@ -26,6 +27,8 @@ def run(args):
     todo = [cell for cell in cells if not grid.is_finished(cell, measurement)]
     writing.make_folder(args.out)
     say(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
+    if notice := durations.notice(sum(map(hours_left, todo))):
+        say(notice)
     failed, missing = run_cells(args, todo, measurement) if todo else ({}, 0)
     found = report.collect(args.out)
     paths, unwritten = write_table(args.out, found)
@@ -39,6 +42,12 @@ def run(args):
     if missing:
         say(f"{missing} cells are not finished; the same command goes on with them")
     return 1 if failed or unwritten else 130 if missing else 0
+
+
+def hours_left(cell):
+    """Of one core, to train a cell to its end."""
+    left = cell.settings.num_train_iter - grid.iterations_done(cell.folder)
+    return durations.hours(cell.settings, max(left, 0))
 
 
 def keep(args):

@@ -130,7 +130,8 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
         from dask.distributed import CancelledError, Client, Event, KilledWorker
         from dask.distributed import wait as wait_for
     except ImportError:
-        raise ImportError(f"--scheduler {address} needs Dask: pip install 'dvae_ref[cluster]'") from None
+        install = "pip install '.[cluster]' in dvae_ref's source folder"
+        raise ImportError(f"--scheduler {address} needs Dask: {install}") from None
     from dvae_ref.runs import datasets
 
     options["data_dir"] = datasets.data_folder(data_dir).absolute()  # a worker's own may be another

@@ -274,7 +274,7 @@ def test_no_network_says_what_to_put_where(tmp_path, monkeypatch):
 
 def test_without_pooch_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(OSError, match=r"pip install dvae_ref\[data\]"):
+    with pytest.raises(OSError, match=r"pip install '\.\[data\]'"):
         fetch(tmp_path, [remote("http://127.0.0.1:9", "a", b"")])
 
 

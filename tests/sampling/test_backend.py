@@ -69,7 +69,7 @@ def test_another_cuda_target_is_named(monkeypatch, asked_anew):
 @pytest.fixture
 def cuda(monkeypatch, asked_anew):
     """numba.cuda with a GPU, it says."""
-    pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+    pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
     from numba import cuda
 
     monkeypatch.setattr(cuda, "is_available", lambda: True)

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
 
 from validation.cuda import compiler, kernels, sass
 
 BLOCKS = {"gibbs": 2, "gibbs, tiles": 2, "ais": 2, "ais, tiles": 1}  # at least; four of the others
 MEMORIES = ("global", "shared", "param")
 CASES = [(name, capability) for name in kernels.KERNELS for capability in compiler.ARCHITECTURES]
-needs_nvdisasm = pytest.mark.skipif(not compiler.has("nvdisasm"), reason="needs nvdisasm: pip install 'dvae_ref[sass]'")
+needs_nvdisasm = pytest.mark.skipif(not compiler.has("nvdisasm"), reason="needs nvdisasm: pip install '.[sass]'")
 
 PTX = """.version 7.0
 .target sm_80

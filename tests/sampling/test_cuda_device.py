@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
 
 from dvae_ref.fast import jit, scalars
 from dvae_ref.sampling.cuda import device

@@ -7,7 +7,7 @@ import pytest
 from enumeration import skewed_rbm
 from test_philox import KNOWN_ANSWERS, words
 
-pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
 
 import cuda_scalars
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from enumeration import skewed_rbm
 
-pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
 
 from dvae_ref.sampling.cuda import layout
 from validation.cuda import __main__ as report
 from validation.cuda import banks, compiler, emulator, kernels, prediction, sass
 from validation.cuda.prediction import Block, Cost
 
-needs_nvdisasm = pytest.mark.skipif(not compiler.has("nvdisasm"), reason="needs nvdisasm: pip install 'dvae_ref[sass]'")
+needs_nvdisasm = pytest.mark.skipif(not compiler.has("nvdisasm"), reason="needs nvdisasm: pip install '.[sass]'")
 needs_compiler = pytest.mark.skipif(emulator.c_compiler() is None, reason="needs a C compiler")
 LANES = np.arange(32)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_philox import KNOWN_ANSWERS, words
 
-pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
 
 
 @pytest.fixture(scope="module")

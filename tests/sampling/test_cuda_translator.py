@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install 'dvae_ref[cuda]'")
+pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
 
 from validation.cuda import emulator, translator
 

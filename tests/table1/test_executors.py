@@ -131,7 +131,7 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path, monkeypatch):
 
 def test_without_dask_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
-    with pytest.raises(ImportError, match=r"--scheduler tcp://x:1 needs Dask: pip install 'dvae_ref\[cluster\]'"):
+    with pytest.raises(ImportError, match=r"--scheduler tcp://x:1 needs Dask: pip install '\.\[cluster\]'"):
         executors.run_dask(cells(tmp_path, "a"), address="tcp://x:1", on_done=print)
 
 

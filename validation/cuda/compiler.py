@@ -86,7 +86,7 @@ def has(tool):
 def _tool(name):
     found = _find(name)
     if found is None:
-        raise FileNotFoundError(f"{name} is not installed: pip install 'dvae_ref[cuda,sass]'")
+        raise FileNotFoundError(f"{name} is not installed: pip install '.[cuda,sass]'")
     return found
 
 

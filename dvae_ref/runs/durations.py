@@ -1,0 +1,36 @@
+"""How long a training takes, roughly: said before it begins, with a way to try small."""
+
+from dvae_ref.model.structures import STRUCTURES
+
+SAMPLES = (1, 5, 25)  # K
+MILLISECONDS = {  # of an iteration on 100 images at these K, one core of a Zen 4: docs/results/milliseconds.csv
+    "1-layer-lin": (18, 26, 59),
+    "1-layer-nonlin": (21, 32, 80),
+    "2-layer-nonlin": (47, 69, 171),
+    "4-layer-nonlin": (52, 81, 207),
+}
+TRY = "--num-train-iter 5000"
+assert set(MILLISECONDS) == set(STRUCTURES)
+
+
+def milliseconds(struct, samples):
+    """Of an iteration, straight lines between the measured K and beyond the last."""
+    known = MILLISECONDS[struct]
+    i = 0 if samples <= SAMPLES[1] else 1
+    slope = (known[i + 1] - known[i]) / (SAMPLES[i + 1] - SAMPLES[i])
+    return known[i] + slope * (samples - SAMPLES[i])
+
+
+def hours(settings, iterations=None):
+    """Of one core, for so many iterations (default: all) of a run; validations come on top."""
+    iterations = settings.num_train_iter if iterations is None else iterations
+    one = milliseconds(settings.struct, settings.k * settings.batch_size / 100)
+    return max(one, 1) * iterations / 3.6e6
+
+
+def notice(total):
+    """A sentence for a command of so many hours of one core; None for one of less than a quarter of an hour."""
+    if total < 0.25:
+        return None
+    amount = f"{total:,.0f} hours" if total >= 1.5 else f"{60 * total:.0f} minutes"
+    return f"this takes about {amount} of one core (a Zen 4 at 3.6 GHz); a first try: {TRY}"
