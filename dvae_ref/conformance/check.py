@@ -1,30 +1,36 @@
 """python -m dvae_ref conformance check: other people's files against ours, quantity by quantity."""
 
+import time
 from pathlib import Path
 
 from dvae_ref.conformance import names, vectors, verdict
+from dvae_ref.conformance.pairs import SECONDS
 from dvae_ref.conformance.tolerances import Tolerance
 from dvae_ref.files import npz
+
+SEARCH = 60.0  # seconds of a whole check in which two mistakes at once are looked for
 
 
 def check(folder, theirs, manifest, chosen, on_verdict=lambda verdict: None, every=False):
     """The Verdicts of the named quantities. ValueError for a kit that cannot be used; a file of theirs that cannot be
     is a verdict. every: what is missing fails, too."""
-    verdicts = []
+    verdicts, left = [], SEARCH
     for entry in manifest["quantities"]:
         if entry["name"] in chosen:
-            verdicts.append(_check_file(folder, theirs, entry, every))
+            start = time.monotonic()
+            verdicts.append(_check_file(folder, theirs, entry, every, min(SECONDS, left)))
+            left = max(0.0, left - (time.monotonic() - start))
             on_verdict(verdicts[-1])
     return verdicts
 
 
-def _check_file(folder, theirs, entry, every):
+def _check_file(folder, theirs, entry, every, seconds):
     ours = vectors.read_ours(folder, entry)
     try:
         found = read_theirs(theirs, entry)
     except (ValueError, OSError) as error:
         return verdict.unreadable(entry["name"], error)
-    return check_quantity(entry, ours, found, every)
+    return check_quantity(entry, ours, found, every, seconds)
 
 
 def read_theirs(folder, entry):
@@ -41,12 +47,12 @@ def read_theirs(folder, entry):
         return {}
 
 
-def check_quantity(entry, ours, theirs, every=False):
+def check_quantity(entry, ours, theirs, every=False, seconds=SECONDS):
     """The Verdict on arrays by name, by the kit's own arrays and the tolerances of its manifest."""
     arrays = {array["name"]: array for array in entry["arrays"]}
     allowed = {name: _tolerance(array) for name, array in arrays.items() if array["role"] != "input"}
     given = {name: ours[name] for name in arrays if name not in allowed}
-    found = verdict.judge(vectors.known(entry, given, allowed), given, ours, allowed, theirs, every)
+    found = verdict.judge(vectors.known(entry, given, allowed), given, ours, allowed, theirs, every, seconds)
     return found if found.attempted or not theirs else verdict.unreadable(entry["name"], _misspelt(theirs, allowed))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.mistakes import REGISTRY, Case
+from dvae_ref.conformance.pairs import SECONDS, explaining
 
 SLACK = 4  # tolerances: rounding in a wrong formula may be worse conditioned than in the right one
 
@@ -17,18 +18,33 @@ class Diagnosis(NamedTuple):
     arrays: tuple
 
 
-def alternatives(quantity, given, theirs=None):
-    """(mistake, {output: what it makes of it}) of every mistake that may be made in a quantity with these inputs; what
-    a mistake leaves alone is as it should be. theirs: somebody's outputs, for mistakes that have to guess a number."""
+def case_of(quantity, given, theirs=None):
+    """theirs: somebody's outputs, for mistakes that have to guess a number."""
     given = as_floats(given)
-    case = Case(quantity, given, quantities.outputs(quantity, given), theirs or {})
-    concerned = [mistake for mistake in REGISTRY if mistake.concerns(quantity.name)]
+    return Case(quantity, given, quantities.outputs(quantity, given), theirs or {})
+
+
+def alternatives(case):
+    """(mistake, {output: what it makes of it}) of every mistake that may be made in a quantity with these inputs; what
+    a mistake leaves alone is as it should be."""
+    concerned = [mistake for mistake in REGISTRY if mistake.concerns(case.quantity.name)]
     return [(mistake, case.outputs | mistake.wrong(case)) for mistake in concerned]
 
 
-def of(quantity, given, theirs, failing, tolerances):
-    """Diagnoses for the failing arrays of somebody's outputs."""
-    return diagnose(alternatives(quantity, given, theirs), theirs, failing, tolerances)
+def of(quantity, given, theirs, failing, tolerances, seconds=SECONDS):
+    """Diagnoses for the failing arrays of somebody's outputs: one mistake, or two at once (looked for so many seconds),
+    or several for some of the arrays each."""
+    case = case_of(quantity, given, theirs)
+    wrongs = alternatives(case)
+    found = diagnose(wrongs, theirs, failing, tolerances)
+    if len(found) == 1 and set(found[0].arrays) == failing and not _anywhere(found[0]):
+        return found
+    pairs = explaining(case, wrongs, failing, lambda wrong: errors(wrong, theirs, tolerances), seconds)
+    return [Diagnosis(tuple(pairs), tuple(sorted(failing)))] if pairs else found
+
+
+def _anywhere(diagnosis):
+    return all(mistake.anywhere for mistake in REGISTRY if mistake.name in diagnosis.mistakes)
 
 
 def diagnose(wrongs, theirs, failing, tolerances):

@@ -7,6 +7,7 @@ import numpy as np
 from dvae_ref.conformance import diagnosis, fingerprint
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.compare import Finding, compare
+from dvae_ref.conformance.pairs import SECONDS
 from dvae_ref.conformance.quantities import trouble
 
 
@@ -45,9 +46,10 @@ def unreadable(quantity, error):
     return Verdict(quantity, [Finding("the file", "unreadable", np.inf, str(error))], [])
 
 
-def judge(item, given, ours, allowed, theirs, every=False):
+def judge(item, given, ours, allowed, theirs, every=False, seconds=SECONDS):
     """The Verdict on arrays by name. item: the Quantity; given, ours: its inputs and outputs; allowed: the Tolerance of
-    each output; every: all outputs are demanded, not only judged where they are there."""
+    each output; every: all outputs are demanded, not only judged where they are there; seconds: for the search of two
+    mistakes at once."""
     names = [name for name in allowed if every or name in theirs]
     findings = [compare(name, ours[name], theirs.get(name), allowed[name]) for name in names]
     usable = {name: theirs[name].astype(float) for name in allowed if _usable(ours[name], theirs.get(name))}
@@ -56,7 +58,7 @@ def judge(item, given, ours, allowed, theirs, every=False):
     if not failing:
         return Verdict(item.name, findings, [], skipped)
     note = fingerprint.other_inputs(item, given, theirs, usable, allowed)
-    found = [] if note else diagnosis.of(item, given, usable, failing, allowed)
+    found = [] if note else diagnosis.of(item, given, usable, failing, allowed, seconds)
     return Verdict(item.name, findings, found, skipped, by_flag(item, given, ours, usable, allowed), note)
 
 

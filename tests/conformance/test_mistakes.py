@@ -19,9 +19,10 @@ SMALL = {  # of 1e-7 beside numbers of order one: float32, u = 6e-8, cannot tell
     "q is clipped: min(q, 1 - 1e-7)",
 }
 
+SMALL |= {"AMSGrad: the larger of the old and the new v"}  # where v hardly moves
 CONVERGED = {  # after five sweeps of a whole model: float32 cannot tell
     "the gradient runs through the mean field, which Eq. 5 holds fixed",
-    "the left side is updated before the right",
+    *("the left side is updated before the right", "one sweep too many", "one sweep too few"),
 }
 
 
@@ -30,7 +31,7 @@ def diagnoses(name, seed, dtype):
     item = QUANTITIES[name]
     ours = quantity.outputs(item, quantity.inputs(item, seed, dtype))
     allowed = tolerances.estimate(item, seed, dtype)
-    wrongs = diagnosis.alternatives(item, quantity.inputs(item, seed))
+    wrongs = diagnosis.alternatives(diagnosis.case_of(item, quantity.inputs(item, seed)))
     for one, wrong in wrongs:
         theirs = {array: np.asarray(wrong[array], float) for array in ours}
         found = [compare.compare(array, ours[array], theirs[array], allowed[array]) for array in ours]
@@ -39,7 +40,10 @@ def diagnoses(name, seed, dtype):
         yield one, failing, diagnosis.diagnose(wrongs, theirs, failing, allowed)
 
 
-@pytest.mark.parametrize("name", QUANTITIES)
+LATER = [pytest.param(name, marks=() if representative(name) else pytest.mark.release) for name in QUANTITIES]
+
+
+@pytest.mark.parametrize("name", LATER)
 def test_each_is_rejected_and_named(name):
     """In a variant of an objective it may be nothing (log K with K = 1), or the same as another one."""
     for one, failing, found in diagnoses(name, 1, np.float64):
@@ -76,7 +80,9 @@ def test_control_a_factor_that_no_mistake_explains_has_no_name():
     given = quantity.inputs(item, 0)
     theirs = {name: 1.1 * value for name, value in quantity.outputs(item, given).items()}
     allowed = tolerances.estimate(item, 0, np.float64)
-    assert diagnosis.diagnose(diagnosis.alternatives(item, given), theirs, set(theirs), allowed) == []
+    assert (
+        diagnosis.diagnose(diagnosis.alternatives(diagnosis.case_of(item, given)), theirs, set(theirs), allowed) == []
+    )
 
 
 def test_two_mistakes_at_once_are_both_named():
@@ -86,7 +92,7 @@ def test_two_mistakes_at_once_are_both_named():
     theirs = ours | {"d_zeta_d_q": -ours["d_zeta_d_q"], "quantile": 1 - ours["quantile"]}
     theirs["quantile"] = quantity.outputs(item, given | {"rho": 1 - given["rho"]})["quantile"]
     found = diagnosis.diagnose(
-        diagnosis.alternatives(item, given),
+        diagnosis.alternatives(diagnosis.case_of(item, given)),
         theirs,
         {"d_zeta_d_q", "quantile"},
         tolerances.estimate(item, 0, np.float64),

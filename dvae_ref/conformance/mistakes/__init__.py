@@ -12,7 +12,8 @@ import importlib
 from dvae_ref.conformance.mistakes.registry import REGISTRY, Case, Mistake, mistake
 
 THEMES = (
-    *("machines", "sampling", "smoothings", "relaxations", "bounds", "objectives", "clips", "discrete", "optimizers"),
+    *("machines", "sampling", "sweeps", "smoothings", "relaxations", "bounds", "objectives", "estimators", "clips"),
+    *("discrete", "optimizers"),
     "anything",
 )
 for _theme in THEMES:

@@ -5,10 +5,9 @@ import numpy as np
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.quantities.machines import machine
 from dvae_ref.theory.boltzmann import couple
-from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.theory.elementary import bernoulli_entropy
 
 ON_E = ("energy", "log_z", "mean_field", "gibbs", "log_p_*")
-SWEPT = ("mean_field", "gibbs", "log_p_overlapping_*")
 GUARD = 1e-7
 
 
@@ -43,6 +42,19 @@ def untransposed(found):
     return found | {name: found[name].T for name in ("d_W", "mean_zz", "d_rbm.W") if name in found}
 
 
+@mistake("the couplings count half", *ON_E)
+def coupled_half(case):
+    found = case.again({"W": case.inputs["W"] / 2})
+    return found | scaled(found, 0.5, "d_W")
+
+
+@mistake("units are -1 and 1 in place of 0 and 1", "gibbs")
+def spins_in_gibbs(case):
+    """The field a + W s with s = 2 z - 1."""
+    a, W = case.inputs["a"], case.inputs["W"]
+    return case.again({"a": a - couple(machine(case.inputs), np.ones_like(a)), "W": 2 * W})
+
+
 @mistake("units are -1 and 1 in place of 0 and 1", "energy")
 def spins_in_energy(case):
     found = case.again({"z": 2 * case.inputs["z"] - 1})
@@ -65,14 +77,14 @@ def covariances(case):
     return {"mean_zz": case.outputs["mean_zz"] - np.outer(z[:n], z[n:])}
 
 
-@mistake("the left side is updated before the right", *SWEPT)
+@mistake("the left side is updated before the right", "gibbs")
 def left_first(case):
     """As right first in the machine whose sides have changed places."""
-    n, names = len(case.inputs["W"]), ("a", "b", "c", "z", "u", "zeta")
+    n, names = len(case.inputs["W"]), ("a", "z", "u")
     moved = {name: swap(value, n) for name, value in case.inputs.items() if name in names}
     found = case.again({**moved, "W": case.inputs["W"].T})
-    back = {name: swap(found[name], -n) for name in ("m", "z_after", "d_a", "d_zeta") if name in found}
-    return untransposed(found) | back
+    back = {name: swap(found[name], -n) for name in ("p", "z_after")}
+    return found | back
 
 
 def swap(z, n):
@@ -88,27 +100,6 @@ def above_threshold(case):
 @mistake("both sides are updated at once, from the old state", "gibbs")
 def gibbs_at_once(case):
     return case.again(at_once=True)
-
-
-@mistake("both sides are updated at once, from the old m", "mean_field")
-def mean_field_at_once(case):
-    def iterate(rbm, b, sweeps):
-        logit = np.zeros_like(b)
-        for _ in range(sweeps):
-            logit = rbm.a + b + couple(rbm, sigmoid(logit))
-        return logit
-
-    return case.again(iterate=iterate)
-
-
-@mistake("one sweep too many", "mean_field", "log_p_overlapping_*")
-def one_more(case):
-    return case.again({"sweeps": case.inputs["sweeps"] + 1})
-
-
-@mistake("one sweep too few", "mean_field", "log_p_overlapping_*")
-def one_less(case):
-    return case.again({"sweeps": np.maximum(case.inputs["sweeps"] - 1, 0)})
 
 
 @mistake("c is left out", "mean_field")
@@ -141,6 +132,11 @@ def opposite_entropy(case):
 @mistake("1e-7 is added inside the logarithms of H(m)", "mean_field")
 def guarded_entropy(case):
     return with_entropy(case, lambda m, entropy: guarded(m))
+
+
+@mistake("H(m) is in bits", "mean_field")
+def bits(case):
+    return with_entropy(case, lambda m, entropy: entropy / np.log(2))
 
 
 def guarded(m):

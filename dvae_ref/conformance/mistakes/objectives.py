@@ -8,7 +8,7 @@ import numpy as np
 
 from dvae_ref import exact, tree
 from dvae_ref.conformance.mistakes.bounds import gradients
-from dvae_ref.conformance.mistakes.machines import swap, untransposed
+from dvae_ref.conformance.mistakes.machines import untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
@@ -16,10 +16,9 @@ from dvae_ref.conformance.quantities.given import GivenMixture
 from dvae_ref.model import autoencoder, layers
 from dvae_ref.model.priors import OverlappingJoint, Relaxed, SpikeJoint
 from dvae_ref.runs.optimizer import DECAYED
-from dvae_ref.theory import joint, overlapping
+from dvae_ref.theory import joint
 from dvae_ref.theory.boltzmann import RBM, couple, split
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.mean_field import mean_field
 from dvae_ref.theory.overlapping import log_p_backward
 
 EVERY, WEIGHTED, VARIATIONAL = "objective_*", "objective_dvaes_*", ("objective_dvae_*", "objective_dvaepp_*")
@@ -37,6 +36,12 @@ def opposite_energy(case):
 def coupled_twice(case):
     found = case.again({"rbm.W": 2 * case.inputs["rbm.W"]})
     return found | scaled(found, 2, "d_rbm.W")
+
+
+@mistake("the couplings count half", EVERY, DISCRETE)
+def coupled_half(case):
+    found = case.again({"rbm.W": case.inputs["rbm.W"] / 2})
+    return found | scaled(found, 0.5, "d_rbm.W")
 
 
 @mistake("left and right are swapped: W is used as (right, left)", EVERY, DISCRETE)
@@ -162,16 +167,6 @@ def by_q(case):
         return method._replace(posterior=with_fields(ByQ, method.posterior))
 
     return case.again(change=change)
-
-
-@mistake("the left side is updated before the right", *RELAXED)
-def left_first(case):
-    def mean_field_left_first(rbm, b, sweeps):
-        swapped = RBM(swap(rbm.a, len(rbm.W)), rbm.W.T)
-        return swap(mean_field(swapped, swap(b, len(rbm.W)), sweeps), -len(rbm.W))
-
-    with patch.object(overlapping, "mean_field", mean_field_left_first):
-        return case.again()
 
 
 @mistake("c = log r(zeta|0) is left out", *RELAXED)

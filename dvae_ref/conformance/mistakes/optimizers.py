@@ -62,3 +62,39 @@ def stale_moments(case):
         return p - rate * state.m / (np.sqrt(state.v) + options["epsilon"]), after[1]
 
     return case.again(update=update)
+
+
+def stepped(case, numerator=None, denominator=None, correction=None):
+    """p after a step rate numerator / denominator; None for what is as it should be."""
+    i, beta1, beta2, t = case.inputs, case.inputs["beta1"], case.inputs["beta2"], int(case.inputs["iteration"])
+    correction = correction or math.sqrt(1 - beta2**t) / (1 - beta1**t)
+    numerator = case.outputs["m_after"] if numerator is None else numerator
+    denominator = np.sqrt(case.outputs["v_after"]) + i["adam_epsilon"] if denominator is None else denominator
+    return case.outputs | {"p_after": i["p"] - i["learning_rate"] * correction * numerator / denominator}
+
+
+@mistake("AdamW: p shrinks by learning_rate x 0.01 as well", "adam")
+def decoupled_decay(case):
+    i = case.inputs
+    return case.outputs | {"p_after": case.outputs["p_after"] - i["learning_rate"] * 0.01 * i["p"]}
+
+
+@mistake("AMSGrad: the larger of the old and the new v", "adam")
+def amsgrad(case):
+    largest = np.maximum(case.inputs["v"], case.outputs["v_after"])
+    return stepped(case, denominator=np.sqrt(largest) + case.inputs["adam_epsilon"])
+
+
+@mistake("Nesterov's momentum (NAdam)", "adam")
+def nesterov(case):
+    beta1 = case.inputs["beta1"]
+    return stepped(case, numerator=beta1 * case.outputs["m_after"] + (1 - beta1) * case.inputs["g"])
+
+
+@mistake("the powers of beta1 and beta2 are float32's, multiplied up: TensorFlow 1", "adam")
+def single_powers(case):
+    def power(beta):
+        return float(np.prod(np.full(int(case.inputs["iteration"]), beta, np.float32), dtype=np.float32))
+
+    beta1, beta2 = power(case.inputs["beta1"]), power(case.inputs["beta2"])
+    return stepped(case, correction=math.sqrt(1 - beta2) / (1 - beta1))

@@ -32,6 +32,11 @@ class Mistake:
     def anywhere(self):
         return "*" in self.quantities
 
+    @property
+    def combines(self):
+        """May it be one of two at once? Not what any array may have, nor what is read off somebody's numbers."""
+        return not self.anywhere and "gibbs" not in self.quantities[:1]
+
     def concerns(self, name):
         return any(fnmatch(name, pattern) for pattern in self.quantities)
 

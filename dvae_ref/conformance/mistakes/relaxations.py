@@ -10,6 +10,7 @@ from dvae_ref.conformance.mistakes.registry import mistake, negated
 from dvae_ref.conformance.mistakes.smoothings import log_normaliser
 from dvae_ref.conformance.quantities.machines import machine
 from dvae_ref.conformance.quantities.smoothings import smoothing_of
+from dvae_ref.theory import overlapping
 from dvae_ref.theory.boltzmann import RBM, couple, field, split
 from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 from dvae_ref.theory.mean_field import mean_field
@@ -61,7 +62,7 @@ def law(case):
 def without_c(case):
     """d_zeta = m db/dzeta; to take dc/dzeta away again would leave its rounding."""
     smoothing, t = law(case), law(case).t(case.inputs["zeta"])
-    logit = mean_field(machine(case.inputs), smoothing.log_ratio(t), int(case.inputs["sweeps"]))
+    logit = overlapping.mean_field(machine(case.inputs), smoothing.log_ratio(t), int(case.inputs["sweeps"]))
     d_zeta = case.inputs["cotangent"][:, None] * sigmoid(logit) * smoothing.d_log_ratio(t) / smoothing.d_zeta(t)
     return case.outputs | {"log_p": case.outputs["log_p"] - smoothing.log_r0(t).sum(-1), "d_zeta": d_zeta}
 
@@ -80,7 +81,7 @@ def with_entropy(case, change):
     """log_p with the entropy changed by change(m, H(m))."""
     smoothing = law(case)
     b = smoothing.log_ratio(smoothing.t(case.inputs["zeta"]))
-    logit = mean_field(machine(case.inputs), b, int(case.inputs["sweeps"]))
+    logit = overlapping.mean_field(machine(case.inputs), b, int(case.inputs["sweeps"]))
     entropy = bernoulli_entropy(logit).sum(-1)
     return case.outputs | {"log_p": case.outputs["log_p"] - entropy + change(sigmoid(logit), entropy)}
 
@@ -98,6 +99,11 @@ def opposite_entropy(case):
 @mistake("1e-7 is added inside the logarithms of H(m)", OVERLAPPING)
 def guarded_entropy(case):
     return with_entropy(case, lambda m, entropy: guarded(m))
+
+
+@mistake("H(m) is in bits", OVERLAPPING)
+def entropy_in_bits(case):
+    return with_entropy(case, lambda m, entropy: entropy / math.log(2))
 
 
 def parts(case):

@@ -78,6 +78,12 @@ def squared_beta(case):
     return found | scaled(found, 2 * case.inputs["beta"], "d_zeta_d_beta")
 
 
+@mistake("beta is a scale: 1/beta in the place of beta", "smoothing_exp", "log_q_exp", "log_p_overlapping_exp")
+def beta_as_scale(case):
+    found = case.again({"beta": 1 / case.inputs["beta"]})
+    return found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta")
+
+
 @mistake("r(zeta|z) is not normalised", *OVERLAPPING, "smoothing_spike")
 def not_normalised(case):
     log_norm = log_normaliser(case)

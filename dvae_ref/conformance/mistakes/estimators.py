@@ -1,0 +1,171 @@
+"""Other bounds and other gradients than Eq. 3's, in the bound alone and in whole models.
+
+Some are no mistakes: sticking the landing and DReG estimate the same gradient on purpose by other means, and GumBolt's
+term is another method's. Who has them should know that they are not Eq. 3's.
+"""
+
+import math
+from unittest.mock import patch
+
+import numpy as np
+
+from dvae_ref.conformance.mistakes.objectives import with_fields
+from dvae_ref.conformance.mistakes.registry import mistake
+from dvae_ref.model import layers
+from dvae_ref.model.priors import Relaxed
+from dvae_ref.theory import bounds, mixture
+from dvae_ref.theory.boltzmann import energy, energy_backward
+from dvae_ref.theory.elementary import sigmoid, softplus
+
+RIGHT = bounds.importance_weighted
+BOUND, EVERY = "bound_importance_weighted", "objective_dvaes_*"
+RELAXED = tuple(f"objective_dvaes_{kind}_*" for kind in ("exp", "unexp", "power", "gauss"))
+
+
+def in_place_of_the_bound(name):
+    """Register a function log_w -> (bound, d bound / d log_w) in the place of bounds.importance_weighted."""
+
+    def register(wrong):
+        def inside(case):
+            with patch.object(bounds, "importance_weighted", wrong):
+                return case.again()
+
+        mistake(name, BOUND)(lambda case: case.again(bound=wrong))
+        mistake(name, EVERY)(inside)
+        return wrong
+
+    return register
+
+
+@in_place_of_the_bound("log-sum-exp of the negative log-weights, taken negative")
+def of_losses(log_w):
+    value, weights = RIGHT(-log_w)
+    return -value, weights
+
+
+@in_place_of_the_bound("the best sample in place of the mean over samples")
+def best_sample(log_w):
+    return log_w.max(-1), 1.0 * (log_w == log_w.max(-1, keepdims=True))
+
+
+@in_place_of_the_bound("-log K is there twice")
+def log_k_twice(log_w):
+    value, weights = RIGHT(log_w)
+    return value - math.log(log_w.shape[-1]), weights
+
+
+@in_place_of_the_bound("one log-mean-exp over the whole batch")
+def over_the_batch(log_w):
+    value, weights = RIGHT(log_w.reshape(1, -1))
+    return np.full(len(log_w), value[0]), len(log_w) * weights.reshape(log_w.shape)
+
+
+@mistake("equal weights in the gradient", EVERY)
+def equal_weights(case):
+    def wrong(log_w):
+        return RIGHT(log_w)[0], np.full_like(log_w, 1 / log_w.shape[-1])
+
+    with patch.object(bounds, "importance_weighted", wrong):
+        return case.again()
+
+
+@mistake("the mean over pixels in place of the sum", "objective_*")
+def mean_over_pixels(case):
+    value, backward, pixels = layers.bernoulli, layers.bernoulli_backward, case.inputs["x"].shape[1]
+
+    def scaled_value(x, logits):
+        found, cache = value(x, logits)
+        return found / pixels, cache
+
+    def scaled_backward(d, cache):
+        return backward(d / pixels, cache)
+
+    with patch.multiple(layers, bernoulli=scaled_value, bernoulli_backward=scaled_backward):
+        return case.again()
+
+
+@mistake("the mean over units in place of the sum", "objective_*")
+def mean_over_units(case):
+    """Of log p(zeta) - log q(zeta|x), or the KL."""
+    return case.again({"kappa": case.inputs["kappa"] / case.inputs["zeta"].shape[1]})
+
+
+def with_prior(case, kind):
+    return case.again(change=lambda method: method._replace(prior=with_fields(kind, method.prior)))
+
+
+class Stuck(Relaxed):
+    """log q(zeta|x) moves with zeta alone."""
+
+    def term_backward(self, d_term, cache, extra=()):
+        d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
+        return d_rbm, d_sample._replace(logit_q=0 * d_sample.logit_q), d_extra
+
+
+@mistake("sticking the landing: log q(zeta|x) moves with zeta alone (on purpose? it is not Eq. 3's gradient)", *RELAXED)
+def stuck(case):
+    return with_prior(case, Stuck)
+
+
+@mistake("DReG: the encoder's gradient has squared weights (on purpose? it is not Eq. 3's gradient)", *RELAXED)
+def doubly_reparameterised(case):
+    def squared(log_w):
+        value, weights = RIGHT(log_w)
+        return value, weights**2
+
+    with patch.object(bounds, "importance_weighted", squared):
+        found = with_prior(case, Stuck)
+    return case.outputs | {name: value for name, value in found.items() if name.startswith("d_encoder")}
+
+
+@mistake("GumBolt's term: -E(zeta), and zeta log q + (1 - zeta) log(1 - q) for log q(zeta|x)", *RELAXED)
+def gumbolt(case):
+    class Term(Relaxed):
+        def term(self, rbm, sample, extra=()):
+            log_q = sample.zeta * sample.logit_q - softplus(sample.logit_q)
+            return -energy(rbm, sample.zeta) - log_q.sum(-1), (rbm, sample)
+
+        def term_backward(self, d_term, cache, extra=()):
+            rbm, sample = cache
+            d_rbm, d_zeta = energy_backward(-d_term, rbm, sample.zeta)
+            d = d_term[:, None]
+            d_logit_q = -d * (sample.zeta - sigmoid(sample.logit_q))
+            return d_rbm, type(sample)(d_logit_q, np.zeros_like(d_zeta), d_zeta - d * sample.logit_q), ()
+
+    return with_prior(case, Term)
+
+
+@mistake("kappa multiplies log p(zeta) alone", BOUND)
+def kappa_on_log_p(case):
+    kappa = case.inputs["kappa"]
+    found = case.again({"log_q": case.inputs["log_q"] / kappa})
+    return found | {"d_log_q": found["d_log_q"] / kappa}
+
+
+@mistake("kappa multiplies log p(zeta) alone", *RELAXED)
+def kappa_on_log_p_in_model(case):
+    kappa = float(case.inputs["kappa"])
+
+    class Whole(Relaxed):
+        def term(self, rbm, sample, extra=()):
+            value, cache = super().term(rbm, sample, extra)
+            return value + (1 - 1 / kappa) * log_q_of(sample, self.posterior.smoothing)[0], cache
+
+        def term_backward(self, d_term, cache, extra=()):
+            d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
+            more = log_q_of(cache.sample, self.posterior.smoothing)[1](d_term * (1 - 1 / kappa))
+            return d_rbm, d_sample._replace(logit_q=d_sample.logit_q + more[0], t=d_sample.t + more[1]), d_extra
+
+    return with_prior(case, Whole)
+
+
+def log_q_of(sample, smoothing):
+    """log q(zeta|x) of each row, not relative to r_max, and its backward in logit q and t."""
+    value, cache = mixture.log_q(sample.logit_q, smoothing.log_ratio(sample.t))
+
+    def backward(d):
+        d_logit_q, d_b = mixture.log_q_backward(d, cache)
+        d_t = d_b * smoothing.d_log_ratio(sample.t) + d[:, None] * smoothing.d_log_r_max(sample.t)
+        return d_logit_q, d_t
+
+    return value + smoothing.log_r_max(sample.t).sum(-1), backward
