@@ -17,9 +17,10 @@ SMALL = {  # of 1e-7 beside numbers of order one: float32, u = 6e-8, cannot tell
     "1e-7 is added inside the logarithms of H(m)",
     "1e-7 is added to q(zeta) inside the logarithm",
     "q is clipped: min(q, 1 - 1e-7)",
+    "AMSGrad: the larger of the old and the new v",  # where v hardly moves
+    "the powers of beta1 and beta2 are float32's, multiplied up: TensorFlow 1",
 }
 
-SMALL |= {"AMSGrad: the larger of the old and the new v"}  # where v hardly moves
 CONVERGED = {  # after five sweeps of a whole model: float32 cannot tell
     "the gradient runs through the mean field, which Eq. 5 holds fixed",
     *("the left side is updated before the right", "one sweep too many", "one sweep too few"),
