@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks import machines
 from dvae_ref.sampling import engines, fields, pcd, philox, vector
-from dvae_ref.sampling.engines import portable
+from dvae_ref.sampling.engines import planes, portable
 from dvae_ref.sampling.engines.path import Path
 
 _CHAINS, _MANY, _SWEEPS = 64, 1000, 40
@@ -52,12 +52,12 @@ def _sizes(n, repeats):
 
 def _rows(chains, rbm):
     """Fields and draws of the right side by the engine for any CPU."""
-    table, nibbles = fields.tables(rbm.W, rbm.a_right), chains.right.copy()
-    rows, base = fields.empty_rows(_CHAINS, table), np.zeros(fields.width(table), np.float32)
+    table, nibbles = portable.tables(Path(np.zeros_like(rbm.a), rbm.a, rbm.W)).to_right, chains.right.copy()
+    rows = fields.empty_rows(_CHAINS, table)
     place = 0, np.uint64(3), philox.RIGHT, _K0, _K1
     return {
         "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows),
-        "words, sigmoid, compare, pack": lambda: portable._draw(nibbles, rows, base, np.float32(1), place),
+        "words, sigmoid, compare, pack": lambda: planes.draw(nibbles, rows, place),
     }
 
 

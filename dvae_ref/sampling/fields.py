@@ -180,18 +180,6 @@ def aligned(shape, dtype=np.float32):
     return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-def width(table):
-    """Fields to a row: the units out, filled up to whole tiles."""
-    return len(table) * _TILE
-
-
-def side_row(values, width):
-    """A side's values (units,) as `add_up` lays out the fields of a chain; padding units have NEVER."""
-    row = np.full(width, NEVER)
-    row[: len(values)] = values
-    return row
-
-
 @compiled()
 def empty_rows(chains, table):
     """Room for the fields of a block of chains, (chains, width): a whole number of tiles each.

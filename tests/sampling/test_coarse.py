@@ -9,37 +9,14 @@ import numba
 import numpy as np
 import pytest
 from enumeration import states
+from spin_bounds import possibly, surely
 
 from dvae_ref.fast import scalars
 from dvae_ref.sampling import fields
-from dvae_ref.sampling.engines import avx512, coarse, lanes
+from dvae_ref.sampling.engines import avx512, blocks, coarse, lanes
 from dvae_ref.theory.boltzmann import RBM
 
 pytestmark = pytest.mark.skipif(not avx512.available(), reason="this CPU has no AVX-512, which engines.coarse is for")
-
-
-# -- what is true ------------------------------------------------------------------------------------------------------
-
-
-def surely(f):
-    """The number of coarse values for which a spin of field f is 1 whatever the fine bits are: all below it."""
-    return _count(scalars.surely_up, f)
-
-
-def possibly(f):
-    """The number of coarse values for which it can be 1."""
-    return _count(scalars.possibly_up, f)
-
-
-def _count(up, f):
-    """up(c, e) falls with c; its last c is near 65,536 sigmoid(f), which is good to far less than 2."""
-    e = scalars.exp(-np.clip(f, -scalars.FIELD_MAX, scalars.FIELD_MAX))
-    near = np.floor(65536 / (1 + np.exp(-f.astype(np.float64)))).astype(np.int32)
-    around = np.clip(near + np.arange(-2, 3, dtype=np.int32)[:, None], -1, 65536)
-    holds = (around < 0) | (around < 65536) & up(around, e)
-    assert np.all(holds[0] | (around[0] >= 65535))
-    assert not np.any(holds[-1] & (around[-1] >= 0))
-    return np.max(np.where(holds, around, -1), 0) + 1
 
 
 # -- what the engine says ----------------------------------------------------------------------------------------------
@@ -48,14 +25,14 @@ def _count(up, f):
 @numba.njit
 def _compare_all(values, random, units, margins, up, unsure):
     """lanes._compare of as many fields and random words, 640 at a time; units and margins: of five alike."""
-    words, halves, _ = lanes.room()
+    words, halves, _ = blocks.room()
     for first in range(0, len(values), 640):
         words[:640] = values[first : first + 640]
         words[640:1280] = random[first : first + 640]
         lanes._compare(words, halves, units, margins, 0)
         for i in range(640):
-            up[first + i] = halves[16 * lanes._UP + i // 32] >> np.uint32(i % 32) & np.uint32(1)
-            unsure[first + i] = halves[16 * lanes._UNSURE + i // 32] >> np.uint32(i % 32) & np.uint32(1)
+            up[first + i] = halves[16 * blocks.UP + i // 32] >> np.uint32(i % 32) & np.uint32(1)
+            unsure[first + i] = halves[16 * blocks.UNSURE + i // 32] >> np.uint32(i % 32) & np.uint32(1)
 
 
 def said(values, random, unit, margins):

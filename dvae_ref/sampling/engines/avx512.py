@@ -20,8 +20,8 @@ from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import fields
-from dvae_ref.sampling.engines import coarse, lanes
-from dvae_ref.sampling.engines.lanes import BLOCK
+from dvae_ref.sampling.engines import blocks, coarse, lanes
+from dvae_ref.sampling.engines.blocks import BLOCK
 from dvae_ref.sampling.engines.path import Path
 from dvae_ref.sampling.philox import LEFT, RIGHT, whole_counters
 
@@ -84,7 +84,7 @@ def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
     (N, 0).
     """
     machines, chains, _ = left.shape
-    shared = _shared(lanes.blocks(chains), tables.to_right.high.nbytes, numba.get_num_threads())
+    shared = _shared(blocks.number(chains), tables.to_right.high.nbytes, numba.get_num_threads())
     tasks = machines * -(-chains // (shared * BLOCK))
     share_out(_take_tasks, tasks, 1, left, right, log_w, shared, inv_temps, done, tables, k0, k1)
 
@@ -115,24 +115,24 @@ def _take_tasks(counter, width, left, right, log_w, shared, inv_temps, done, tab
 @compiled(nogil=True)
 def _anneal(states, first, inv_temps, done, tables, bases, k0, k1):
     (left, right, log_w), (to_right, to_left) = states, (tables.to_right, tables.to_left)
-    blocks, q_left, q_right = lanes.blocks(len(left)), len(to_left.high), len(to_right.high)
-    z_left, z_right = lanes.empty(blocks * q_left), lanes.empty(blocks * q_right)
-    lanes.pack(left, z_left, q_left)
-    gain, room = np.zeros((lanes.blocks(len(log_w)), BLOCK)), lanes.room()
+    count, q_left, q_right = blocks.number(len(left)), len(to_left.high), len(to_right.high)
+    z_left, z_right = blocks.empty(count * q_left), blocks.empty(count * q_right)
+    blocks.pack(left, z_left, q_left)
+    gain, room = np.zeros((blocks.number(len(log_w)), BLOCK)), blocks.room()
     for k in range(len(inv_temps) - 1):
         t, t_next, sweep = inv_temps[k], inv_temps[k + 1], np.uint64(done + k + 1)
         whole, fine = tables.whole and t_next == 1, abs(t_next - t) * tables.reach <= scalars.MAX_INCREMENT
         if len(log_w):
             lanes.weigh_linear(z_left, tables.linear, np.float64(t_next) - np.float64(t), gain)
-        place, rough = (blocks, first, sweep, RIGHT, k0, k1), whole and tables.rough_right and not len(log_w)
+        place, rough = (count, first, sweep, RIGHT, k0, k1), whole and tables.rough_right and not len(log_w)
         _half_step(z_left, z_right, to_right, bases[0], (t, t_next, rough, fine), gain, place, room)
-        place, rough = (blocks, first, sweep, LEFT, k0, k1), whole and tables.rough_left
+        place, rough = (count, first, sweep, LEFT, k0, k1), whole and tables.rough_left
         _half_step(z_right, z_left, to_left, bases[1], (t, t_next, rough, fine), gain[:0], place, room)
-    lanes.unpack(z_left, left, q_left)
+    blocks.unpack(z_left, left, q_left)
     if len(right) and len(inv_temps) > 1:
-        lanes.unpack(z_right, right, q_right)
+        blocks.unpack(z_right, right, q_right)
     for c in range(len(log_w)):
-        log_w[c] += gain[c // BLOCK, lanes.lane(c)]
+        log_w[c] += gain[c // BLOCK, blocks.lane(c)]
 
 
 @compiled(nogil=True)

@@ -10,89 +10,17 @@ from numba.extending import register_jitable
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling.engines import coarse, registers
+from dvae_ref.sampling.engines.blocks import BITS, BLOCK, HIGH, LOW, UNSURE, UP
 from dvae_ref.sampling.engines.coarse import UNITS
 from dvae_ref.sampling.engines.path import difference, increment
 from dvae_ref.sampling.engines.registers import LANES, VECTORS
 from dvae_ref.sampling.philox import CHAINS, coarse_words, spin
 
-BLOCK = VECTORS * LANES
 _OCTETS = BLOCK // CHAINS
-_EACH = UNITS * VECTORS  # registers of five units of a block; number 4 k + v is register v of unit k
-_HIGH, _BITS, _LOW, _UP, _UNSURE = 0, _EACH, 2 * _EACH, 3 * _EACH, 3 * _EACH + 2  # registers of scratch; then masks
-_ROOM = _UNSURE + 2
 _ROUNDED = np.zeros(UNITS, coarse.UNIT)  # what `coarse` says of a unit, for fields that are rounded to 2**-11
 _ROUNDED["scale"], _ROUNDED["limit"] = 128, coarse.CELLS * coarse.WHOLE // 128 - 1
 _ROUNDED_MARGINS = np.tile(coarse.margins(2.0**-11), UNITS)
 _CUT, _PER_UNIT = np.float32(15.999), np.float32(2**11)
-
-
-# -- states ------------------------------------------------------------------------------------------------------------
-
-
-@register_jitable
-def blocks(chains):
-    return (chains + BLOCK - 1) // BLOCK
-
-
-@register_jitable
-def lane(c):
-    """Where chain c is in its block: register v has chains 2 v and 2 v + 1 of 16 counters in turn."""
-    return LANES * (c % CHAINS // 2) + 2 * (c % BLOCK // CHAINS) + c % 2
-
-
-@compiled(nogil=True)
-def empty(rows):
-    """(rows x 128,), int16, on a cache line."""
-    buffer = np.empty(rows * BLOCK + LANES, np.int16)
-    start = -buffer.ctypes.data % 64 // 2
-    return buffer[start : start + rows * BLOCK]
-
-
-@compiled(nogil=True)
-def room():
-    """Scratch of a half-step: registers, the same memory as masks and random words, and float32 fields (5 x 128,)."""
-    words = empty(_ROOM * LANES // BLOCK + 1)
-    return words, words.view(np.uint32), empty(2 * UNITS).view(np.float32)
-
-
-@compiled(nogil=True)
-def pack(nibbles, groups, q):
-    """(chains, ceil(D / 4)), uint8 -> (blocks x q x 128,): units k q + g are bits k of group g; absent chains are 0."""
-    groups[:] = 0
-    quarter = nibbles.shape[1]
-    units, group = np.zeros(max(4 * quarter, UNITS * q), np.uint8), np.empty(q, np.uint8)
-    u0, u1, u2, u3, u4 = units[:q], units[q : 2 * q], units[2 * q : 3 * q], units[3 * q : 4 * q], units[4 * q : 5 * q]
-    for c in range(len(nibbles)):
-        row, at = nibbles[c], c // BLOCK * q * BLOCK + lane(c)
-        for k in range(4):
-            for g in range(quarter):
-                units[k * quarter + g] = row[g] >> k & 1
-        for g in range(q):
-            group[g] = u0[g] | u1[g] << 1 | u2[g] << 2 | u3[g] << 3 | u4[g] << 4
-        for g in range(q):
-            groups[at + g * BLOCK] = group[g]
-
-
-@compiled(nogil=True)
-def unpack(groups, nibbles, q):
-    """The reverse."""
-    quarter = nibbles.shape[1]
-    units, group = np.zeros(max(4 * quarter, UNITS * q), np.uint8), np.empty(q, np.uint8)
-    u0, u1, u2, u3 = (
-        units[:quarter],
-        units[quarter : 2 * quarter],
-        units[2 * quarter : 3 * quarter],
-        units[3 * quarter : 4 * quarter],
-    )
-    for c in range(len(nibbles)):
-        row, at = nibbles[c], c // BLOCK * q * BLOCK + lane(c)
-        for g in range(q):
-            group[g] = groups[at + g * BLOCK]
-        for k in range(UNITS):
-            for g in range(q):
-                units[k * q + g] = group[g] >> k & 1
-        for g in range(quarter):
-            row[g] = u0[g] | u1[g] << 1 | u2[g] << 2 | u3[g] << 3
 
 
 # -- half-steps --------------------------------------------------------------------------------------------------------
@@ -113,14 +41,14 @@ def draw_roughly(source, target, high, low, units, margins, shape, place, words,
                 k, v = i // VECTORS, i % VECTORS
                 _add_low(words, i, low, UNITS * q_in * g + k, source, groups + v, q_in)
                 unit, number = units[UNITS * g + k], np.uint64(g + k * q_out)
-                mask = halves[16 * _UNSURE + i]
+                mask = halves[16 * UNSURE + i]
                 while mask:
                     l = registers.lowest(mask)
-                    total = unit.ratio * np.int32(unit.offset + words[LANES * i + l]) + words[LANES * (_LOW + i) + l]
+                    total = unit.ratio * np.int32(unit.offset + words[LANES * i + l]) + words[LANES * (LOW + i) + l]
                     field = scalars.mul(np.float32(np.int32(total)), unit.step)
-                    bits, own = np.uint64(halves[16 * (_BITS + i) + l // 2]), chain + _chain(i % VECTORS, l)
+                    bits, own = np.uint64(halves[16 * (BITS + i) + l // 2]), chain + _chain(i % VECTORS, l)
                     up = _settle(field, bits, own, sweep, side, number, k0, k1)
-                    halves[16 * _UP + i] = registers.with_bit(halves[16 * _UP + i], l, up)
+                    halves[16 * UP + i] = registers.with_bit(halves[16 * UP + i], l, up)
                     mask &= mask - np.uint32(1)
                 unsure &= unsure - np.uint32(1)
             _join(halves, units[UNITS * g].present, target, VECTORS * (q_out * b + g))
@@ -146,12 +74,12 @@ def draw_exactly(source, target, high, low, units, base, shape, steps, gain, pla
             unsure = _compare(words, halves, _ROUNDED, _ROUNDED_MARGINS, 0)
             while unsure:
                 i = registers.lowest(unsure)
-                mask, number = halves[16 * _UNSURE + i], np.uint64(g + i // VECTORS * q_out)
+                mask, number = halves[16 * UNSURE + i], np.uint64(g + i // VECTORS * q_out)
                 while mask:
                     l = registers.lowest(mask)
-                    bits, own = np.uint64(halves[16 * (_BITS + i) + l // 2]), chain + _chain(i % VECTORS, l)
+                    bits, own = np.uint64(halves[16 * (BITS + i) + l // 2]), chain + _chain(i % VECTORS, l)
                     up = _settle(exact[LANES * i + l], bits, own, sweep, side, number, k0, k1)
-                    halves[16 * _UP + i] = registers.with_bit(halves[16 * _UP + i], l, up)
+                    halves[16 * UP + i] = registers.with_bit(halves[16 * UP + i], l, up)
                     mask &= mask - np.uint32(1)
                 unsure &= unsure - np.uint32(1)
             _join(halves, units[UNITS * g].present, target, VECTORS * (q_out * b + g))
@@ -161,7 +89,7 @@ def draw_exactly(source, target, high, low, units, base, shape, steps, gain, pla
 def _draw_bits(halves, g, q_out, octet, sweep, side, k0, k1):
     """The random words of five units."""
     for k in range(UNITS):
-        unit, at = np.uint64(g + k * q_out), 16 * (_BITS + VECTORS * k)
+        unit, at = np.uint64(g + k * q_out), 16 * (BITS + VECTORS * k)
         for j in range(_OCTETS):
             w0, w1, w2, w3 = coarse_words(octet + np.uint64(j), sweep, side, unit, k0, k1)
             halves[at + j], halves[at + 16 + j], halves[at + 32 + j], halves[at + 48 + j] = w0, w1, w2, w3
@@ -177,7 +105,7 @@ def _compare(words, halves, units, margins, first):
         own, most, shift = registers.spread(unit.scale), registers.spread(unit.limit), registers.spread(unit.offset)
         for v in range(VECTORS):
             i = VECTORS * k + v
-            field = registers.add_saturated(registers.load(words, _HIGH + i), shift)
+            field = registers.add_saturated(registers.load(words, HIGH + i), shift)
             sign = registers.sign(field)
             size = registers.minimum(registers.subtract(registers.either(field, sign), sign), most)
             cell, part = registers.product_high(size, own), registers.product(size, own)
@@ -186,11 +114,11 @@ def _compare(words, halves, units, margins, first):
                 registers.subtract(registers.permute(start, cell), fallen),
                 registers.permute(margin_of, cell),
             )
-            random = registers.either(registers.load(words, _BITS + i), registers.complement(sign))
-            halves[16 * _UP + i] = ~(registers.less(random, threshold) ^ registers.negative(field))
+            random = registers.either(registers.load(words, BITS + i), registers.complement(sign))
+            halves[16 * UP + i] = ~(registers.less(random, threshold) ^ registers.negative(field))
             distance = registers.add(registers.subtract(random, threshold), margin)
             unsure = registers.at_most(distance, registers.add(margin, margin))
-            halves[16 * _UNSURE + i] = unsure
+            halves[16 * UNSURE + i] = unsure
             found |= np.uint32(unsure != 0) << np.uint32(i)
     return found
 
@@ -202,9 +130,7 @@ def _join(halves, present, target, first):
     for v in range(VECTORS):
         bits = registers.spread(0)
         for k in range(UNITS):
-            bits = registers.either(
-                bits, registers.chosen(halves[16 * _UP + VECTORS * k + v], registers.spread(1 << k))
-            )
+            bits = registers.either(bits, registers.chosen(halves[16 * UP + VECTORS * k + v], registers.spread(1 << k)))
         registers.store(target, first + v, registers.both(bits, there))
 
 
@@ -230,7 +156,7 @@ def _add_low(words, i, low, entry, source, group, count):
     for h in range(count):
         own = registers.load(low, entry + UNITS * h)
         total = registers.add(total, registers.permute(own, registers.load(source, group + VECTORS * h)))
-    registers.store(words, _LOW + i, total)
+    registers.store(words, LOW + i, total)
 
 
 @compiled(nogil=True)
