@@ -361,6 +361,66 @@ def answer_log_w_discrete(i):
     return {"z_drawn": z, "log_q_z": log_q, "log_w": log_w, "log_p_x": importance_weighted(log_w)}
 
 
+def answer_kl(kind, i):
+    """DVAE++ and DVAE in two groups, the KL alone."""
+
+    def minus_kl(v):
+        n, q, rest = len(v["W"]), sigmoid(v["logit_q"]), sigmoid(-v["logit_q"])
+        if kind == "spike":
+            up = 1.0 * (i["zeta"] > 0)
+            left = (up + (1 - up) / fixed(rest) * (q - fixed(q)))[:, :n]
+        else:
+            r0, r1 = (density(kind, v["zeta"], z, *law_of(i)) for z in (0, 1))
+            left = (q / (q + rest * r0 / r1))[:, :n]
+        return entropy(q, rest) + q @ v["a"] + np.sum((left @ v["W"]) * q[:, n:], -1)
+
+    moving = ("logit_q", "a", "W") if kind == "spike" else ("logit_q", "zeta", "a", "W")
+    found = gradients(lambda v: np.sum(i["cotangent"] * minus_kl(v)), take(i, *moving))
+    return {"minus_kl": fixed(minus_kl(i)), **found}
+
+
+def answer_free_energy(i):
+    a, W, n = i["a"], i["W"], len(i["W"])
+    left, right = i["z"][:, :n], states(W.shape[1])
+    every = np.stack([energy(a, W, np.concatenate([np.tile(row, (len(right), 1)), right], 1)) for row in left])
+    p = np.exp(-every - logsumexp(-every)[:, None])
+    return {"free_energy": -logsumexp(-every), "p_right": p @ right}
+
+
+def answer_ising(i):
+    """h, J and offset from the energies of states: all spins down, one turned, two turned."""
+    a, W, n, d = i["a"], i["W"], len(i["W"]), len(i["a"])
+    one = np.eye(d)
+    e0, e1 = energy(a, W, np.zeros(d)), energy(a, W, one)
+    J = (
+        np.array([[energy(a, W, one[k] + one[n + j]) - e1[k] - e1[n + j] + e0 for j in range(d - n)] for k in range(n)])
+        / 4
+    )
+    h = (e1 - e0) / 2 + np.concatenate([J.sum(1), J.sum(0)])
+    return {"h": h, "J": J, "offset": e0 + h.sum() - J.sum(), "energy": energy(a, W, i["z"])}
+
+
+def answer_negative_phase(i):
+    n, z = len(i["W"]), i["z"]
+    mean, products = z.mean(0), np.mean(z[:, :n, None] * z[:, None, n:], 0)
+    centred = z - mean
+    return {"mean_z": mean, "mean_zz": products, "covariance": np.mean(centred[:, :n, None] * centred[:, None, n:], 0)}
+
+
+def answer_ais_weights(i):
+    a, W, n, log_w = i["a"], i["W"], len(i["W"]), 0.0
+    for left, before, now in zip(i["left"], i["t"][:-1], i["t"][1:], strict=True):
+        log_f = [t * left @ a[:n] + np.sum(np.log(1 + np.exp(t * (a[n:] + left @ W))), 1) for t in (before, now)]
+        log_w = log_w + log_f[1] - log_f[0]
+    return {"log_w": log_w, "log_z": len(a) * np.log(2) + np.log(np.mean(np.exp(log_w)))}
+
+
+def answer_population_annealing(i):
+    w = np.exp(-i["step"] * i["energies"])
+    tau = w / w.mean()
+    return {"log_mean_weight": np.log(w.mean()), "tau": tau, "copies": np.floor(tau) + (i["u"] < tau - np.floor(tau))}
+
+
 def answer_adam(i):
     m = i["beta1"] * i["m"] + (1 - i["beta1"]) * i["g"]
     v = i["beta2"] * i["v"] + (1 - i["beta2"]) * i["g"] ** 2
@@ -388,6 +448,10 @@ ANSWERS = {
         f"objective_{baseline}_{structure}_k{k}": partial(answer_objective, baseline)
         for baseline, structure, k in itertools.product(BASELINES, STRUCTURES, (1, 3))
     },
+    **{"kl_dvae": partial(answer_kl, "spike"), "kl_dvaepp_exp": partial(answer_kl, "exp")},
+    **{"kl_dvaepp_power": partial(answer_kl, "power"), "free_energy": answer_free_energy, "ising": answer_ising},
+    **{"negative_phase": answer_negative_phase, "ais_weights": answer_ais_weights},
+    "population_annealing": answer_population_annealing,
     "log_w_discrete": answer_log_w_discrete,
     "adam": answer_adam,
 }

@@ -1,8 +1,17 @@
 """All quantities by name, and which contain which."""
 
-from dvae_ref.conformance.quantities import bounds, discrete, machines, objectives, optimizers, relaxations, smoothings
+from dvae_ref.conformance.quantities import (
+    bounds,
+    discrete,
+    machines,
+    objectives,
+    optimizers,
+    parts,
+    relaxations,
+    smoothings,
+)
 
-_THEMES = (machines, smoothings, relaxations, bounds, objectives, discrete, optimizers)
+_THEMES = (machines, smoothings, relaxations, bounds, parts, objectives, discrete, optimizers)
 QUANTITIES = {quantity.name: quantity for theme in _THEMES for quantity in theme.QUANTITIES}
 
 
@@ -15,6 +24,12 @@ def needed_by(name):
 def _direct(name):
     if name in ("log_z", "gibbs", "mean_field", "log_p_gaussian_integral"):
         return ("energy",)
+    if name in ("free_energy", "ising", "kl_dvae"):
+        return ("energy",)
+    if name == "ais_weights":
+        return ("free_energy",)
+    if name.startswith("kl_dvaepp"):
+        return ("energy", f"smoothing_{name.rsplit('_', 1)[-1]}")
     if name == "log_w_discrete":
         return ("energy", "log_z")
     kind = name.rsplit("_", 1)[-1]

@@ -18,7 +18,17 @@ from dvae_ref.model.structures import STRUCTURES
 
 SHORT = [name.replace("-layer-", "") for name in STRUCTURES]
 REQUIRED = {
-    *("energy", "log_z", "mean_field", "gibbs", "adam", "log_p_gaussian_integral", "log_w_discrete"),
+    *("kl_dvae", "kl_dvaepp_exp", "kl_dvaepp_power", "free_energy", "ising", "negative_phase", "ais_weights"),
+    *(
+        "population_annealing",
+        "energy",
+        "log_z",
+        "mean_field",
+        "gibbs",
+        "adam",
+        "log_p_gaussian_integral",
+        "log_w_discrete",
+    ),
     *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in ("exp", "unexp", "power")),
     *("smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss", "smoothing_spike"),
     *("bound_importance_weighted", "bound_variational"),

@@ -7,7 +7,7 @@ from dvae_ref.conformance.quantities.machines import machine
 from dvae_ref.theory.boltzmann import couple
 from dvae_ref.theory.elementary import bernoulli_entropy
 
-ON_E = ("energy", "log_z", "mean_field", "gibbs", "log_p_*")
+ON_E = ("energy", "log_z", "mean_field", "gibbs", "log_p_*", "kl_*", "free_energy", "ising", "ais_weights")
 GUARD = 1e-7
 
 

@@ -11,7 +11,7 @@ from dvae_ref.theory.smoothing import Exponential, Power, Smoothing
 
 GUARD = 1e-7
 OVERLAPPING = tuple(f"smoothing_{kind}" for kind in ("exp", "unexp", "power", "gauss"))
-WEIGHTED = ("log_q_*", "log_p_*")
+WEIGHTED = ("log_q_*", "log_p_*", "kl_*")
 
 
 class GuardedPower(Power):

@@ -1,0 +1,199 @@
+"""Quantities that one has without a model: KL terms, free energy, Ising form, and what follows from chains."""
+
+import functools
+
+import numpy as np
+
+from dvae_ref.conformance.quantities import trouble
+from dvae_ref.conformance.quantities.machines import ROWS, SIDE, draw_machine, machine
+from dvae_ref.conformance.quantities.smoothings import LAWS, draw_sharpness, draw_zeta, smoothing_of
+from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.theory import joint
+from dvae_ref.theory.boltzmann import conditional_right, energy, moments, split
+from dvae_ref.theory.elementary import sigmoid, softplus
+
+D = 2 * SIDE
+GROUPS = 2  # the left side is the first
+
+
+def draw_logits(rng):
+    """Ordinary rows, and two of known trouble."""
+    logit_q = rng.normal(-0.3, 2, (ROWS, D))
+    logit_q[-2:] = np.resize(trouble.LOGITS, (2, D)) * [[1], [-1]]
+    return logit_q
+
+
+def draw_kl(rng, kind):
+    found = {**draw_machine(rng, SIDE, SIDE), "logit_q": draw_logits(rng), "cotangent": rng.normal(0.5, 1, ROWS)}
+    if kind == "spike":
+        zeta = np.where(rng.random((ROWS, D)) < 0.4, 0, rng.uniform(0.03, 1, (ROWS, D)))
+        return found | {"zeta": zeta}
+    found |= draw_sharpness(rng, kind)
+    zeta = draw_zeta(rng, kind, found["beta"], (ROWS, D))
+    zeta[-3:] = rng.choice(trouble.ENDS, (3, D))
+    return found | {"zeta": zeta}
+
+
+def compute_kl(inputs, kind):
+    rbm, logit_q, d = machine(inputs), inputs["logit_q"], inputs["cotangent"]
+    if kind == "spike":
+        value, cache = joint.spike_term(rbm, logit_q, inputs["zeta"], GROUPS)
+        d_rbm, d_logit_q = joint.spike_term_backward(d, cache)
+        return {"minus_kl": value, "d_logit_q": d_logit_q, "d_a": d_rbm.a, "d_W": d_rbm.W}
+    smoothing = smoothing_of(inputs, kind)
+    t = smoothing.t(inputs["zeta"])
+    b = smoothing.log_ratio(t)
+    value, cache = joint.overlapping_term(rbm, logit_q, b, GROUPS)
+    d_rbm, d_logit_q, _ = joint.overlapping_term_backward(d, cache, GROUPS)
+    d_zeta = d[:, None] * slope_in_b(rbm, logit_q, b) * smoothing.d_log_ratio(t) / smoothing.d_zeta(t)
+    return {"minus_kl": value, "d_logit_q": d_logit_q, "d_zeta": d_zeta, "d_a": d_rbm.a, "d_W": d_rbm.W}
+
+
+def slope_in_b(rbm, logit_q, b):
+    """d/db of nu_left W q_right: nu (1 - nu) would lose the digits of 1 - nu, which 1/(1 - zeta) brings back."""
+    left, right = split(logit_q + b, rbm)
+    d_left = sigmoid(left) * sigmoid(-left) * (sigmoid(split(logit_q, rbm)[1]) @ rbm.W.T)
+    return np.concatenate([d_left, np.zeros_like(right)], -1)
+
+
+def draw_states(rng, rows=ROWS):
+    z = (rng.random((rows, D)) < 0.4).astype(float)
+    z[0] = 0
+    return {**draw_machine(rng, SIDE, SIDE), "z": z}
+
+
+def compute_free_energy(inputs):
+    """Of the left side of z: what is on its right does not matter."""
+    rbm = machine(inputs)
+    left = split(inputs["z"], rbm)[0]
+    right_field = rbm.a[SIDE:] + left @ rbm.W
+    return {"free_energy": -(left @ rbm.a[:SIDE]) - softplus(right_field).sum(-1), "p_right": sigmoid(right_field)}
+
+
+def compute_ising(inputs):
+    rbm = machine(inputs)
+    a, W = rbm
+    h = -a / 2 - np.concatenate([W.sum(1), W.sum(0)]) / 4
+    return {"h": h, "J": -W / 4, "offset": -a.sum() / 2 - W.sum() / 4, "energy": energy(rbm, inputs["z"])}
+
+
+def ising_terms(inputs):
+    size = np.abs(inputs["a"]).sum() + np.abs(inputs["W"]).sum()
+    return dict.fromkeys(("offset", "energy"), size)
+
+
+def compute_negative_phase(inputs):
+    rbm = machine(inputs)
+    found, left = moments(rbm, inputs["z"]), slice(0, SIDE)
+    return {
+        "mean_z": found.z,
+        "mean_zz": found.zz,
+        "covariance": found.zz - np.outer(found.z[left], found.z[SIDE:]),
+    }
+
+
+def draw_ais(rng, temperatures=6, chains=5):
+    """Given states of the left side before each step, as if they had been sampled."""
+    found = draw_machine(rng, SIDE, SIDE)
+    rbm, states = machine(found), [(rng.random((chains, SIDE)) < 0.5).astype(float)]
+    for _ in range(temperatures - 2):
+        right = rng.random((chains, SIDE)) < conditional_right(rbm, states[-1])
+        states.append((rng.random((chains, SIDE)) < sigmoid(rbm.a[:SIDE] + right @ rbm.W.T)).astype(float))
+    return {**found, "left": np.stack(states), "t": np.linspace(0, 1, temperatures) ** 2}
+
+
+def compute_ais(inputs):
+    rbm, left, t = machine(inputs), inputs["left"], inputs["t"]
+    linear, right = left @ rbm.a[:SIDE], rbm.a[SIDE:] + left @ rbm.W
+
+    def log_f(t):
+        return t[:, None] * linear + softplus(t[:, None, None] * right).sum(-1)
+
+    log_w = (log_f(t[1:]) - log_f(t[:-1])).sum(0)
+    log_z = D * np.log(2) + np.logaddexp.reduce(log_w) - np.log(len(log_w))
+    return {"log_w": log_w, "log_z": log_z}
+
+
+def draw_population(rng, chains=40):
+    """u is a tenth of the unit interval away from the fraction that it is compared with."""
+    energies = rng.normal(0, 2, chains)
+    tau = relative_weights(energies, 0.3)
+    return {"energies": energies, "step": 0.3, "u": (tau % 1 + rng.uniform(0.1, 0.9, chains)) % 1}
+
+
+def relative_weights(energies, step):
+    log_w = -step * energies
+    return np.exp(log_w - np.logaddexp.reduce(log_w)) * len(log_w)
+
+
+def compute_population(inputs):
+    tau = relative_weights(inputs["energies"], inputs["step"])
+    log_mean = np.logaddexp.reduce(-inputs["step"] * inputs["energies"]) - np.log(len(tau))
+    copies = np.floor(tau) + (inputs["u"] < tau % 1)
+    return {"log_mean_weight": log_mean, "tau": tau, "copies": copies.astype(np.uint8)}
+
+
+WITHOUT_LOG_Z = "log Z is not in it. Left units are the first group, right units the last"
+QUANTITIES = (
+    *(
+        Quantity(
+            f"kl_dvaepp_{kind}",
+            "Eq. 2",
+            f"DVAE++, {LAWS[kind]}: minus the KL of two groups as H(q) + a·q + nu_left W q_right, "
+            f"nu = sigmoid(logit q + b(zeta)). {WITHOUT_LOG_Z}; zeta and logit q are taken as independent",
+            functools.partial(draw_kl, kind=kind),
+            functools.partial(compute_kl, kind=kind),
+            "sum(cotangent * minus_kl)",
+        )
+        for kind in ("exp", "power")
+    ),
+    Quantity(
+        "kl_dvae",
+        "Eq. 2",
+        "DVAE: minus the KL of two groups as H(q) + a·q + z_left W q_right, z = [zeta > 0]. The gradient is the "
+        "unbiased estimate: of a left logit q_i, whose z jumps, ((a_i - logit q_i) (1 - q_i) + (J z)_i (1 - z_i)) q_i "
+        f"with z = q on the right; of a right one that of the value. {WITHOUT_LOG_Z}",
+        functools.partial(draw_kl, kind="spike"),
+        functools.partial(compute_kl, kind="spike"),
+        "sum(cotangent * minus_kl), the left units' jumps as the meaning says",
+    ),
+    Quantity(
+        "free_energy",
+        "Sec. 2",
+        "-log sum over the right side of exp(-E(z)), given the left side of z, and p(z_right = 1 | left)",
+        draw_states,
+        compute_free_energy,
+    ),
+    Quantity(
+        "ising",
+        "Sec. 2",
+        "the machine in spins s = 2 z - 1: E(z) = h·s + s_left J s_right + offset, and E(z) itself",
+        draw_states,
+        compute_ising,
+        terms=ising_terms,
+    ),
+    Quantity(
+        "negative_phase",
+        "Sec. 2",
+        "d log Z / d(a, W) from given chains z: means of z and of z_left z_right', and their covariance (centred)",
+        functools.partial(draw_states, rows=20),
+        compute_negative_phase,
+    ),
+    Quantity(
+        "ais_weights",
+        "Sec. 4",
+        "annealed importance sampling from the uniform distribution, the right side summed out: log w = sum_k "
+        "log f_{t_k}(left_k) - log f_{t_{k-1}}(left_k), log f_t(left) = t a_left·left + sum_j log(1 + exp(t field_j)), "
+        "and log Z = units x log 2 + log mean w",
+        draw_ais,
+        compute_ais,
+    ),
+    Quantity(
+        "population_annealing",
+        "Sec. 4",
+        "a step of the inverse temperature: the log of the mean weight exp(-step E), tau = weight over mean weight, "
+        "and copies = floor(tau) + [u < tau - floor(tau)] of each member",
+        draw_population,
+        compute_population,
+    ),
+)
