@@ -21,7 +21,7 @@ from dvae_ref.exact.machines import check_rows, smaller
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.theory import boltzmann
-from dvae_ref.theory.boltzmann import split
+from dvae_ref.theory.boltzmann import RBM, split
 from dvae_ref.theory.elementary import sigmoid, softplus
 
 MAX_STATES = 2**24
@@ -48,10 +48,11 @@ def kl(rbm, b, logit_m, *, force=False):
 
 
 def _kl(rbm, b, logit_m):
+    rbm = RBM(*(np.asarray(value, np.float64) for value in rbm))
     l = np.asarray(logit_m, np.float64)
     slope = np.asarray(b, np.float64) - l + boltzmann.field(rbm, sigmoid(l))  # b - l first: both may be large
     sides = list(zip(split(slope, rbm), split(l, rbm), strict=True))
-    W = np.asarray(rbm.W, np.float64)
+    W = rbm.W
     if not lists_left(W):
         sides, W = sides[::-1], W.T
     arrays = [np.ascontiguousarray(x) for side in sides for x in side]

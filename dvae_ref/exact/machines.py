@@ -3,7 +3,7 @@
 import numpy as np
 
 from dvae_ref.exact import bipartite, bipartite_moments, general, general_moments, limits
-from dvae_ref.theory import boltzmann
+from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM, BoltzmannMachine, Moments
 
 MAX_STATES = 2**28
@@ -78,11 +78,11 @@ def _check_energies(machine):
 
 
 def check_rows(rbm, rows, name):
-    """Raise ValueError unless `rows` is a finite array (N, D)."""
+    """Raise ValueError unless `rows` is a finite array (N, D), TypeError if it is no real array."""
+    domains.real(name, rows)
     if rows.ndim != 2 or rows.shape[1] != rbm.a.size:
         raise ValueError(f"{name} must have the shape (N, D) with D = {rbm.a.size}, got {rows.shape}")
-    if not np.all(np.isfinite(rows)):
-        raise ValueError(f"{name} has {np.sum(~np.isfinite(rows))} values that are not finite")
+    domains.finite(name, rows)
 
 
 def smaller(rbm, units):

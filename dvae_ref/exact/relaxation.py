@@ -6,6 +6,7 @@ import numpy as np
 
 from dvae_ref.exact import bipartite, bipartite_moments
 from dvae_ref.exact.machines import rbm_problem
+from dvae_ref.theory import domains
 from dvae_ref.theory.boltzmann import RBM, Moments
 
 ROWS = 64  # whose E[z_left z_right'] are held at a time
@@ -31,8 +32,12 @@ def log_p_backward(d_log_p, cache):
     """Gradients (RBM, d_b) of sum(d_log_p * log p), without the negative phase of log Z.
 
     With the augmented posterior p^(z|zeta): E[z] in a, E[z_left z_right'] in W, E[z] - [b > 0] in b, where 1 - E[z] is
-    not formed by a subtraction.
+    not formed by a subtraction. ValueError unless d_log_p is (N,).
     """
+    domains.real("d_log_p", d_log_p)
+    domains.finite("d_log_p", d_log_p)
+    if d_log_p.shape != cache.log_p.shape:
+        raise ValueError(f"d_log_p has a number for each of {len(cache.log_p)} rows; got shape {d_log_p.shape}")
     d_b, d_a, d_W = [], 0.0, 0.0
     for start in range(0, len(d_log_p), ROWS):
         rows = slice(start, start + ROWS)

@@ -5,6 +5,7 @@ import numpy as np
 from dvae_ref.exact import bipartite, machines, states
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
+from dvae_ref.theory import domains
 from dvae_ref.theory.boltzmann import RBM, check, conditional_left, conditional_right
 
 MOST_UNITS = 24  # of the smaller side: a table of 128 MB
@@ -32,6 +33,7 @@ def _check(u, rbm):
     smaller, larger = sorted(rbm.W.shape)
     if smaller > MOST_UNITS:
         raise ValueError(f"exact samples take at most {MOST_UNITS} units in the smaller side; W is {rbm.W.shape}")
+    domains.real("u", u)
     if u.ndim != 2 or u.shape[1] != 1 + larger or u.dtype != np.float64:
         raise ValueError(f"u must be float64 of shape (n, {1 + larger}) for this RBM; got {u.dtype} {u.shape}")
     if not np.all((u > 0) & (u < 1)):

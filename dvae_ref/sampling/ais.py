@@ -29,10 +29,12 @@ import numpy as np
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import engines, fields, gibbs, philox
 from dvae_ref.sampling.engines.path import Path
+from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import softplus
 
 NO_VOUCHER = "a large one would not vouch for log Z: sampling.bracket"
+MOST_TEMPERATURES = 2**24  # evenly spaced, of which float32 can tell each from the next
 _STRIDE = 50  # the fewest temperatures to a call of the kernel; `progress` hears after each call
 
 
@@ -73,7 +75,7 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
     """
     philox.check(key)
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
-    check_chains(chains)
+    chains = check_chains(chains)
     chain = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
     left, log_w = fields.pack(chain), np.full(chains, base_log_z(path))
     walk(key, path, left, log_w, inv_temps, progress, backend)
@@ -103,8 +105,9 @@ def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
     place in the batch, which numbers its chains, and on no other machine.
     """
     philox.check(key)
-    inv_temps, base = schedule(temperatures), np.asarray(a, np.float32)
-    rounded = _check_batch(W, np.asarray(a), chains)
+    inv_temps, chains = schedule(temperatures), domains.whole("chains", chains)
+    rounded = _check_batch(W, a, chains)
+    base = a.astype(np.float32)
     base_left = base[:, : len(W)]
     left = [
         fields.pack(gibbs.draw(key, 0, gibbs.LEFT, np.tile(row, (chains, 1)), n * philox.whole_counters(chains)))
@@ -131,11 +134,12 @@ def _anneal(engine, tables, left, log_w, key, inv_temps, W, progress):
 
 
 def _check_batch(W, a, chains):
-    """W with exact fields; ValueError if anything does not fit."""
+    """W with exact fields; ValueError if anything does not fit, TypeError for what are no real arrays."""
+    domains.real("W", W)
+    domains.real("a", a)
     if W.ndim != 2 or a.ndim != 2 or len(a) < 1 or a.shape[1] != sum(W.shape):
         raise ValueError(f"a batch takes W (D_left, D_right) and a (N, D_left + D_right); got {W.shape} and {a.shape}")
-    if not np.all(np.isfinite(a)):
-        raise ValueError(f"the biases have {np.sum(~np.isfinite(a))} values that are not finite")
+    domains.finite("a", a)
     rounded, _ = fields.exact_fields(RBM(np.zeros(a.shape[1]), W))
     check_chains(chains, len(a))
     return rounded.W
@@ -175,12 +179,10 @@ def walk_reference(key, path, z_left, inv_temps):
 
 def schedule(temperatures):
     """The inverse temperatures, float32, from 0 to 1; ValueError unless they increase strictly."""
-    given = np.asarray(temperatures)
-    if given.ndim == 0:
-        if given != int(given) or given < 2:
-            raise ValueError(f"annealing needs a whole number of temperatures, at least 2; got {temperatures}")
-        given = np.linspace(0, 1, int(given))
-    inv_temps = given.astype(np.float32)
+    given = temperatures
+    if np.ndim(given) == 0:
+        given = np.linspace(0, 1, domains.whole("the number of temperatures", given, 2, MOST_TEMPERATURES))
+    inv_temps = domains.array("temperatures", given).astype(np.float32)
     if inv_temps.ndim != 1 or len(inv_temps) < 2 or inv_temps[0] != 0 or inv_temps[-1] != 1:
         raise ValueError("a schedule is a vector of inverse temperatures that begins with 0 and ends with 1")
     rising = np.diff(inv_temps) > 0
@@ -194,8 +196,9 @@ def schedule(temperatures):
 
 def annealing_path(rbm, base):
     """The Path of the RBM with exact fields from one of the two bases, or from the biases (D,) of another one."""
+    boltzmann.check(rbm)
     if not isinstance(base, str):
-        return _path_from(rbm, np.asarray(base))
+        return _path_from(rbm, domains.array("base", base))
     rounded, _ = fields.exact_fields(rbm)
     zero = np.zeros_like(rounded.a)
     paths = {"uniform": Path(zero, rounded.a, rounded.W), "bias": Path(rounded.a, zero, rounded.W)}
@@ -271,8 +274,10 @@ def least_effective(chains):
 
 
 def check_chains(chains, machines=1):
-    """ValueError if there are too few chains for a standard error, or too many for a key."""
+    """chains as an int; ValueError if there are too few for a standard error, or too many for a key."""
+    chains = domains.whole("chains", chains)
     if chains < 2:
         raise ValueError(f"annealed importance sampling needs at least 2 chains for a standard error; got {chains}")
     if machines * philox.whole_counters(chains) > philox.MOST_CHAINS:
         raise ValueError(f"too many chains for one key: {machines * chains}")
+    return chains

@@ -32,6 +32,7 @@ import numpy as np
 from scipy.special import gammaincinv, ndtri, stdtrit
 
 from dvae_ref.sampling import ais, fields, philox
+from dvae_ref.theory import boltzmann, domains
 
 AGREE = 3.0  # standard errors of the gap
 ROUGH = 0.3  # nats: a standard error beyond it is a guess
@@ -132,6 +133,7 @@ def log_weights(key, rbm, start, temperatures=10_000, base="uniform", progress=N
 
     The importance step between the RBM as given and the one with exact fields comes first; on the way up it is last.
     """
+    philox.check(key)
     path = ais.annealing_path(rbm, base)
     inv_temps = np.ascontiguousarray(ais.schedule(temperatures)[::-1])
     z_left, _ = fields.sides(states(start, rbm).T, path.W)
@@ -153,12 +155,14 @@ def margin(standard_error, weights):
 
 
 def states(start, rbm):
-    """The states (R, D) of a Start of this RBM; ValueError if they are not."""
-    z = np.asarray(start.z)
+    """The states (R, D), uint8, of a Start of this RBM; ValueError if they are none, TypeError for what is no Start."""
+    domains.instance("the start", start, Start)
+    boltzmann.check(rbm)
+    z = domains.array("a start's z", start.z)
     if z.ndim != 2 or z.shape[1] != len(rbm.a) or not np.all((z == 0) | (z == 1)):
         raise ValueError(f"a start takes binary states (R, {len(rbm.a)}) of this RBM; got shape {z.shape}")
     ais.check_chains(len(z))
-    return z
+    return z.astype(np.uint8)
 
 
 def _halves(progress):

@@ -8,6 +8,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from dvae_ref.fast.jit import compiled
+from dvae_ref.sampling import fields
 
 _WORD = 64  # chains
 _M1, _M2, _M4 = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -15,7 +16,11 @@ _BYTES, _TOP = np.uint64(0x0101010101010101), np.uint64(56)
 
 
 def counts(left, right, n_left, n_right):
-    """(of units (D,), of pairs (D_left, D_right)), int64, of packed sides (R, q), uint8."""
+    """(of units (D,), of pairs (D_left, D_right)), int64, of packed sides (R, q), uint8; ValueError if they are not."""
+    fields.check_packed(left, n_left, "left")
+    fields.check_packed(right, n_right, "right")
+    if len(left) != len(right):
+        raise ValueError(f"need as many chains left as right; got {len(left)} and {len(right)}")
     words_left, words_right = _words(left), _words(right)
     pairs = np.zeros((n_left, n_right), np.int64)
     _pairs(words_left, words_right, pairs)

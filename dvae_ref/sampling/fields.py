@@ -19,7 +19,7 @@ import numpy as np
 
 from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import vector
-from dvae_ref.theory import boltzmann
+from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 
 FINEST = 2.0**-27  # of the steps; below it no parameter matters
@@ -127,6 +127,7 @@ def pack(z):
 
 def check_packed(nibbles, units, name):
     """ValueError unless this is what `pack` makes of so many units: bits that only pad are 0."""
+    domains.real(name, nibbles)
     q = -(-units // 4)
     if nibbles.dtype != np.uint8 or nibbles.ndim != 2 or nibbles.shape[1] != q:
         raise ValueError(f"{name} must be uint8 of shape (R, {q}), {units} units; got {nibbles.dtype} {nibbles.shape}")

@@ -15,7 +15,8 @@ from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import engines, fields, philox
 from dvae_ref.sampling.engines.path import Path
 from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, coarse_words, fine_words
-from dvae_ref.theory import boltzmann
+from dvae_ref.theory import boltzmann, domains
+from dvae_ref.theory.boltzmann import RBM
 
 _PIECE = 2**32  # chains x weights x sweeps to a call of an engine: about a second
 
@@ -37,17 +38,32 @@ class Chains(NamedTuple):
 
 def chains_from(z, shape, sweeps=0):
     """Chains in the states z (R, D), binary, of a machine with (D_left, D_right) = shape."""
-    n_left, n_right = shape
+    n_left, n_right = units(shape)
+    domains.real("z", z)
     if z.ndim != 2 or z.shape[0] < 1 or z.shape[1] != n_left + n_right:
         raise ValueError(f"chains take z of shape (R, {n_left} + {n_right}) with R >= 1; got {z.shape}")
     if not np.all((z == 0) | (z == 1)):
         raise ValueError("the states of chains must be 0 or 1")
     left, right = (fields.pack(side) for side in (z[:, :n_left], z[:, n_left:]))
-    return Chains(left, right, np.array([n_left, n_right]), np.array(sweeps))
+    return Chains(left, right, np.array([n_left, n_right]), np.array(domains.whole("sweeps", sweeps)))
+
+
+def units(shape):
+    """(D_left, D_right) of a shape, or of an RBM; ValueError unless they are whole numbers >= 1."""
+    if isinstance(shape, RBM):
+        boltzmann.check(shape)
+        shape = shape.W.shape
+    if np.shape(shape) != (2,):
+        raise ValueError(f"a shape is (D_left, D_right), or an RBM; got {shape!r}")
+    return tuple(
+        domains.whole(f"the number of units {side}", n, 1) for side, n in zip(("left", "right"), shape, strict=True)
+    )
 
 
 def check(chains):
-    """ValueError unless these are Chains: compiled code trusts them."""
+    """ValueError unless these are states: compiled code trusts them. TypeError for what are no Chains."""
+    domains.instance("the state", chains, Chains)
+    domains.real("the shape of chains", chains.shape)
     shape, sweeps = np.asarray(chains.shape), np.asarray(chains.sweeps)
     if shape.dtype.kind != "i" or shape.shape != (2,) or np.any(shape < 1):
         raise ValueError(f"the shape of chains is two whole numbers >= 1; got {chains.shape!r}")
@@ -67,7 +83,7 @@ def sweep(key, chains, rbm, sweeps, backend="cpu"):
     TypeError for a key that is none.
     """
     philox.check(key)
-    _check_call(chains, rbm, sweeps)
+    sweeps = _check_call(chains, rbm, sweeps)
     where = backends.resolve(backend)
     if not sweeps:
         return chains._replace(left=chains.left.copy(), right=chains.right.copy())
@@ -95,7 +111,8 @@ def _sweep(left, right, rbm, start, sweeps, key):
 
 def sweep_reference(key, chains, rbm, sweeps):
     """What `sweep` computes, as readable NumPy: its oracle."""
-    _check_call(chains, rbm, sweeps)
+    philox.check(key)
+    sweeps = _check_call(chains, rbm, sweeps)
     rbm = _exact(rbm)
     n_left = rbm.W.shape[0]
     z_left, z_right = np.split(chains.z, [n_left], -1)
@@ -124,15 +141,17 @@ def _halves(words):
 
 
 def _check_call(chains, rbm, sweeps):
-    """ValueError if anything does not fit."""
+    """sweeps as an int; ValueError if anything does not fit."""
     boltzmann.check(rbm)
     check(chains)
     if tuple(chains.shape) != rbm.W.shape:
         raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the RBM's W is {rbm.W.shape}")
-    if sweeps % 1 or sweeps < 0 or int(chains.sweeps) + sweeps >= 2**32:
+    sweeps = domains.whole("sweeps", sweeps)
+    if int(chains.sweeps) + sweeps >= 2**32:
         raise ValueError(f"sweeps must be >= 0, 2**32 to a key; asked for {sweeps} after {chains.sweeps}")
     if len(chains.left) > philox.MOST_CHAINS or max(rbm.W.shape) > philox.MOST_UNITS:
         raise ValueError(f"too many chains for one key: {len(chains.left)}")
+    return sweeps
 
 
 def _exact(rbm):

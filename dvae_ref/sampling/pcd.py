@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.sampling import counts, gibbs, philox
-from dvae_ref.theory.boltzmann import RBM, Moments
+from dvae_ref.theory import domains
+from dvae_ref.theory.boltzmann import Moments
 
 State = gibbs.Chains
 
@@ -25,11 +26,8 @@ def init(key, shape, chains=1000):
 
     Raises ValueError for a side without units and for chains < 1.
     """
-    n_left, n_right = shape.W.shape if isinstance(shape, RBM) else shape
-    if min(n_left, n_right) < 1 or n_left % 1 or n_right % 1:
-        raise ValueError(f"an RBM has whole numbers of units >= 1 on both sides; got shape {(n_left, n_right)}")
-    if chains < 1 or chains % 1:
-        raise ValueError(f"persistent contrastive divergence needs a whole number of chains >= 1; got {chains}")
+    n_left, n_right = gibbs.units(shape)
+    chains = domains.whole("chains", chains, 1)
     z = philox.uniform(key, (chains, n_left + n_right)) < 0.5
     return gibbs.chains_from(z, (n_left, n_right))
 
@@ -45,7 +43,8 @@ def step(key, state, rbm, sweeps=40, backend="cpu"):
 
 
 def samples(state):
-    """The chains' states z: (R, D), float32."""
+    """The chains' states z: (R, D), float32. TypeError for what are no chains, ValueError for no states."""
+    gibbs.check(state)
     return state.z
 
 

@@ -21,6 +21,7 @@ from numba.extending import register_jitable
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
+from dvae_ref.theory import domains
 
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
 RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the side of a spin's counter
@@ -60,9 +61,11 @@ def fold_in(key, *data):
 
 
 def check(key):
-    """TypeError unless this is a Key."""
+    """TypeError unless this is a Key, ValueError unless its words are of 32 bits."""
     if not isinstance(key, Key):
         raise TypeError(f"a sampler takes a key, such as philox.key(0); got {key!r}")
+    for name, word in zip(Key._fields, key, strict=True):
+        domains.whole(f"a key's {name}", word, 0, 2**32 - 1)
 
 
 def _words(value, name):
@@ -134,7 +137,7 @@ def uniform(key, shape, dtype=np.float32):
     if np.dtype(dtype) not in fills:
         raise ValueError(f"uniform numbers come as float32 or float64; got dtype {np.dtype(dtype)}")
     fill, per_counter = fills[np.dtype(dtype)]
-    shape = (shape,) if np.isscalar(shape) else tuple(shape)
+    shape = [domains.whole("a shape's length", n) for n in ((shape,) if np.ndim(shape) == 0 else shape)]
     size = math.prod(shape)
     out = np.empty((per_counter, -(-size // per_counter)), dtype)  # word k of counter i stands at [k, i]
     share_out(fill, out.shape[1], _CHUNK, out, np.uint64(key.k0), np.uint64(key.k1))

@@ -12,7 +12,7 @@ import numpy as np
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import fields, weights
+from dvae_ref.sampling import fields, gibbs, weights
 
 _BLOCK = 64  # replicas whose fields are in the nearest caches
 _MANY = 10_000  # below, waking the other cores costs more than it gains
@@ -24,6 +24,7 @@ class EnergyTables(NamedTuple):
 
     to_right: np.ndarray  # fields.tables of the right side's fields by the nibbles of the left
     linear: np.ndarray  # (16 q_left,), float64: sum of a_i z_i over the units of a nibble
+    shape: tuple  # D_left, D_right
 
 
 def energy_tables(rbm):
@@ -31,14 +32,18 @@ def energy_tables(rbm):
     (a, W), _ = fields.exact_fields(rbm)
     a_left, a_right = fields.sides(a, W)
     linear = fields.partial_sums(a_left[:, None].astype(np.float64)).reshape(-1)
-    return EnergyTables(fields.tables(W, a_right), linear)
+    return EnergyTables(fields.tables(W, a_right), linear, W.shape)
 
 
 def minus_energy(chains, tables):
     """-E(z) = a·z + z_left W z_right of every chain: (R,), float64.
 
-    Exact for the RBM with exact fields: fields are so in float32, their sums over units in float64.
+    Exact for the RBM with exact fields: fields are so in float32, their sums over units in float64. ValueError for
+    chains that are none, or of another machine.
     """
+    gibbs.check(chains)
+    if tuple(chains.shape.tolist()) != tables.shape:
+        raise ValueError(f"the chains are of a machine {tuple(chains.shape.tolist())}, the energies of {tables.shape}")
     size = len(chains.left)
     out, width = np.empty(size), _BLOCK if size >= _MANY else size
     share_out(_fill, size, width, chains.left, chains.right, tables.to_right, tables.linear, out)
@@ -118,7 +123,12 @@ def systematic(log_w, u, backend="cpu"):
 
     The positions u + j, j = 0 ... R - 1, fall into the intervals of a prefix sum of the tau_i; 0 < u < 1, float32. The
     weights are whole numbers for this: tau_i is accurate to 1e-6 of itself, and the prefix sum is exact in any order.
+    ValueError unless log_w is (R,) with a finite maximum, and 0 < u < 1.
     """
+    if np.ndim(log_w) != 1 or not len(log_w) or not np.isfinite(np.max(log_w)):
+        raise ValueError(f"log-weights are (R,), without NaN, and the largest is finite; got shape {np.shape(log_w)}")
+    if np.ndim(u) or not 0 < u < 1:
+        raise ValueError(f"u must lie in 0 < u < 1; got {u}")
     if backends.resolve(backend) == "cuda":
         from dvae_ref.sampling.cuda import resampling as cuda
 

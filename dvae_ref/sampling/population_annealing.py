@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, replicas
+from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM, Moments, energy
 from dvae_ref.theory.elementary import softplus
 
@@ -76,9 +77,7 @@ def init(key, shape, chains=1000):
 
     shape: (D_left, D_right), or an RBM, of which shape and dtype are taken. The first `step` goes from there.
     """
-    if chains < 1:
-        raise ValueError(f"population annealing needs chains >= 1; got {chains}")
-    n_left, n_right = shape.W.shape if isinstance(shape, RBM) else shape
+    n_left, n_right = gibbs.units(shape)
     dtype = shape.W.dtype if isinstance(shape, RBM) else np.float32
     zero = RBM(np.zeros(n_left + n_right, dtype), np.zeros((n_left, n_right), dtype))
     return replicas.fresh(pcd.init(key, zero, chains), zero, (n_left + n_right) * np.log(2))
@@ -91,10 +90,14 @@ def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_up
     sweeps. Families are numbered anew every `family_updates` calls: what is 1,000 sweeps apart counts as independent.
     Random numbers are functions of (key, state): one key serves a whole run, and a state that was stored and read back
     continues with the same bytes. backend: of resampling and sweeps (`backend.resolve`). Raises ValueError for replicas
-    that are no states of this RBM, TypeError for a key that is none.
+    that are no states of this RBM and for numbers out of place, TypeError for a key, state or RBM that is none.
     """
     philox.check(key)
-    gibbs.check(state.chains)
+    replicas.check(state)
+    boltzmann.check(rbm)
+    most, family_updates = domains.whole("most", most, 1), domains.whole("family_updates", family_updates, 1)
+    if not 0 <= overlap < 1:
+        raise ValueError(f"a step takes 0 <= overlap < 1; got {overlap}")
     if tuple(state.chains.shape) != np.shape(rbm.W):
         raise ValueError(f"the replicas are of a machine {tuple(state.chains.shape)}, the RBM's W is {np.shape(rbm.W)}")
     if int(state.updates) % family_updates == 0:
@@ -152,8 +155,7 @@ def anneal(
     (`backend.resolve`).
     """
     philox.check(key)
-    if chains < 2:
-        raise ValueError(f"population annealing needs at least 2 chains for a standard error; got {chains}")
+    chains, most = domains.whole("chains", chains, 2), domains.whole("most", most, 2)
     if temperatures is None and not 0 < overlap < 1:
         raise ValueError(f"an adaptive schedule takes 0 < overlap < 1; got {overlap}")
     given = None if temperatures is None else ais.schedule(temperatures).astype(np.float64)
@@ -186,11 +188,13 @@ def anneal(
 
 def samples(state):
     """The replicas' states z: (R, D), float32."""
-    return state.chains.z
+    domains.instance("the state", state, State)
+    return pcd.samples(state.chains)
 
 
 def moments(state):
     """Moments over the replicas, as in `pcd`."""
+    domains.instance("the state", state, State)
     return pcd.moments(state.chains)
 
 

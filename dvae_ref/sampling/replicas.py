@@ -14,6 +14,7 @@ import numpy as np
 
 from dvae_ref.fast import scalars
 from dvae_ref.sampling import gibbs, philox, population
+from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 
 RESAMPLING = 0  # what a key is for
@@ -36,6 +37,26 @@ def fresh(chains, rbm, log_z):
     """The State of chains that are samples of the RBM with this log Z."""
     size, none = len(chains.left), np.array(0)
     return State(chains, rbm, np.arange(size), np.zeros(size), np.array(float(log_z)), np.array(0.0), none, none)
+
+
+def check(state):
+    """ValueError unless this State can be gone on with, TypeError for what is none."""
+    domains.instance("the state", state, State)
+    gibbs.check(state.chains)
+    boltzmann.check(state.rbm)
+    size = len(state.chains.left)
+    for name, shape in (("families", (size,)), ("deviations", (size,)), ("log_z", ()), ("variance", ())):
+        values = np.array(getattr(state, name)) if shape == () else getattr(state, name)
+        domains.real(name, values)
+        domains.finite(name, values)
+        if values.shape != shape:
+            raise ValueError(f"{name} of {size} replicas has the shape {shape}; got {values.shape}")
+    if state.families.dtype.kind not in "iu" or np.min(state.families) < 0 or np.max(state.families) >= size:
+        raise ValueError(f"families are whole numbers from 0 to {size - 1}, for as many replicas")
+    if state.variance < 0:
+        raise ValueError(f"variance must be >= 0; got {state.variance}")
+    for name in ("updates", "resamplings"):
+        domains.whole(name, getattr(state, name))
 
 
 def account(state, log_w, sign):

@@ -22,6 +22,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from dvae_ref.sampling import ais, bracket, gibbs, pcd, philox, population
+from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 
 EACH = 0.1  # nats of Jeffreys divergence to a step: two populations overlap by 0.87
@@ -49,7 +50,9 @@ def log_z(key, machines, start, steps=8, groups=20, replicas=100, sweeps=5, back
 
 def below(key, machines, steps=8, groups=20, replicas=100, sweeps=5, backend="cpu"):
     """End of the way up, from uniform states."""
-    key, zero = philox.fold_in(key, _UP), _zero(machines[0])
+    key, machines = philox.fold_in(key, _UP), _machines(machines)
+    groups, replicas = ais.check_chains(groups), domains.whole("replicas", replicas, 2)
+    zero = _zero(machines[0])
     state = _begin(pcd.init(key, zero, groups * replicas), zero, groups)
     for machine, parts in zip(machines, _numbers(steps, machines), strict=True):
         state = _move(key, state, machine, parts, sweeps, backend)
@@ -59,7 +62,8 @@ def below(key, machines, steps=8, groups=20, replicas=100, sweeps=5, backend="cp
 
 def above(key, machines, start, steps=8, groups=20, sweeps=5, backend="cpu"):
     """End of the way down from the states of a Start, as many as divide into the groups."""
-    key, last, zero = philox.fold_in(key, _DOWN), machines[-1], _zero(machines[0])
+    key, machines, groups = philox.fold_in(key, _DOWN), _machines(machines), ais.check_chains(groups)
+    last, zero = machines[-1], _zero(machines[0])
     z = bracket.states(start, last)
     z = z[: len(z) // groups * groups]
     state = _begin(gibbs.chains_from(z, last.W.shape), last, groups)
@@ -71,7 +75,19 @@ def above(key, machines, start, steps=8, groups=20, sweeps=5, backend="cpu"):
 
 def steps_for(jeffreys, each=EACH):
     """Steps from each machine to the next: n of them have 1/n^2 of its Jeffreys divergence, nats, each."""
+    if not (each > 0 and np.all(np.isfinite(jeffreys))):
+        raise ValueError(f"steps take divergences of finite numbers of nats, and each > 0; got {jeffreys}, {each}")
     return np.maximum(1, np.ceil(np.sqrt(np.maximum(jeffreys, 0) / each))).astype(int)
+
+
+def _machines(machines):
+    """A list of RBMs of one shape, at least one; ValueError or TypeError if they are not."""
+    machines = list(machines)
+    for machine in machines:
+        boltzmann.check(machine)
+    if len(shapes := {machine.W.shape for machine in machines}) != 1:
+        raise ValueError(f"a path goes through at least one RBM, all of one shape; got shapes {sorted(shapes)}")
+    return machines
 
 
 def _zero(rbm):
@@ -83,15 +99,12 @@ def _log_2(rbm):
 
 
 def _numbers(steps, machines):
-    given = np.asarray(steps)
-    fits = given.shape in ((), (len(machines),)) and np.all(given >= 1) and np.all(given == np.floor(given))
-    if not fits:
-        raise ValueError(f"steps must be whole numbers >= 1, one or {len(machines)}; got {steps}")
-    return np.broadcast_to(given, len(machines)).astype(int)
+    if np.shape(steps) not in ((), (len(machines),)):
+        raise ValueError(f"steps are one number, or one for each of {len(machines)} machines; got {steps}")
+    return [domains.whole("steps", n, 1) for n in np.broadcast_to(np.asarray(steps), len(machines))]
 
 
 def _begin(chains, rbm, groups):
-    ais.check_chains(groups)
     if len(chains.left) < 2 * groups:
         raise ValueError(f"each of {groups} groups needs at least 2 replicas; got {len(chains.left)} in all")
     return Groups(chains, rbm, np.zeros(groups), 0)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.theory import domains
 from dvae_ref.theory.elementary import per_row, sigmoid
 
 
@@ -54,13 +55,14 @@ def split(z, rbm):
 
 def check(rbm):
     """Raise ValueError unless a and W are finite and of matching shapes, TypeError if they are no real arrays."""
-    _check_real("RBM", rbm)
+    domains.instance("the machine", rbm, RBM)
+    _check_each(domains.real, "RBM", rbm)
     if rbm.W.ndim != 2 or rbm.a.shape != (sum(rbm.W.shape),):
         raise ValueError(
             f"an RBM takes W of shape (D_left, D_right) and a of shape (D_left + D_right,); "
             f"got W {rbm.W.shape} and a {rbm.a.shape}"
         )
-    _check_finite("RBM", rbm)
+    _check_each(domains.finite, "RBM", rbm)
 
 
 def check_general(machine):
@@ -68,26 +70,19 @@ def check_general(machine):
 
     TypeError if they are no real arrays.
     """
-    _check_real("machine", machine)
+    domains.instance("the machine", machine, BoltzmannMachine)
+    _check_each(domains.real, "machine", machine)
     a, J = machine
     if a.ndim != 1 or J.shape != 2 * a.shape:
         raise ValueError(f"a Boltzmann machine takes a of shape (D,) and J of (D, D); got {a.shape} and {J.shape}")
-    _check_finite("machine", machine)
+    _check_each(domains.finite, "machine", machine)
     if np.any(J != J.T) or np.any(np.diag(J)):
         raise ValueError("a Boltzmann machine takes a symmetric J with a zero diagonal")
 
 
-def _check_real(kind, machine):
+def _check_each(demand, kind, machine):
     for name, value in zip(machine._fields, machine, strict=True):
-        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
-            got = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
-            raise TypeError(f"the {kind}'s {name} must be an array of real numbers; got {got}")
-
-
-def _check_finite(kind, machine):
-    for name, value in zip(machine._fields, machine, strict=True):
-        if not np.all(np.isfinite(value)):
-            raise ValueError(f"the {kind}'s {name} has {np.sum(~np.isfinite(value))} values that are not finite")
+        demand(f"the {kind}'s {name}", value)
 
 
 def as_general(rbm):

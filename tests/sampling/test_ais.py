@@ -195,8 +195,11 @@ def test_progress_ends_at_the_number_of_temperatures():
 @pytest.mark.parametrize(
     ("temperatures", "message"),
     [
-        (1, "at least 2; got 1"),
+        (1, "number of temperatures must be a whole number >= 2 and <= 16777216; got 1"),
         (2.5, "whole number"),
+        (np.inf, "got inf"),
+        (2**24 + 1, "<= 16777216; got 16777217"),
+        (np.array([0, 0.5j, 1]), "real numbers; got complex"),
         ([0, 0.5, 0.4, 1], "entries 1 and 2"),
         ([0, 0.5, 0.5 + 1e-9, 1], "increase strictly, in float32"),
         ([0, np.nan, 1], "increase strictly"),
@@ -206,7 +209,7 @@ def test_progress_ends_at_the_number_of_temperatures():
     ],
 )
 def test_bad_schedules_are_refused(temperatures, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         ais.log_z(KEY, skewed_rbm(), temperatures, 10)
 
 

@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_refused():
     rbm, state = skewed_rbm(), pcd.init(KEY, (12, 9), 4)
     with pytest.raises(ValueError, match=r"chains are of a machine \(9, 12\)"):
         gibbs.sweep(KEY, pcd.init(KEY, (9, 12), 4), rbm, 1)
-    with pytest.raises(ValueError, match="sweeps must be >= 0"):
+    with pytest.raises(ValueError, match="sweeps must be a whole number >= 0; got -1"):
         gibbs.sweep(KEY, state, rbm, -1)
     with pytest.raises(ValueError, match="at least one"):
         gibbs.sweep(KEY, gibbs.Chains(state.left[:0], state.right[:0], *state[2:]), rbm, 1)

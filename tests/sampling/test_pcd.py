@@ -65,5 +65,5 @@ def test_the_initial_state_is_uniform():
 
 
 def test_zero_chains_are_refused():
-    with pytest.raises(ValueError, match="chains >= 1; got 0"):
+    with pytest.raises(ValueError, match="chains must be a whole number >= 1; got 0"):
         pcd.init(KEY, (12, 9), 0)

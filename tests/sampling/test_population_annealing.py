@@ -323,9 +323,9 @@ def test_a_collapsed_population_is_reported():
 
 def test_bad_arguments_are_refused():
     rbm = skewed_rbm()
-    with pytest.raises(ValueError, match="chains >= 1; got 0"):
+    with pytest.raises(ValueError, match="chains must be a whole number >= 1; got 0"):
         pa.init(KEY, rbm, 0)
-    with pytest.raises(ValueError, match="at least 2 chains"):
+    with pytest.raises(ValueError, match="chains must be a whole number >= 2; got 0"):
         pa.anneal(KEY, rbm, 0)
     with pytest.raises(ValueError, match="entries 1 and 2"):
         pa.anneal(KEY, rbm, 10, 1, [0, 0.5, 0.4, 1])

@@ -91,10 +91,12 @@ def test_steps_follow_from_the_divergence():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "whole numbers >= 1, one or 3; got 0"),
-        ({"steps": 1.5}, "whole numbers"),
+        ({"steps": 0}, "whole number >= 1; got 0"),
+        ({"steps": 1.5}, "whole number >= 1; got 1.5"),
+        ({"steps": np.inf}, "whole number >= 1; got inf"),
+        ({"steps": 2.0**63}, "whole number >= 1; got 9.2"),
         ({"groups": 1}, "at least 2 chains for a standard error; got 1"),
-        ({"replicas": 1}, "each of 20 groups needs at least 2 replicas; got 20 in all"),
+        ({"replicas": 1}, "replicas must be a whole number >= 2; got 1"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):
@@ -103,7 +105,7 @@ def test_bad_arguments_are_refused(options, message):
 
 
 def test_bad_steps_and_starts_are_refused():
-    with pytest.raises(ValueError, match="steps must be"):
+    with pytest.raises(ValueError, match="one for each of 3 machines; got"):
         trajectory.below(KEY, path(), steps=[1, 2])
     with pytest.raises(ValueError, match="binary states"):
         trajectory.above(KEY, path(), bracket.Start(np.zeros((40, 11)), "nowhere"))

@@ -1,0 +1,54 @@
+"""What numbers and arrays that come from outside have to be: refused by name, with the value and what was expected."""
+
+import numpy as np
+
+MOST = 2**62  # of a whole number: room to count on from there, in int64
+
+
+def whole(name, value, least=0, most=MOST):
+    """The whole number, as an int: 3, np.int8(3), np.array(3) and 3.0 are 3.
+
+    ValueError unless least <= value <= most, without a fraction; TypeError for what is no number.
+    """
+    number = value.item() if isinstance(value, np.ndarray | np.generic) and np.ndim(value) == 0 else value
+    if not isinstance(number, int | float):
+        raise TypeError(f"{name} must be a whole number; got {value!r}")
+    if not least <= number <= most or number % 1:
+        raise ValueError(f"{name} must be a whole number >= {least}{_at_most(most)}; got {value}")
+    return int(number)
+
+
+def _at_most(most):
+    return "" if most == MOST else f" and <= {most}"
+
+
+def real(name, array):
+    """TypeError unless this is an array of real numbers. Of NumPy's own subclasses, a memmap is one; masks are lost on
+    the way and matrices multiply otherwise."""
+    if type(array) not in (np.ndarray, np.memmap):
+        raise TypeError(f"{name} must be an array of real numbers; got {type(array).__name__}")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers; got {array.dtype}")
+
+
+def array(name, values):
+    """An array, or what NumPy makes one of, of real numbers; TypeError for others, and for one that is masked."""
+    found = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+    real(name, found)
+    return found
+
+
+def finite(name, array):
+    """ValueError unless all of an array of real numbers is finite."""
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} has {np.sum(~np.isfinite(array))} values that are not finite")
+
+
+def instance(name, value, kind):
+    """TypeError unless the value is of this class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {_article(kind.__name__)} {kind.__name__}; got {type(value).__name__}")
+
+
+def _article(word):
+    return "an" if word[0] in "AEIOUR" else "a"  # an RBM

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from dvae_ref import RBM, BoltzmannMachine
+from dvae_ref.theory import domains
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (2.5, ValueError, "sweeps must be a whole number >= 1 and <= 9; got 2.5"),
+        (np.array(10), ValueError, "got 10"),
+        (np.nan, ValueError, "got nan"),
+        (np.inf, ValueError, "got inf"),
+        ("3", TypeError, "sweeps must be a whole number; got '3'"),
+        ([3], TypeError, r"got \[3\]"),
+    ],
+)
+def test_numbers_are_refused_by_name(value, error, message):
+    with pytest.raises(error, match=message):
+        domains.whole("sweeps", value, 1, 9)
+
+
+def test_whole_numbers_of_any_type_are_ints():
+    for value in (3, 3.0, np.int8(3), np.float32(3), np.array(3), np.uint64(3)):
+        found = domains.whole("sweeps", value)
+        assert found == 3
+        assert type(found) is int
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (None, "NoneType"),
+        ([1.0], "list"),
+        (np.ma.masked_array([1.0, 2.0], [True, False]), "MaskedArray"),
+        (np.matrix([[1.0]]), "matrix"),
+        (np.array([1j]), "complex128"),
+        (np.array(["a"]), "<U1"),
+        (np.array([0], "M8[s]"), "datetime64"),
+        (np.array([None]), "object"),
+    ],
+)
+def test_what_is_no_array_of_real_numbers_is_named(value, got):
+    with pytest.raises(TypeError, match=f"b must be an array of real numbers; got {got}"):
+        domains.real("b", value)
+
+
+def test_lists_become_arrays_and_masks_do_not():
+    np.testing.assert_array_equal(domains.array("b", [1, 2.5]), [1, 2.5])
+    with pytest.raises(TypeError, match="got MaskedArray"):
+        domains.array("b", np.ma.masked_array([1.0, 2.0], [True, False]))
+
+
+def test_what_is_not_finite_is_counted():
+    domains.finite("b", np.array([1.0, -1e300]))
+    with pytest.raises(ValueError, match="b has 2 values that are not finite"):
+        domains.finite("b", np.array([1.0, np.nan, np.inf]))
+
+
+def test_an_instance_of_another_class_is_named():
+    rbm = RBM(np.zeros(2), np.zeros((1, 1)))
+    domains.instance("the machine", rbm, RBM)
+    with pytest.raises(TypeError, match="the machine must be a BoltzmannMachine; got RBM"):
+        domains.instance("the machine", rbm, BoltzmannMachine)
+    with pytest.raises(TypeError, match="the machine must be an RBM; got tuple"):
+        domains.instance("the machine", tuple(rbm), RBM)
