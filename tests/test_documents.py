@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "theory": {"twins", "theory"},
     "fast": LEAVES | {"theory", "fast", "model.layers"},
     "model": LEAVES | {"theory", "model"},
-    "sampling": LEAVES | {"theory.boltzmann", "theory.elementary", "fast", "sampling"},
+    "sampling": LEAVES | {"theory.boltzmann", "theory.domains", "theory.elementary", "fast", "sampling"},
     "exact": LEAVES | {"theory", "model", "fast.jit", "fast.tasks", "exact"},
     "program": {"program"},
     "files": LEAVES | {"files"},

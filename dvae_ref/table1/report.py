@@ -198,9 +198,10 @@ def _row(betas, alike):
 
 def _from_above(group):
     """(gap, verdict) of the worst run; (nan, "") if a run does not say."""
-    found = [{"gap": r["log_z_gap"], "verdict": r["log_z_verdict"]} for r in group if r.get("log_z_verdict")]
-    if len(found) < len(group):
+    gaps, verdicts = _known(group, "log_z_gap"), _known(group, "log_z_verdict")
+    if min(len(gaps), len(verdicts)) < len(group):
         return math.nan, ""
+    found = [{"gap": gap, "verdict": verdict} for gap, verdict in zip(gaps, verdicts, strict=True)]
     return tuple(from_above.worst(found).values())
 
 

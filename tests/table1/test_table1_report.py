@@ -168,6 +168,8 @@ VERDICTS = [
     (("closed", 0.02), ("open", 0.4), "+0.400, open", "+0.40 nats from above: annealing up has missed probability"),
     (("contradictory", -1.0), ("open", 4.0), "-1.000, contradictory", "-1.00 nats from above: training's replicas"),
     (("open", 4.0), (None, None), "–", None),
+    (("open", 4.0), ("closed", None), "–", None),  # a file may say half of it
+    (("open", 4.0), (None, 0.02), "–", None),
 ]
 
 
@@ -178,7 +180,9 @@ def test_the_worst_verdict_on_log_z_is_shown(one, other, cell, note):
         record(85.0, seed=seed) | {"log_z_verdict": verdict, "log_z_gap": gap}
         for seed, (verdict, gap) in enumerate([one, other])
     ]
-    text = page.markdown(report.rows(records))
+    records.append({k: v for k, v in record(85.0, seed=2).items() if k != "log_z_gap"} | {"log_z_verdict": one[0]})
+    assert "| 0.010 | – | 84.93" in page.markdown(report.rows(records))
+    text = page.markdown(report.rows(records[:2]))
     assert f"| 0.010 | {cell} | 84.93" in text
     assert ("nats from above" in text) is (note is not None)
     assert note is None or f"\n- log Z of {WHERE}, {note}" in text

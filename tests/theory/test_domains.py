@@ -34,7 +34,6 @@ def test_whole_numbers_of_any_type_are_ints():
         (None, "NoneType"),
         ([1.0], "list"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), "MaskedArray"),
-        (np.matrix([[1.0]]), "matrix"),
         (np.array([1j]), "complex128"),
         (np.array(["a"]), "<U1"),
         (np.array([0], "M8[s]"), "datetime64"),
