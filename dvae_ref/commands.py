@@ -14,10 +14,10 @@ from dvae_ref.model import autoencoder
 from dvae_ref.program.console import Stage, UsageError, at_least, bar_style, conclude, say, use_threads
 from dvae_ref.program.interrupt import Interrupt
 from dvae_ref.runs import datasets, durations, lifecycle, measuring, plots, sizes, training
+from dvae_ref.runs.library import prior_images
 from dvae_ref.runs.presets import Settings
-from dvae_ref.sampling import pcd, philox
+from dvae_ref.sampling import philox
 from dvae_ref.table1.command import run as table1  # noqa: F401 - a command, too
-from dvae_ref.theory.elementary import sigmoid
 
 
 def begin(args):
@@ -150,13 +150,6 @@ def resumed_settings(args, given):
     if differing:
         raise UsageError(f"--resume continues a run as it was, but {', '.join(differing)} differ from its config.json")
     return settings
-
-
-def prior_images(key, state, number, sweeps):
-    """Means of p(x|z) for z from the prior, (number, V)."""
-    chains = pcd.init(philox.fold_in(key, 0), state.params.rbm, number)
-    chains, _ = pcd.step(philox.fold_in(key, 1), chains, state.params.rbm, sweeps)
-    return sigmoid(autoencoder.decode_discrete(state.params, state.statistics, pcd.samples(chains)))
 
 
 def draw_pictures(run, number=20, sweeps=2000):

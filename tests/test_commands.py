@@ -17,6 +17,7 @@ from dvae_ref import commands
 from dvae_ref.cli import main
 from dvae_ref.files import partial, writing
 from dvae_ref.model.structures import STRUCTURES
+from dvae_ref.runs import library
 from dvae_ref.runs.presets import BASELINES, DATASETS, SAMPLERS, Settings
 
 RUN_FILES = {
@@ -147,7 +148,7 @@ def test_a_sample_goes_where_it_is_sent(cli, run_dir, tmp_path):
 
 
 def test_before_the_work_it_is_known_whether_a_sample_or_a_measurement_can_be_written(cli, run_dir, monkeypatch):
-    for module, name in ((commands.pcd, "step"), (commands.measuring.ais, "log_z")):
+    for module, name in ((library.pcd, "step"), (commands.measuring.ais, "log_z")):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was computed"))
     code, _, err = cli("sample", "--run-dir", run_dir, "--out", run_dir)
     assert (code, "cannot write here: it is a folder" in err) == (1, True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import blas, tree
+from dvae_ref.arrays import short
 from dvae_ref.fast import team
 from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers, networks
@@ -46,6 +47,9 @@ class Params(NamedTuple):
     rbm: RBM
     posterior: tuple  # the posterior's own parameters, if it has any
 
+    def __repr__(self) -> str:
+        return short(self)
+
 
 class Statistics(NamedTuple):
     """What is measured, not trained: the mean image, and the moving averages of batch norm."""
@@ -53,6 +57,9 @@ class Statistics(NamedTuple):
     mean_x: np.ndarray  # (V,)
     encoder: tuple
     decoder: tuple
+
+    def __repr__(self) -> str:
+        return short(self)
 
 
 def init(rng, config, mean_x, dtype=np.float32):

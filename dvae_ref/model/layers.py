@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import short
 from dvae_ref.fast import team
 from dvae_ref.theory.elementary import per_row, sigmoid, softplus
 from dvae_ref.twins import twinned
@@ -16,6 +17,9 @@ from dvae_ref.twins import twinned
 class Dense(NamedTuple):
     kernel: np.ndarray  # (inputs, outputs)
     bias: np.ndarray  # (outputs,)
+
+    def __repr__(self) -> str:
+        return short(self)
 
 
 class DenseCache(NamedTuple):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import tree
+from dvae_ref.arrays import short
 from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers
 from dvae_ref.model.layers import Averages, BatchNorm, Dense
@@ -23,6 +24,9 @@ class Hidden(NamedTuple):
 class Network(NamedTuple):
     hidden: tuple  # of Hidden
     out: Dense
+
+    def __repr__(self) -> str:
+        return short(self)
 
 
 class HiddenCache(NamedTuple):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import short
 from dvae_ref.theory import mixture, spike
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.smoothing import Gaussian, Smoothing
@@ -30,6 +31,9 @@ class Noise(NamedTuple):
 
     u: np.ndarray | None
     rho: np.ndarray
+
+    def __repr__(self) -> str:
+        return short(self)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import blas
+from dvae_ref.arrays import short
 from dvae_ref.fast.threads import cores, in_order
 from dvae_ref.model import autoencoder
 from dvae_ref.sampling import philox
@@ -25,6 +26,9 @@ class Likelihood(NamedTuple):
     effective_sample_size: np.ndarray
     log_px_quarter: np.ndarray
     log_px_sixteenth: np.ndarray
+
+    def __repr__(self) -> str:
+        return short(self)
 
     def summary(self):
         """Plain numbers: means over images with the standard error of the mean.

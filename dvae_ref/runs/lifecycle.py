@@ -145,8 +145,7 @@ class Run:
 
     def _validation_due(self):
         i = self.state.iteration
-        due = i % self.settings.eval_every == 0 or i == self.settings.num_train_iter
-        return i > self.state.validated and due
+        return i > self.state.validated and is_validated(i, self.settings)
 
     def _iterate(self, on_iteration):
         x = datasets.batch(self.dataset, self.settings.seed, self.state.iteration, self.settings.batch_size)
@@ -184,6 +183,11 @@ class Run:
         if on_validation:
             on_validation(self.state, record)
         return True
+
+
+def is_validated(iteration, settings):
+    """Whether a validation follows an iteration."""
+    return iteration % settings.eval_every == 0 or iteration == settings.num_train_iter
 
 
 def _is_empty_metrics(path):

@@ -19,6 +19,7 @@ ROLES = (  # a role's place is its number: new ones come last
     "measurement_log_z",  # their AIS
     "sample",  # the command
     "measurement_above",  # log Z from above, of `evaluate` and `table1`
+    "encode",  # z of images, in Python
 )
 FIGURES = 20  # the first of the figures' numbers
 

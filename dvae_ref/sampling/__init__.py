@@ -7,3 +7,23 @@ gibbs                       block Gibbs sweeps of many chains, under all of thes
 philox                      keys and random numbers
 fields                      why all of it is the same to the bit on any number of cores, and on a GPU
 """
+
+from typing import TYPE_CHECKING
+
+from dvae_ref import lazy
+
+if TYPE_CHECKING:  # for editors and mypy
+    from dvae_ref.sampling import ais as ais
+    from dvae_ref.sampling import backend as backend
+    from dvae_ref.sampling import bracket as bracket
+    from dvae_ref.sampling import fields as fields
+    from dvae_ref.sampling import gibbs as gibbs
+    from dvae_ref.sampling import pcd as pcd
+    from dvae_ref.sampling import philox as philox
+    from dvae_ref.sampling import population_annealing as population_annealing
+    from dvae_ref.sampling import trajectory as trajectory
+    from dvae_ref.sampling.ais import AISResult as AISResult
+
+_MODULES = ("ais", "backend", "bracket", "fields", "gibbs", "pcd", "philox", "population_annealing", "trajectory")
+if not TYPE_CHECKING:  # who would take it for: any name
+    __getattr__, __dir__, __all__ = lazy.names(__name__, {"ais": ("AISResult",)}, _MODULES)

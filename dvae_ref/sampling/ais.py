@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import short
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import engines, fields, gibbs, philox
 from dvae_ref.sampling.engines.path import Path
@@ -54,6 +55,9 @@ class AISResult(NamedTuple):
     effective_sample_size: float
     log_weights: np.ndarray  # (R,), float64: unbiased estimates of Z, one a chain
 
+    def __repr__(self) -> str:
+        return short(self)
+
 
 class AISBatch(NamedTuple):
     """The same for N machines."""
@@ -62,6 +66,9 @@ class AISBatch(NamedTuple):
     standard_error: np.ndarray  # (N,)
     effective_sample_size: np.ndarray  # (N,)
     log_weights: np.ndarray  # (N, R)
+
+    def __repr__(self) -> str:
+        return short(self)
 
 
 def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):

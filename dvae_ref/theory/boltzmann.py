@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import short
 from dvae_ref.theory import domains
 from dvae_ref.theory.elementary import per_row, sigmoid
 
@@ -21,6 +22,9 @@ class RBM(NamedTuple):
 
     a: np.ndarray  # (D_left + D_right,)
     W: np.ndarray  # (D_left, D_right)
+
+    def __repr__(self) -> str:
+        return short(self)
 
     @property
     def a_left(self):
@@ -37,12 +41,18 @@ class BoltzmannMachine(NamedTuple):
     a: np.ndarray  # (D,)
     J: np.ndarray  # (D, D), symmetric, zero diagonal
 
+    def __repr__(self) -> str:
+        return short(self)
+
 
 class Moments(NamedTuple):
     """E[z] and E[z_left z_right'] of a distribution over z: minus the mean energy's gradient in a and W."""
 
     z: np.ndarray  # (D,)
     zz: np.ndarray  # (D_left, D_right)
+
+    def __repr__(self) -> str:
+        return short(self)
 
 
 def split(z, rbm):

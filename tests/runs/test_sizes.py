@@ -7,8 +7,8 @@ import numba
 import numpy as np
 import pytest
 
-from dvae_ref import cli, commands
-from dvae_ref.runs import datasets, evaluation, lifecycle, plots, sizes, training
+from dvae_ref import cli
+from dvae_ref.runs import datasets, evaluation, library, lifecycle, plots, sizes, training
 from dvae_ref.runs.presets import Settings
 from dvae_ref.sampling import ais, pcd, philox
 from dvae_ref.table1 import grid
@@ -41,7 +41,7 @@ def sample(number, state):
 
 
 def draw(number, state):
-    plots.samples(commands.prior_images(KEY, state, number, 1), "/dev/null", "title")
+    plots.samples(library.prior_images(KEY, state, number, 1), "/dev/null", "title")
 
 
 def train(number, state):
