@@ -5,6 +5,8 @@ well, such as the network of a training step; and it may be called in several th
 threading layers there is.
 """
 
+import os
+
 import numba
 import numpy as np
 from llvmlite import ir
@@ -13,6 +15,10 @@ from numba.extending import intrinsic
 
 from dvae_ref.fast import threads
 from dvae_ref.fast.jit import ENABLED
+
+
+class Share(threads.Call):
+    """What one more thread does of a kernel's tasks, whatever else is submitted meanwhile."""
 
 
 def share_out(kernel, size, width, *arguments):
@@ -24,9 +30,9 @@ def share_out(kernel, size, width, *arguments):
     counter, count = np.zeros(1, np.int64), min(numba.get_num_threads(), -(-size // width))
     if not ENABLED:
         return _as_python(kernel, counter, width, *arguments)
-    others = [threads.Call(kernel, counter, width, *arguments) for _ in range(count - 1)]
+    others = [Share(kernel, counter, width, *arguments) for _ in range(count - 1)]
     for other in others:
-        threads.give(other, count)
+        threads.give(other, os.cpu_count())
     kernel(counter, width, *arguments)
     for other in others:
         if not other.cancel():  # not begun: nothing is left for it

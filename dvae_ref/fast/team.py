@@ -30,12 +30,10 @@ def run(work, size, active):
         with cores(active):
             return [work(0)]
     whole = _Team(work, size, active)
-    own, *others = whole.calls
     try:
-        for call in others:
+        for call in whole.calls:
             lend(call)
-        own.make()
-        for call in others:
+        for call in whole.calls:
             call.wait()
     except BaseException:
         whole.failed = True
@@ -54,12 +52,16 @@ class StoppedError(Exception):
     """Another member of the team has failed."""
 
 
+class _Part(Call):
+    """What one member does."""
+
+
 class _Team:
     """What its members share."""
 
     def __init__(self, work, size, active):
         self.size, self.failed = size, False
-        self.calls = [Call(self._begin, work, rank) for rank in range(size)]
+        self.calls = [_Part(self._begin, work, rank) for rank in range(size)]
         self.permits = threading.Semaphore(active)
         self.lock, self.arrived, self.gates = threading.Lock(), 0, [locked() for _ in range(size)]
         self.shares = [None] * size, [None] * size  # in turn: the next round may begin while one is being read

@@ -160,7 +160,7 @@ class _Pool:
     def give(self, call, most):
         with self.lock, contextlib.suppress(RuntimeError, MemoryError):
             self.busy = [thread for thread in self.busy if thread.alive()]
-            if len(self.busy) < most:
+            if sum(type(thread.call) is type(call) for thread in self.busy) < most:
                 self._lend(call)
             else:
                 self.waiting = [other for other in self.waiting if not other.begun.locked()] + [call]
@@ -188,7 +188,7 @@ _pool = _Pool()
 
 
 def give(call, most):
-    """Let a thread make a Call: now, if fewer than `most` are busy, or else when one is free.
+    """Let a thread make a Call: now, if fewer than `most` are busy with others of its class, or else when one is free.
 
     If none can be started, who asks for the result makes it.
     """

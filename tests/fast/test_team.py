@@ -104,26 +104,28 @@ def test_one_that_comes_to_fewer_means_stops_all():
         team.run(work, 3, 2)
 
 
-def dies(*_):
-    raise MemoryError
-
-
 @pytest.mark.parametrize("active", [1, 3])
 def test_a_member_whose_thread_dies_at_birth_is_an_error(active, monkeypatch, pool):
-    """And none that waits: who has begun is told."""
-    monkeypatch.setattr(threads.blas, "one_in_this_thread", dies)
-    stopped = []
+    """And none that waits: the one that has begun is told."""
+    begun, stopped = [], threading.Event()
+
+    def dies_but_the_first():
+        begun.append(None)
+        if len(begun) > 1:
+            raise MemoryError
+
+    monkeypatch.setattr(threads.blas, "one_in_this_thread", dies_but_the_first)
 
     def work(rank):
         try:
             return team.mean(np.zeros(1))
         except team.StoppedError:
-            stopped.append(rank)
+            stopped.set()
             raise
 
     with pytest.raises(RuntimeError, match="a thread ended before its work was done"):
         team.run(work, 3, active)
-    assert stopped == [0]
+    assert stopped.wait(timeout=60)
 
 
 def test_a_member_whose_thread_cannot_be_started_is_an_error(monkeypatch, pool):

@@ -60,6 +60,23 @@ def test_who_wants_a_call_that_nobody_has_begun_makes_it_and_once(pool):
     assert len(pool.free) + len(pool.busy) == 1
 
 
+class Other(Call):
+    """Of another class, as the tasks of a kernel."""
+
+
+def test_calls_of_one_class_do_not_wait_for_those_of_another(pool):
+    """The sampler has two threads although a team has another."""
+    free, begun = threading.Event(), threading.Event()
+    with cores(2):
+        busy = submit(free.wait, 60)
+        threads.give(Other(begun.set), 1)
+        assert begun.wait(timeout=60)
+        waiting = submit(int)
+        assert pool.waiting == [waiting] or waiting.begun.locked()  # by the thread that has come free
+        free.set()
+        assert busy.result()
+
+
 def test_calls_that_wait_are_not_kept_once_they_are_made(pool):
     """A thread may be busy for hours."""
     free = threading.Event()
