@@ -7,7 +7,7 @@ INPUTS ?= 10000
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: demo test release fuzz kills bench bench-gpu figures lint clean
+.PHONY: kit demo test release fuzz kills bench bench-gpu figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -45,6 +45,10 @@ bench-gpu: .venv/.installed-cuda ## what only an NVIDIA GPU can say about the ke
 
 figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about a quarter of an hour
 	$(BIN)/python -m figures all
+
+kit: .venv/.installed-data ## the conformance kit as one file, out/kit.json.gz, for implementations in any language
+	$(BIN)/python -m dvae_ref conformance export out/kit.json --format json
+	gzip -9 -n -f out/kit.json
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

@@ -136,6 +136,9 @@ def add_conformance(commands):
     export.add_argument("folder", metavar="DIR", help="folder to write it to")
     export.add_argument("--seed", type=int, default=0, help="of the inputs: any (default: 0)")
     export.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
+    export.add_argument(
+        "--format", choices=("npz", "json"), default="npz", help="npz files in a folder DIR, or one JSON file DIR"
+    )
     check = actions.add_parser(
         "check",
         help="compare somebody's outputs",

@@ -3,10 +3,13 @@
 import time
 from pathlib import Path
 
+import numpy as np
+
 from dvae_ref.conformance import names, vectors, verdict
+from dvae_ref.conformance.kit import as_array
 from dvae_ref.conformance.pairs import SECONDS
 from dvae_ref.conformance.tolerances import Tolerance
-from dvae_ref.files import npz
+from dvae_ref.files import npz, reading
 
 SEARCH = 60.0  # seconds of a whole check in which two mistakes at once are looked for
 
@@ -28,13 +31,16 @@ def _check_file(folder, theirs, entry, every, seconds):
     ours = vectors.read_ours(folder, entry)
     try:
         found = read_theirs(theirs, entry)
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         return verdict.unreadable(entry["name"], error)
     return check_quantity(entry, ours, found, every, seconds)
 
 
 def read_theirs(folder, entry):
-    """Their numeric arrays by name, none where there is no file."""
+    """Their numeric arrays by name, none where there is no file. Of one JSON file, what it has of this quantity: nested
+    lists, or flat ones, row by row."""
+    if Path(folder).is_file():
+        return _of_json(folder, entry)
 
     def check(headers):
         for name, header in headers.items():
@@ -45,6 +51,19 @@ def read_theirs(folder, entry):
         return dict(npz.read(Path(folder) / entry["file"], check=check))
     except FileNotFoundError:
         return {}
+
+
+def _of_json(path, entry):
+    everything = reading.json_file(path)
+    given = everything.get(entry["name"], {}) if isinstance(everything, dict) else None
+    if not isinstance(given, dict):
+        raise ValueError(f"{path}: expected an object of quantities, in each an object of arrays")
+    shapes, found = {array["name"]: tuple(array["shape"]) for array in entry["arrays"]}, {}
+    for name, value in given.items():
+        found[name] = array = as_array(name, value)
+        if array.ndim == 1 and name in shapes and array.size == np.prod(shapes[name], dtype=int):
+            found[name] = array.reshape(shapes[name])
+    return found
 
 
 def check_quantity(entry, ours, theirs, every=False, seconds=SECONDS):

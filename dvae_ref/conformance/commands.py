@@ -45,9 +45,11 @@ def description(item):
 def export(args):
     at_least(args, seed=0)
     with tqdm(total=len(QUANTITIES), desc="export", unit="quantity", leave=False, **bar_style()) as bar:
-        exporting.export(args.folder, args.seed, args.dtype, lambda name: bar.update())
+        write = {"npz": exporting.export, "json": exporting.export_json}[args.format]
+        write(args.folder, args.seed, args.dtype, lambda name: bar.update())
     record = {"folder": str(args.folder), "quantities": len(QUANTITIES), "seed": args.seed, "dtype": args.dtype}
-    conclude(args, record, f"wrote {len(QUANTITIES)} quantities and {vectors.MANIFEST} to {args.folder}")
+    what = f" and {vectors.MANIFEST}" if args.format == "npz" else ""
+    conclude(args, record, f"wrote {len(QUANTITIES)} quantities{what} to {args.folder}")
     return 0
 
 
@@ -79,6 +81,8 @@ def asked_for(manifest, args):
     if unknown := sorted(set(listed) - set(QUANTITIES)):
         raise ValueError(f"{args.folder} has quantities that this version does not know: {', '.join(unknown)}")
     chosen = names.matching(listed, args.only or ["*"])
+    if Path(args.theirs).is_file():
+        return chosen
     if not any((Path(args.theirs) / listed[name]).exists() for name in chosen):
         raise ValueError(f"{args.theirs} has none of the files, e.g. {listed[chosen[0]]}")
     return chosen

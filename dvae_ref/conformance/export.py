@@ -1,6 +1,8 @@
 """python -m dvae_ref conformance export: every quantity's inputs and outputs, and the manifest that explains them."""
 
+import json
 import os
+import tempfile
 from pathlib import Path
 
 from dvae_ref import __version__
@@ -33,6 +35,22 @@ def export(folder, seed, dtype, on_quantity=lambda name: None):
         on_quantity(item.name)
     manifest = {**kind, "seed": seed, "dtype": dtype, "conventions": CONVENTIONS, "quantities": entries}
     writing.write_json(folder / vectors.MANIFEST, manifest)
+    return manifest
+
+
+def export_json(path, seed, dtype, on_quantity=lambda name: None):
+    """Write the kit as one JSON file: the manifest, and in each quantity the values of its arrays, row by row."""
+    path = Path(path)
+    if os.path.lexists(path) and not vectors.is_of_a_kit(path):
+        raise FileExistsError(f"{path} is there, but not of a kit: take another name")
+    writing.make_folder(path.parent)
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = export(folder, seed, dtype, on_quantity)
+        for entry in manifest["quantities"]:
+            arrays = vectors.read_ours(folder, entry)
+            entry["values"] = {name: array.ravel().tolist() for name, array in arrays.items()}
+    with writing.atomic(path) as file:
+        file.write(json.dumps(manifest).encode())
     return manifest
 
 

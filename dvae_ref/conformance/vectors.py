@@ -33,8 +33,8 @@ def write_npz(path, arrays):
 
 
 def read_manifest(folder):
-    """The manifest of an exported folder; ValueError if it is missing, unreadable or of another kind."""
-    path = Path(folder) / MANIFEST
+    """The manifest of an exported folder or JSON file; ValueError if it is missing, unreadable or of another kind."""
+    path = Path(folder) if Path(folder).is_file() else Path(folder) / MANIFEST
     try:
         manifest = reading.json_file(path)
     except FileNotFoundError:
@@ -79,6 +79,8 @@ def _demand_once(entries, path):
 
 def read_ours(folder, entry):
     """The arrays of a quantity of the manifest; ValueError if the file is missing or not the one that was exported."""
+    if Path(folder).is_file():
+        return _of_json(folder, entry)
     path = Path(folder) / entry["file"]
     try:
         whole = reading.content(path, "file of a kit", MOST)
@@ -87,6 +89,20 @@ def read_ours(folder, entry):
     if hashlib.sha256(whole).hexdigest() != entry["sha256"]:
         raise ValueError(f"{path} is not the file that was exported (its SHA-256 differs): export again")
     return npz.read(path, check=lambda headers: _check_listed(entry, headers, path))
+
+
+def _of_json(path, entry):
+    """The arrays of a quantity of a kit in one JSON file."""
+    values, found = entry.get("values"), {}
+    for array in entry["arrays"]:
+        name = array["name"]
+        try:
+            found[name] = np.array(values[name], array["dtype"]).reshape(array["shape"])
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            raise ValueError(
+                f"{path} is damaged: the values of {entry['name']}, {name}: {shown(str(error))}"
+            ) from error
+    return found
 
 
 def _check_listed(entry, headers, path):

@@ -1,13 +1,18 @@
 """The shipped examples as their users run them: scripts, that import nothing of dvae_ref."""
 
 import ast
+import gzip
+import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 from judging import EXAMPLES
+
+from dvae_ref import cli
 
 SCRIPTS = sorted(EXAMPLES.glob("conformance_*.py"))
 
@@ -15,12 +20,56 @@ SCRIPTS = sorted(EXAMPLES.glob("conformance_*.py"))
 def test_the_example_of_pytorch_passes(kits, tmp_path):
     """That of NumPy is run as it is documented, below."""
     pytest.importorskip("torch", reason="this example is of PyTorch, which no extra of the tests installs")
-    from dvae_ref import cli
-
     subprocess.run([sys.executable, EXAMPLES / "conformance_torch.py", kits(5), tmp_path], check=True, timeout=300)
     names = [path.stem for path in tmp_path.glob("*.npz")]
     assert len(names) >= 40
     assert cli.main(["conformance", "check", str(kits(5)), str(tmp_path), "--only", *names]) == 0
+
+
+SIGNS = [("", "", ""), ("-linear - sum", "-linear + sum", "looks like: the couplings have the opposite sign")]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="this example needs Node")
+@pytest.mark.parametrize(
+    ("old", "new", "said"), [("", "", ""), ("-linear - sum", "-linear + sum", "the couplings have")]
+)
+def test_the_example_of_javascript(one_file, tmp_path, capsys, old, new, said):
+    """As it is, and with a sign turned."""
+    source = (EXAMPLES / "conformance_javascript.mjs").read_text()
+    assert old in source
+    (tmp_path / "script.mjs").write_text(source.replace(old, new))
+    theirs = tmp_path / "theirs.json"
+    subprocess.run(["node", tmp_path / "script.mjs", one_file, theirs], check=True, timeout=60)
+    code = cli.main(["conformance", "check", str(one_file), str(theirs)])
+    assert code == bool(said)
+    out = capsys.readouterr().out
+    assert said in out
+    assert out.splitlines()[-1].startswith("1 of 5 quantities disagree" if said else "all 5 quantities agree")
+
+
+@pytest.fixture(scope="module")
+def one_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kit") / "kit.json"
+    assert cli.main(["conformance", "export", str(path), "--format", "json"]) == 0
+    return path
+
+
+def test_a_kit_in_one_file_is_small_and_the_same(one_file, kits, tmp_path, capsys):
+    """Below 1.5 MB compressed; the same arrays as npz; and what is in it agrees with itself."""
+    assert len(gzip.compress(one_file.read_bytes())) < 1.5e6
+    manifest = json.loads(one_file.read_text())
+    theirs = {entry["name"]: entry["values"] for entry in manifest["quantities"]}
+    (tmp_path / "theirs.json").write_text(json.dumps(theirs))
+    assert cli.main(["conformance", "check", str(kits()), str(tmp_path / "theirs.json")]) == 0
+    theirs["energy"] = {"energy": ["a"]}
+    (tmp_path / "theirs.json").write_text(json.dumps(theirs))
+    assert cli.main(["conformance", "check", str(one_file), str(tmp_path / "theirs.json")]) == 1
+    assert "energy must be an array of real numbers" in capsys.readouterr().out
+    del manifest["quantities"][0]["values"]["W"]
+    (tmp_path / "kit.json").write_text(json.dumps(manifest))
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["conformance", "check", str(tmp_path / "kit.json"), str(tmp_path / "theirs.json")])
+    assert "kit.json is damaged: the values of energy, W" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
