@@ -16,7 +16,7 @@ SEED ?= 0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	touch $@
 
-demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: about five minutes
+demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: about 5 minutes
 	rm -rf $(DEMO)
 	$(BIN)/python -m dvae_ref train --num-train-iter 6000 --eval-every 2000 --run-dir $(DEMO)
 	$(BIN)/python -m dvae_ref evaluate --run-dir $(DEMO)
@@ -24,10 +24,10 @@ demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: a
 	@echo "pictures and numbers are in $(DEMO)/"
 
 # With TEST_EXTRAS=test,cuda,sass (500 MB more) the CUDA kernels are tested, too; no GPU is needed.
-test: .venv/.installed-$(TEST_EXTRAS) ## the whole test suite
+test: .venv/.installed-$(TEST_EXTRAS) ## the test suite, without CUDA unless TEST_EXTRAS says so: about 15 minutes
 	$(BIN)/python -m pytest
 
-release: .venv/.installed-$(TEST_EXTRAS) ## the test suite, and what takes longer: before a release
+release: .venv/.installed-$(TEST_EXTRAS) ## the test suite, and what takes longer, the README in fresh environments among it: before a release
 	$(BIN)/python -m pytest -m "release or not release"
 
 fuzz: .venv/.installed-$(TEST_EXTRAS) ## hostile whole commands: 0 tracebacks, 0 signals; a quarter of an hour on four cores
@@ -43,7 +43,7 @@ bench: .venv/.installed-data ## how fast the samplers are; figures in out/bench/
 bench-gpu: .venv/.installed-cuda ## what only an NVIDIA GPU can say about the kernels for it; one JSON in out/bench/
 	$(BIN)/python -m benchmarks gpu
 
-figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about a quarter of an hour
+figures: .venv/.installed-data ## the paper's figures, with their numbers, in out/figures/: about 20 minutes
 	$(BIN)/python -m figures all
 
 kit: .venv/.installed-data ## the conformance kit as one file, out/kit.json.gz, for implementations in any language
