@@ -46,7 +46,8 @@ def shown(default):
 
 def glossary():
     """What the names of models and samplers stand for."""
-    tables = {"models (--baseline), the columns of Table 1": BASELINES, "samplers (--sampler)": SAMPLERS}
+    models = {name: baseline.title for name, baseline in BASELINES.items()}
+    tables = {"models (--baseline), the columns of Table 1": models, "samplers (--sampler)": SAMPLERS}
     lines = [[f"{title}:", *(f"  {name:<16}{text}" for name, text in table.items())] for title, table in tables.items()]
     return "\n\n".join("\n".join(part) for part in lines)
 

@@ -6,10 +6,11 @@ The betas are the candidates of Sec. 4, epsilon = 0.05; which ones the paper dre
 import numpy as np
 
 from dvae_ref import mixture
-from dvae_ref.theory.smoothing import SMOOTHINGS
+from dvae_ref.model.baselines import LAWS
+from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, UniformExponential, named
 from figures import style
 
-BETAS = {"exp": (8, 10, 12, 16), "unexp": (16, 20, 30, 40), "power": (15, 20, 30, 40)}
+BETAS = {name: LAWS[name].candidates for name in SMOOTHINGS if LAWS[name].in_fig1}
 TOP = 23.0  # of the lower row: above all of uniform + exponential and power, far below the sharpest exponential
 POINTS = {"quick": 401, "default": 2001, "full": 2001}
 
@@ -34,14 +35,15 @@ def curve(smoothing, rho, logit_q=0.0):
 
 
 def plot(data):
-    figure, axes = style.panels(2, 3, (9, 5.2), sharex=True, sharey="row")
+    figure, axes = style.panels(2, len(BETAS), (3 * len(BETAS), 5.2), sharex=True, sharey="row")
     for column, name in zip(axes.T, BETAS, strict=True):
         betas = data[f"{name}_beta"]
         for i, color in enumerate(style.shades(style.COLORS[name], len(betas))):
             look = {"color": color, "linestyle": style.DASHES[i], "linewidth": 1.4, "label": f"β = {betas[i]:g}"}
             column[0].plot(data["rho"], data[f"{name}_zeta"][i], **look)
             column[1].plot(data["rho"], data[f"{name}_gradient"][i], **look)
-        column[0].set_title(style.TITLES[name] + (", ε = 0.05" if name == "unexp" else ""), fontsize=11)
+        mixed = ", ε = 0.05" if "epsilon" in LAWS[name].parameters else ""
+        column[0].set_title(style.TITLES[name] + mixed, fontsize=11)
         column[0].legend(fontsize=8, framealpha=0.9)
         column[1].set_xlabel("ρ")
         note_peaks(column[1], betas, data[f"{name}_gradient"].max(1))
@@ -64,8 +66,8 @@ def summary(data):
         peaks = data[f"{name}_gradient"].max(1)
         text = ", ".join(f"{peak:.3g} (beta {beta:g})" for beta, peak in zip(data[f"{name}_beta"], peaks, strict=True))
         lines.append(f"  {style.TITLES[name]}: {text}")
-    same = "exp_beta", "unexp_beta"
-    i, j = (int(np.flatnonzero(data[key] == 16)[0]) for key in same)
-    apart = np.abs(data["exp_zeta"][i] - data["unexp_zeta"][j]).max()
+    (plain,), (mixed,) = named(Exponential), named(UniformExponential)
+    i, j = (int(np.flatnonzero(data[f"{name}_beta"] == 16)[0]) for name in (plain, mixed))
+    apart = np.abs(data[f"{plain}_zeta"][i] - data[f"{mixed}_zeta"][j]).max()
     lines.append(f"with and without the uniform, the inverse CDFs at beta = 16 are at most {apart:.3f} apart")
     return "\n".join(lines)

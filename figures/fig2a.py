@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref import exact
+from dvae_ref.model.baselines import BASELINES
 from dvae_ref.runs import datasets, lifecycle
 from dvae_ref.sampling import philox
 from dvae_ref.theory.mean_field import mean_field
@@ -51,7 +52,7 @@ def trained_model(options):
     """(Settings, Snapshot) of the model that is looked at."""
     if options.run_dir:
         settings, state = lifecycle.load(options.run_dir)
-        if settings.baseline not in ("dvaes_exp", "dvaes_unexp", "dvaes_power", "dvaes_gauss"):
+        if BASELINES[settings.baseline].prior != "relaxed":
             raise ValueError(f"fig2a takes a run with an overlapping relaxation, got {settings.baseline}")
         return settings, snapshots.Snapshot(state.iteration, state.params, state.statistics)
     settings, iterations = snapshots.settings_for(BASELINE, BETA, options)
@@ -92,7 +93,7 @@ def plot(data):
     draw(axes[0, 0], data, "kl", "error")
     axes[0, 0].axhline(PAPER, color="0.3", linewidth=1, linestyle=":")
     axes[0, 0].text(SWEEPS[-1], PAPER / 1.1, "paper, its ζ, from the third: 0.007", fontsize=8, ha="right", va="top")
-    kind = style.TITLES[str(data["baseline"]).split("_")[1]]
+    kind = BASELINES[str(data["baseline"])].law.title
     axes[0, 0].set_title(f"{kind}, β = {float(data['beta']):g}: log Z by AIS", fontsize=11)
     draw(axes[0, 1], data, "cut_kl", "cut_error")
     exactly = data["cut_exact"][:, single(data)]

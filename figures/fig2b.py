@@ -73,7 +73,8 @@ def ends(data, prefix):
 def curves(data):
     """(smoothing, beta, prefix) of each curve, betas rising."""
     prefixes = [key.removesuffix("_kl") for key in data if key.endswith("_kl")]
-    return [(prefix.split("_")[0], float(prefix.split("_")[1]), prefix) for prefix in prefixes]
+    parts = [prefix.rpartition("_") for prefix in prefixes]
+    return [(name, float(beta), f"{name}_{beta}") for name, _, beta in parts]
 
 
 def plot(data):

@@ -12,11 +12,12 @@ E|zeta - z| of zeta from its vertex, since a beta does not mean the same in two 
 import numpy as np
 
 from dvae_ref import mixture
+from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory.smoothing import SMOOTHINGS, UnitInterval
-from figures import fig1, style
+from figures import style
 
-BETAS = {"exp": (2, 25), "unexp": (2, 100), "power": (2, 100), "gauss": (4, 100)}  # of the curves
-GRIDS = fig1.BETAS | {"gauss": (20, 25, 30, 40)}  # Sec. 4, the markers
+BETAS = {name: LAWS[name].drawn for name in SMOOTHINGS}  # of the curves
+GRIDS = {name: LAWS[name].candidates for name in SMOOTHINGS}  # Sec. 4, the markers
 PAIR = (("exp", 10.0), ("power", 30.0))  # Fig. 2(c)
 CURVE = {"quick": 25, "default": 60, "full": 60}
 POINTS = 20_001

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dvae_ref.files import writing
-from dvae_ref.runs.plots import BLUE, DPI, GREEN, GREY, ORANGE
+from dvae_ref.model.baselines import LAWS
+from dvae_ref.runs.plots import DPI, GREY
 
-COLORS = {"exp": BLUE, "unexp": GREEN, "power": ORANGE, "gauss": "#CC79A7"}  # the last of Okabe and Ito's, too
-TITLES = {"exp": "exponential", "unexp": "uniform + exponential", "power": "power function", "gauss": "Gaussian"}
+COLORS = {name: law.color for name, law in LAWS.items()}
+TITLES = {name: law.title for name, law in LAWS.items()}
 DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))  # with the shades: told apart in black and white, too
 MARKERS = ("o", "s", "^", "D")
 

@@ -343,5 +343,6 @@ def test_help_is_quick_and_complete(cli):
     code, out, _ = cli("train", "--help")
     assert code == 0
     assert all(f"--{field.name.replace('_', '-')} " in out for field in fields(Settings))
-    assert all(f"{name} " in out and text in out for name, text in {**BASELINES, **SAMPLERS}.items())
+    assert all(f"{name} " in out and baseline.title in out for name, baseline in BASELINES.items())
+    assert all(f"{name} " in out and text in out for name, text in SAMPLERS.items())
     assert "default: that of the authors' runs for the cell" in " ".join(out.split())

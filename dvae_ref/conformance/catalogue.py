@@ -10,7 +10,10 @@ from dvae_ref.conformance.quantities import (
     relaxations,
     smoothings,
 )
+from dvae_ref.model.baselines import BASELINES
+from dvae_ref.theory.smoothing import Gaussian, named
 
+GAUSSIAN_INTEGRAL = ("log_p_gaussian_integral", *(f"log_q_{kind}" for kind in named(Gaussian)))
 _THEMES = (machines, smoothings, relaxations, bounds, parts, objectives, discrete, optimizers)
 QUANTITIES = {quantity.name: quantity for theme in _THEMES for quantity in theme.QUANTITIES}
 
@@ -37,14 +40,18 @@ def _direct(name):
         return (f"smoothing_{kind}",)
     if name.startswith("log_p_overlapping"):
         return ("mean_field", f"smoothing_{kind}")
-    return _of_objective(*name.split("_")[1:]) if name.startswith("objective") else ()
+    return _of_objective(name.removeprefix("objective_")) if name.startswith("objective") else ()
 
 
-def _of_objective(family, kind, *variant):
+def _of_objective(name):
     """With one group, linear networks and K = 1 comes first."""
-    simplest, baseline = "1lin_k1", "_".join((family, kind, *variant[:-2]))
-    first = () if "_".join(variant[-2:]) == simplest else (f"objective_{baseline}_{simplest}",)
-    if family == "dvaes":
-        prior = "log_p_gaussian_integral" if kind == "gi" else f"log_p_overlapping_{kind}"
-        return (prior, "log_q_gauss" if kind == "gi" else f"log_q_{kind}", "log_z", "bound_importance_weighted", *first)
-    return ("smoothing_spike" if family == "dvae" else f"smoothing_{kind}", "log_z", "bound_variational", *first)
+    baseline, structure, k = name.rsplit("_", 2)
+    simplest, kind = "1lin_k1", BASELINES[baseline].law.name
+    first = () if f"{structure}_{k}" == simplest else (f"objective_{baseline}_{simplest}",)
+    parts = {
+        "relaxed": (f"log_p_overlapping_{kind}", f"log_q_{kind}", "log_z", "bound_importance_weighted"),
+        "gaussian_integral": (*GAUSSIAN_INTEGRAL, "log_z", "bound_importance_weighted"),
+        "overlapping_joint": (f"smoothing_{kind}", "log_z", "bound_variational"),
+        "spike_joint": ("smoothing_spike", "log_z", "bound_variational"),
+    }
+    return (*parts[BASELINES[baseline].prior], *first)

@@ -1,14 +1,10 @@
-"""The eight columns of Table 1: a posterior, a prior's term, and the bound they are trained by."""
+"""The columns of Table 1 by name: a posterior, a prior's term, and the bound they are trained by."""
 
 from typing import NamedTuple
 
 from dvae_ref.model import posteriors, priors
-from dvae_ref.theory.smoothing import SMOOTHINGS
-
-BASELINES = (  # family_smoothing, in the order of Table 1
-    *("dvae_spike_exp", "dvaepp_exp", "dvaepp_power"),
-    *("dvaes_gi", "dvaes_gauss", "dvaes_exp", "dvaes_unexp", "dvaes_power"),
-)
+from dvae_ref.model.baselines import BASELINES, LAWS
+from dvae_ref.theory.smoothing import SMOOTHINGS, build, parameters
 
 
 class Method(NamedTuple):
@@ -44,16 +40,29 @@ def method(baseline, beta, groups, *, epsilon=0.05, mean_field_sweeps=5):
     """The Method of one of BASELINES.
 
     ValueError for another name, a beta outside the smoothing's domain (beta > 0, but > 1 for power and < 88 for
-    spike_exp), and for groups < 1. epsilon is unexp's, mean_field_sweeps those of dvaes, gi excepted.
+    spike_exp), and for groups < 1. epsilon is that of the uniform part, mean_field_sweeps those of a relaxed prior;
+    a baseline without them leaves them aside.
     """
     if baseline not in BASELINES:
         raise ValueError(f"unknown baseline {baseline!r}, expected one of {', '.join(BASELINES)}")
+    record = BASELINES[baseline]
     if groups < 1 or groups % 1:
         raise ValueError(f"groups must be a whole number >= 1; got {groups}")
-    family, kind = baseline.split("_", 1)
-    if kind == "gi":
+    if record.prior == "gaussian_integral":
         return gaussian_integral(beta)
-    if kind == "spike_exp":
+    if record.prior == "spike_joint":
         return spike_joint(beta, groups)
-    smoothing = SMOOTHINGS[kind](beta, **({"epsilon": epsilon} if kind == "unexp" else {}))
-    return relaxed(smoothing, mean_field_sweeps) if family == "dvaes" else overlapping_joint(smoothing, groups)
+    smoothing = build(record.law.name, beta, epsilon=epsilon)
+    return relaxed(smoothing, mean_field_sweeps) if record.prior == "relaxed" else overlapping_joint(smoothing, groups)
+
+
+def agree():
+    """Raise LookupError or ValueError unless every smoothing has its record, and the two say the same of it."""
+    for name, cls in SMOOTHINGS.items():
+        law = LAWS[name]
+        found, expected = (law.least, law.parameters), (cls.minimum_beta, parameters(name))
+        if found != expected:
+            raise ValueError(f"the Law {name!r} says least, parameters = {found}, its class {expected}")
+
+
+agree()

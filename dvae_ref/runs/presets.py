@@ -7,55 +7,13 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 
 from dvae_ref.files.schema import is_number, is_whole, shown
+from dvae_ref.model.baselines import BASELINES
 from dvae_ref.model.structures import STRUCTURES
 
 DATASETS = ("mnist5k", "binarized_mnist", "omniglot")
-BASELINES = {  # a column of Table 1 and what it is
-    "dvae_spike_exp": "DVAE, spike and exponential",
-    "dvaepp_exp": "DVAE++, overlapping exponentials",
-    "dvaepp_power": "DVAE++, overlapping power functions",
-    "dvaes_gi": "DVAE#, Gaussian integral trick",
-    "dvaes_gauss": "DVAE#, overlapping Gaussians",
-    "dvaes_exp": "DVAE#, overlapping exponentials",
-    "dvaes_unexp": "DVAE#, overlapping uniform + exponentials",
-    "dvaes_power": "DVAE#, overlapping power functions",
-}
 SAMPLERS = {"pa": "population annealing along the training trajectory", "pcd": "persistent contrastive divergence"}
 
-# The sharpness used for Table 1, by columns in the order of BASELINES. Chosen by validation (Sec. 4).
-_BETAS = {
-    "mnist": {
-        "1-layer-lin": (5, 12, 40, 40, 40, 12, 40, 40),
-        "1-layer-nonlin": (5, 14, 30, 30, 30, 12, 30, 40),
-        "2-layer-nonlin": (4, 10, 30, 30, 25, 10, 16, 30),
-        "4-layer-nonlin": (4, 10, 30, 30, 25, 10, 16, 30),
-    },
-    "omniglot": {
-        "1-layer-lin": (4, 14, 40, 40, 40, 12, 40, 40),
-        "1-layer-nonlin": (4, 12, 40, 30, 25, 10, 16, 30),
-        "2-layer-nonlin": (4, 10, 30, 25, 25, 8, 16, 20),
-        "4-layer-nonlin": (4, 10, 30, 25, 25, 8, 16, 20),
-    },
-}
-
-# What the paper chose beta from, by validation for each smoothing and structure (Sec. 4).
-_EXP, _POWER, _GAUSSIAN = (8, 10, 12, 16), (15, 20, 30, 40), (20, 25, 30, 40)
-BETA_CANDIDATES = {
-    "dvae_spike_exp": (4, 5, 6, 8),
-    "dvaepp_exp": _EXP,
-    "dvaepp_power": _POWER,
-    "dvaes_gi": _GAUSSIAN,
-    "dvaes_gauss": _GAUSSIAN,
-    "dvaes_exp": _EXP,
-    "dvaes_unexp": (16, 20, 30, 40),
-    "dvaes_power": _POWER,
-}
-
-
-def default_beta(dataset, struct, baseline):
-    """The beta of the authors' runs for a cell of Table 1; mnist5k takes MNIST's."""
-    row = _BETAS["omniglot" if dataset == "omniglot" else "mnist"][struct]
-    return float(row[list(BASELINES).index(baseline)])
+MIXED = [name for name, baseline in BASELINES.items() if "epsilon" in baseline.law.parameters]
 
 
 def default_eval_every(num_train_iter):
@@ -77,7 +35,7 @@ class Settings:
     baseline: str = option("dvaes_power", f"model: {', '.join(BASELINES)}")
     k: int = option(1, "importance samples in the bound of Eq. 3")
     beta: float = option(None, "sharpness of the smoothing; default: that of the authors' runs for the cell of Table 1")
-    epsilon: float = option(0.05, "weight of the uniform in dvaes_unexp")
+    epsilon: float = option(0.05, f"weight of the uniform in {', '.join(MIXED)}")
     num_train_iter: int = option(1_000_000, "iterations; every schedule scales with them")
     seed: int = option(0, "the run's only source of randomness")
     batch_size: int = option(100, "images an iteration")
@@ -105,7 +63,7 @@ class Settings:
             if getattr(self, name) not in valid:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(valid)}")
         if self.beta is None:
-            object.__setattr__(self, "beta", default_beta(self.dataset, self.struct, self.baseline))
+            object.__setattr__(self, "beta", BASELINES[self.baseline].beta(self.dataset, self.struct))
         if self.eval_every is None:
             object.__setattr__(self, "eval_every", default_eval_every(self.num_train_iter))
         for name in ("lr_boundaries", "lr_factors"):
@@ -123,11 +81,12 @@ class Settings:
                 raise ValueError(f"{f.name} must be {said}, got {shown(value)}")
 
     def _check(self):
-        lowest = 1 if self.baseline.endswith("_power") else 0
-        if not lowest < self.beta < math.inf:
-            raise ValueError(f"{self.baseline} takes a finite beta > {lowest}, got {self.beta}")
-        if self.baseline == "dvae_spike_exp" and self.beta >= 88:  # as posteriors.SpikeExponential, before a run begins
-            raise ValueError(f"dvae_spike_exp takes beta < 88, as float32 holds no e^beta beyond, got {self.beta}")
+        law = BASELINES[self.baseline].law
+        if not law.least < self.beta < math.inf:
+            raise ValueError(f"{self.baseline} takes a finite beta > {law.least:g}, got {self.beta}")
+        if self.beta >= law.most:  # as posteriors.SpikeExponential, before a run begins
+            bound = f"beta < {law.most:g}, as float32 holds no e^beta beyond"
+            raise ValueError(f"{self.baseline} takes {bound}, got {self.beta}")
         for name in ("epsilon", "adam_beta1", "adam_beta2"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie strictly between 0 and 1, got {getattr(self, name)}")

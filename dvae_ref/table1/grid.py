@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dvae_ref.files import reading, schema
+from dvae_ref.model.baselines import BASELINES
 from dvae_ref.program import process
 from dvae_ref.program.interrupt import Interrupt
-from dvae_ref.runs.presets import BETA_CANDIDATES, Settings
+from dvae_ref.runs.presets import Settings
 
 INTERRUPTED = "interrupted"
 AXES = ("dataset", "struct", "k", "baseline", "beta", "seed")  # of the grid, in the order of the folders' names
@@ -51,7 +52,7 @@ def cells(root, axes, search_beta=False, **common):
         raise ValueError("beta is either given or searched among the paper's candidates, not both")
     grid = [Settings(**common, **dict(zip(axes, point, strict=True))) for point in itertools.product(*axes.values())]
     if search_beta:
-        grid = [Settings(**s.to_json() | {"beta": float(beta)}) for s in grid for beta in BETA_CANDIDATES[s.baseline]]
+        grid = [Settings(**s.to_json() | {"beta": float(b)}) for s in grid for b in BASELINES[s.baseline].candidates]
     return list(dict.fromkeys(cell(root, settings) for settings in grid))
 
 

@@ -12,7 +12,7 @@ logarithms. Domain: any finite t; rho in (0, 1), where an end point is read as t
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -22,7 +22,8 @@ from dvae_ref.theory.elementary import sigmoid, softplus
 
 @dataclass(frozen=True)
 class Smoothing:
-    """What follows from r(zeta|0) by mirror symmetry. A class defines beta and the functions of r(zeta|0)."""
+    """What follows from r(zeta|0) by mirror symmetry. A class defines beta and the functions of r(zeta|0), of which
+    log_z is the logarithm of the constant that it is divided by."""
 
     beta: float
     minimum_beta = 0.0
@@ -101,6 +102,23 @@ class UnitInterval(Smoothing):
         return -softplus(t) - softplus(-t)
 
 
+class RealLine(Smoothing):
+    """zeta on the real line, t = zeta - 1/2. A class defines `deviation`, the standard deviation of r(zeta|z)."""
+
+    def zeta(self, t):
+        return t + 0.5
+
+    def t(self, zeta):
+        """The coordinate of a given zeta."""
+        return zeta - 0.5
+
+    def d_zeta(self, t):
+        return np.ones_like(t)
+
+    def log_d_zeta(self, t):
+        return np.zeros_like(t)
+
+
 class Exponential(UnitInterval):
     """r(zeta|0) = exp(-beta zeta) / Z, Z = (1 - exp(-beta)) / beta on [0, 1] (Eq. 1, right); beta > 0."""
 
@@ -167,6 +185,11 @@ class UniformExponential(UnitInterval):
     def exponential(self):
         return Exponential(self.beta)
 
+    @property
+    def log_z(self):
+        """Of the exponential alone."""
+        return self.exponential.log_z
+
     def log_odds_exponential(self, t):
         """log odds that a zeta drawn from r'(.|0) came from the exponential."""
         return self.exponential.log_r0(t) + math.log1p(-self.epsilon) - math.log(self.epsilon)
@@ -211,9 +234,13 @@ class Power(UnitInterval):
 
     minimum_beta = 1.0
 
+    @property
+    def log_z(self):
+        return math.log(self.beta)
+
     def log_r0(self, t):
         """The paper's c."""
-        return (1 - 1 / self.beta) * softplus(-t) - math.log(self.beta)
+        return (1 - 1 / self.beta) * softplus(-t) - self.log_z
 
     def d_log_r0(self, t):
         return -(1 - 1 / self.beta) * sigmoid(-t)
@@ -234,7 +261,7 @@ class Power(UnitInterval):
 
     def log_f0(self, t):
         """log(lam zeta^lam (1 - zeta)): the large terms of log r0 and log dzeta/dt cancel on paper."""
-        return -softplus(-t) / self.beta - softplus(t) - math.log(self.beta)
+        return -softplus(-t) / self.beta - softplus(t) - self.log_z
 
     def cdf0(self, t):
         """zeta^lam."""
@@ -260,25 +287,20 @@ class Power(UnitInterval):
         return log_zeta - np.log(-np.expm1(log_zeta))
 
 
-class Gaussian(Smoothing):
-    """r(zeta|z) = N(zeta | z, 1/beta) on the real line, t = zeta - 1/2 (Sec. 3.3); beta > 0, for all or one a unit."""
+class Gaussian(RealLine):
+    """r(zeta|z) = N(zeta | z, 1/beta) on the real line (Sec. 3.3); beta > 0, for all or one a unit."""
 
-    def zeta(self, t):
-        return t + 0.5
+    @property
+    def deviation(self):
+        return self.beta**-0.5
 
-    def t(self, zeta):
-        """The coordinate of a given zeta."""
-        return zeta - 0.5
-
-    def d_zeta(self, t):
-        return np.ones_like(t)
-
-    def log_d_zeta(self, t):
-        return np.zeros_like(t)
+    @property
+    def log_z(self):
+        return -0.5 * _log(self.beta / (2 * math.pi))
 
     def log_r0(self, t):
         """The paper's c = -beta zeta^2 / 2 + log(beta / 2 pi) / 2."""
-        return -self.beta / 2 * (t + 0.5) ** 2 + 0.5 * _log(self.beta / (2 * math.pi))
+        return -self.beta / 2 * (t + 0.5) ** 2 - self.log_z
 
     def d_log_r0(self, t):
         return -self.beta * (t + 0.5)
@@ -337,3 +359,19 @@ def inside(rho):
 
 
 SMOOTHINGS = {"exp": Exponential, "unexp": UniformExponential, "power": Power, "gauss": Gaussian}
+
+
+def build(name, beta, **others):
+    """The smoothing of a name in SMOOTHINGS; of the other parameters (epsilon) it takes those that it has."""
+    own = parameters(name)
+    return SMOOTHINGS[name](beta, **{key: value for key, value in others.items() if key in own})
+
+
+def parameters(name):
+    """The names of its parameters, beta first."""
+    return tuple(f.name for f in fields(SMOOTHINGS[name]))
+
+
+def named(*classes):
+    """The names in SMOOTHINGS of these classes and of those derived from them."""
+    return tuple(name for name, cls in SMOOTHINGS.items() if issubclass(cls, classes))

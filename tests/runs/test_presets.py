@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from dvae_ref.model.structures import STRUCTURES
-from dvae_ref.runs.presets import BASELINES, DATASETS, SAMPLERS, Settings, default_beta
+from dvae_ref.runs.presets import BASELINES, DATASETS, SAMPLERS, Settings
 
 # beta of spike | ++exp | ++power | GI | Gauss | exp | un+exp | power, as in the authors' release
 TABLE = {
@@ -37,7 +37,7 @@ def test_beta_defaults_to_the_published_one(dataset, struct):
     assert set(COLUMNS) == set(BASELINES)
     for baseline in COLUMNS:
         expected = published(dataset, struct, baseline)
-        assert default_beta(dataset, struct, baseline) == expected
+        assert BASELINES[baseline].beta(dataset, struct) == expected
         assert Settings(dataset=dataset, struct=struct, baseline=baseline).beta == expected
         assert Settings(dataset=dataset, struct=struct, baseline=baseline, beta=7.5).beta == 7.5
 

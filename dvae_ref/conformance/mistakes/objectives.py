@@ -14,6 +14,7 @@ from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
 from dvae_ref.conformance.quantities.given import GivenMixture
 from dvae_ref.model import autoencoder, layers
+from dvae_ref.model.baselines import BASELINES
 from dvae_ref.model.priors import OverlappingJoint, Relaxed, SpikeJoint
 from dvae_ref.runs.optimizer import DECAYED
 from dvae_ref.theory import joint
@@ -23,7 +24,7 @@ from dvae_ref.theory.overlapping import log_p_backward
 
 EVERY, WEIGHTED, VARIATIONAL = "objective_*", "objective_dvaes_*", ("objective_dvae_*", "objective_dvaepp_*")
 DISCRETE = "log_w_discrete"
-RELAXED = tuple(f"objective_dvaes_{kind}_*" for kind in ("exp", "unexp", "power", "gauss"))
+RELAXED = tuple(f"objective_{name}_*" for name, baseline in BASELINES.items() if baseline.prior == "relaxed")
 
 
 @mistake("E(z) has the opposite sign", EVERY, DISCRETE)

@@ -7,11 +7,16 @@ import numpy as np
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.quantities.smoothings import smoothing_of
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import Exponential, Power, Smoothing
+from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, Smoothing, UniformExponential, named
 
 GUARD = 1e-7
-OVERLAPPING = tuple(f"smoothing_{kind}" for kind in ("exp", "unexp", "power", "gauss"))
+OVERLAPPING = tuple(f"smoothing_{kind}" for kind in SMOOTHINGS)
 WEIGHTED = ("log_q_*", "log_p_*", "kl_*")
+
+
+def quantities_of(smoothing):
+    """The names of those of a class of smoothings: alone, in log q and in log p."""
+    return tuple(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in named(smoothing))
 
 
 class GuardedPower(Power):
@@ -38,10 +43,10 @@ class GuardedPower(Power):
     log_f0, log_ratio, d_log_ratio = Smoothing.log_f0, Smoothing.log_ratio, Smoothing.d_log_ratio
 
 
-@mistake("1e-7 is added to zeta in the power function", "smoothing_power", "log_q_power", "log_p_overlapping_power")
+@mistake("1e-7 is added to zeta in the power function", *quantities_of(Power))
 def guarded_power(case):
     # the guarded CDF starts above 0 and has no inverse everywhere: quantile stays as it is
-    options = {"invert": False} if case.quantity.name == "smoothing_power" else {}
+    options = {"invert": False} if case.quantity.name in OVERLAPPING else {}
     return case.again(smoothing=GuardedPower(float(case.inputs["beta"])), **options)
 
 
@@ -55,24 +60,24 @@ def guarded_mixture(case):
     return {"log_q": log_q, **{name: share * case.outputs[name] for name in ("d_q", "d_zeta")}}
 
 
-@mistake("the uniform part is left out", "smoothing_unexp", "log_q_unexp", "log_p_overlapping_unexp")
+@mistake("the uniform part is left out", *quantities_of(UniformExponential))
 def without_uniform(case):
     return case.again(smoothing=Exponential(float(case.inputs["beta"])))
 
 
-@mistake("b and c are those of the exponential alone", "smoothing_unexp")
+@mistake("b and c are those of the exponential alone", *quantities_of(UniformExponential)[:1])
 def unmixed_ratio(case):
     found = without_uniform(case)
     return {name: found[name] for name in ("b", "c")}
 
 
-@mistake("beta is the variance, not its inverse", "smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss")
+@mistake("beta is the variance, not its inverse", *quantities_of(Gaussian))
 def inverse_beta(case):
     found = case.again({"beta": 1 / case.inputs["beta"]})
     return found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta")
 
 
-@mistake("beta is the inverse of the standard deviation", "smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss")
+@mistake("beta is the inverse of the standard deviation", *quantities_of(Gaussian))
 def squared_beta(case):
     found = case.again({"beta": case.inputs["beta"] ** 2})
     return found | scaled(found, 2 * case.inputs["beta"], "d_zeta_d_beta")
@@ -92,12 +97,10 @@ def not_normalised(case):
 
 def log_normaliser(case):
     """What stands in front of the function of zeta in r(zeta|0), logarithm; of the exponential in uniform+exp."""
-    beta = float(case.inputs["beta"])
-    if case.quantity.name.endswith("power"):
-        return -math.log(beta)
-    if case.quantity.name.endswith("gauss"):
-        return math.log(beta / (2 * math.pi)) / 2
-    return -Exponential(beta).log_z
+    kind = case.quantity.name.rpartition("_")[2]
+    if kind in SMOOTHINGS:
+        return -smoothing_of(case.inputs, kind).log_z
+    return -Exponential(float(case.inputs["beta"])).log_z
 
 
 @mistake("z = 0 and z = 1 are exchanged", *OVERLAPPING)

@@ -14,17 +14,18 @@ import numpy as np
 from dvae_ref import exact, tree
 from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantities.given import given
-from dvae_ref.conformance.quantities.smoothings import LAWS, LEAST, MOST, log_q_terms
+from dvae_ref.conformance.quantities.smoothings import LEAST, MOST, log_q_terms, share_of_uniform
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.model import autoencoder, methods
+from dvae_ref.model import autoencoder, methods, posteriors, priors
+from dvae_ref.model.baselines import BASELINES
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import STRUCTURES, Structure
 from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import UnitInterval
 
 WIDTH, HIDDEN = 4, 3  # units a group and units a hidden layer
 SMALL = {name: Structure(s.groups, WIDTH, (HIDDEN,) * len(s.hidden)) for name, s in STRUCTURES.items()}
 IMAGES, PIXELS, SAMPLES = 4, 5, (1, 3)
-BETAS = {"exp": 7.0, "unexp": 9.0, "power": 5.0, "gauss": 9.0, "gi": 10.0, "spike_exp": 5.0}
 
 
 def method_of(inputs, baseline, structure):
@@ -34,30 +35,32 @@ def method_of(inputs, baseline, structure):
 
 def draw(rng, baseline, structure, k):
     hyper = draw_hyper(rng, baseline, k)
+    method = method_of(hyper, baseline, structure)
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
     x = (rng.random((IMAGES, PIXELS)) < mean_x).astype(float)
-    config = autoencoder.Config(structure, method_of(hyper, baseline, structure), k)
+    config = autoencoder.Config(structure, method, k)
     params, statistics = autoencoder.init(rng, config, mean_x, np.float64)
     params = {name: skewed(rng, name, leaf) for name, leaf in tree.items(params)}
-    params["rbm.W"] *= (0.8 if baseline == "dvaes_gi" else 2.0) * 2 / structure.groups  # with gi lam has to be beta
+    integral = isinstance(method.prior, priors.GaussianIntegral)  # whose lam has to be beta
+    params["rbm.W"] *= (0.8 if integral else 2.0) * 2 / structure.groups
     params = trouble.in_networks(params, structure.groups)
     noise = Noise(*rng.uniform(0.02, 0.98, (2, IMAGES * k, structure.latents)))
     _, cache = autoencoder.objective(params_of(params, statistics, config), statistics, x, noise, config=config)
-    zeta = at_hard_places(rng, cache.encoder.sample.zeta, baseline.split("_", 1)[1], k)
+    zeta = at_hard_places(rng, cache.encoder.sample.zeta, method.posterior, k)
     return {"x": x, "mean_x": mean_x, "zeta": zeta, **hyper, **params}
 
 
 def draw_hyper(rng, baseline, k):
-    kind = baseline.split("_", 1)[1]
-    hyper = {"beta": BETAS[kind] * rng.uniform(0.8, 1.2), "kappa": rng.uniform(0.3, 0.8), "k": k}
-    hyper |= {"epsilon": 0.05} if kind == "unexp" else {}
-    return hyper | ({"sweeps": 5} if baseline.startswith("dvaes") and kind != "gi" else {})
+    record = BASELINES[baseline]
+    hyper = {"beta": record.law.tried_in_models * rng.uniform(0.8, 1.2), "kappa": rng.uniform(0.3, 0.8), "k": k}
+    hyper |= share_of_uniform(record.law.name)
+    return hyper | ({"sweeps": 5} if record.prior == "relaxed" else {})
 
 
-def at_hard_places(rng, zeta, kind, k):
+def at_hard_places(rng, zeta, posterior, k):
     """Of two images the first sample in the middle, where the mean field converges slowly, and at the vertices."""
-    zeta = _inside(zeta, kind)
-    if kind != "spike_exp":
+    zeta = _inside(zeta, posterior)
+    if not isinstance(posterior, posteriors.SpikeExponential):
         zeta[0] = rng.uniform(0.3, 0.7, zeta[0].shape)
         zeta[k::k] = np.where(rng.random(zeta[k::k].shape) < 0.2, rng.uniform(0.3, 0.7, zeta[k::k].shape), zeta[k::k])
     zeta[2 * k] = rng.choice(trouble.ENDS, zeta[2 * k].shape)
@@ -73,11 +76,12 @@ def skewed(rng, name, leaf):
     return rng.normal(1.0, 0.3, leaf.shape) if scale else rng.normal(0.1, 0.7, leaf.shape)
 
 
-def _inside(zeta, kind):
-    """Away from the ends of the interval, so that float32 holds zeta and 1 - zeta."""
-    if kind == "spike_exp":
+def _inside(zeta, posterior):
+    """Away from the ends of the interval, where there is one, so that float32 holds zeta and 1 - zeta."""
+    if isinstance(posterior, posteriors.SpikeExponential):
         return np.where(zeta > 0, zeta.clip(0.03, 0.97), 0)
-    return zeta if kind in ("gauss", "gi") else zeta.clip(sigmoid(LEAST), sigmoid(MOST))
+    unit = isinstance(posterior, posteriors.Mixture) and isinstance(posterior.smoothing, UnitInterval)
+    return zeta.clip(sigmoid(LEAST), sigmoid(MOST)) if unit else zeta
 
 
 def params_of(named, statistics, config):
@@ -131,31 +135,36 @@ PLUS = {
 }
 
 
-def terms_of(family, kind, several):
-    if family != "dvaes":
-        return {"dvae": SPIKE, "dvaepp": PLUS}[family][several]
-    if kind != "gi":
-        return "log p(zeta) as in log_p_overlapping (m held fixed), log q(zeta|x) as in log_q"
-    return (
-        "log p(zeta) as in log_p_gaussian_integral with lam = beta; q(zeta|x) is the mixture of N(shift, std^2) and "
-        "N(1 + shift, std^2), the network's outputs being logit q of all units of the group, then raw of all, "
-        "shift = (sigmoid(raw) - 1/2) / 2, std = |posterior.s| / 5 + 0.05"
-    )
+RELAXED = "log p(zeta) as in log_p_overlapping (m held fixed), log q(zeta|x) as in log_q"
+INTEGRAL = (
+    "log p(zeta) as in log_p_gaussian_integral with lam = beta; q(zeta|x) is the mixture of N(shift, std^2) and "
+    "N(1 + shift, std^2), the network's outputs being logit q of all units of the group, then raw of all, "
+    "shift = (sigmoid(raw) - 1/2) / 2, std = |posterior.s| / 5 + 0.05"
+)
+TERMS = {  # by the prior; of one group, and of several
+    "spike_joint": SPIKE,
+    "overlapping_joint": PLUS,
+    "relaxed": {False: RELAXED, True: RELAXED},
+    "gaussian_integral": {False: INTEGRAL, True: INTEGRAL},
+}
+BOUNDS = {  # by whether they are importance-weighted
+    False: ("Eq. 2", "variational bound of Eq. 2, mean over K"),
+    True: ("Eq. 3", "importance-weighted bound of Eq. 3"),
+}
 
 
 def of(baseline, structure_name, k):
-    family, kind = baseline.split("_", 1)
-    law = {**LAWS, "gi": "Gaussian integral", "spike_exp": "spike-and-exponential"}[kind]
-    name = {"dvae": "DVAE", "dvaepp": "DVAE++", "dvaes": "DVAE#"}[family]
-    bound = "importance-weighted bound of Eq. 3" if family == "dvaes" else "variational bound of Eq. 2, mean over K"
-    structure = SMALL[structure_name]
+    record, structure = BASELINES[baseline], SMALL[structure_name]
+    method = methods.method(baseline, record.law.tried_in_models, structure.groups)
+    equation, bound = BOUNDS[method.importance_weighted]
     networks = about_networks("zeta", "the batch's mean and biased variance", structure)
     return Quantity(
         f"objective_{baseline}_{structure_name.replace('-layer-', '')}_k{k}",
-        "Eq. 3" if family == "dvaes" else "Eq. 2",
-        f"{name}, {law}, {structure_name}, K = {k}: the {bound}, log w = kappa (log p(zeta) - log q(zeta|x)) + "
+        equation,
+        f"{record.family}, {record.law.adjective}, {structure_name}, K = {k}: the {bound}, "
+        "log w = kappa (log p(zeta) - log q(zeta|x)) + "
         "log p(x|zeta) or with minus the KL, -kappa log Z included, of each image. "
-        f"{terms_of(family, kind, structure.groups > 1)}. {networks}",
+        f"{TERMS[record.prior][structure.groups > 1]}. {networks}",
         functools.partial(draw, baseline=baseline, structure=structure, k=k),
         functools.partial(compute, baseline=baseline, structure=structure),
         "the mean of bound over the images (negative phase exact), zeta moving at fixed rho = CDF(zeta)",
@@ -165,13 +174,12 @@ def of(baseline, structure_name, k):
 
 def terms(inputs, baseline):
     """Of the bound: the likelihood, about a nat a pixel, and the densities of zeta, where they are in it."""
-    family, kind = baseline.split("_", 1)
-    densities = 0.0
-    if kind == "gi":
+    record, densities = BASELINES[baseline], 0.0
+    if record.prior == "gaussian_integral":
         densities = 2 * float(inputs["beta"]) * np.sum(inputs["zeta"] ** 2, -1).max()
-    elif family == "dvaes":
-        densities = log_q_terms(inputs, kind)["log_q"].max()
+    elif record.prior == "relaxed":
+        densities = log_q_terms(inputs, record.law.name)["log_q"].max()
     return {"bound": np.full(len(inputs["x"]), PIXELS + densities)}
 
 
-QUANTITIES = tuple(of(*case) for case in itertools.product(methods.BASELINES, SMALL, SAMPLES))
+QUANTITIES = tuple(of(*case) for case in itertools.product(BASELINES, SMALL, SAMPLES))

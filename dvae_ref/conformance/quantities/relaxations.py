@@ -6,10 +6,11 @@ import numpy as np
 
 from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantities.machines import draw_machine, machine
-from dvae_ref.conformance.quantities.smoothings import EQUATIONS, LAWS, draw_sharpness, draw_zeta, smoothing_of
+from dvae_ref.conformance.quantities.smoothings import draw_sharpness, draw_zeta, smoothing_of
 from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory import gaussian_integral, overlapping
-from dvae_ref.theory.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS, Gaussian, named
 
 ROWS, SIDE = 8, 4
 SWEEPS = 2  # not the paper's five: what runs through the sweeps must not have died out
@@ -43,7 +44,7 @@ def overlapping_terms(inputs, kind):
 
 def draw_gaussian_integral(rng):
     found = draw_machine(rng, SIDE, SIDE)
-    zeta = draw_zeta(rng, "gauss", 8.0, (ROWS, 2 * SIDE))
+    zeta = draw_zeta(rng, *named(Gaussian), 8.0, (ROWS, 2 * SIDE))
     zeta[0] = rng.choice(trouble.ENDS, 2 * SIDE)
     found["a"][-1] = -trouble.FIELD
     lam = np.linalg.norm(found["W"], 2) + rng.uniform(3, 8)
@@ -65,9 +66,10 @@ def gaussian_integral_terms(inputs):
 def overlapping_of(kind):
     return Quantity(
         f"log_p_overlapping_{kind}",
-        f"Eqs. 4, 5, 6; {EQUATIONS[kind]}",
-        f"log p(zeta) + log Z of the overlapping relaxation, {LAWS[kind]} smoothing, as H(m) - E^(m) after the given "
-        "number of mean field sweeps (as in mean_field); by Eq. 5 the gradient does not act on m; -log Z is not in it",
+        f"Eqs. 4, 5, 6; {LAWS[kind].equation}",
+        f"log p(zeta) + log Z of the overlapping relaxation, {LAWS[kind].adjective} smoothing, as H(m) - E^(m) after "
+        "the given number of mean field sweeps (as in mean_field); by Eq. 5 the gradient does not act on m; -log Z is "
+        "not in it",
         functools.partial(draw_overlapping, kind=kind),
         functools.partial(compute_overlapping, kind=kind),
         "sum(cotangent * log_p) with m held fixed",

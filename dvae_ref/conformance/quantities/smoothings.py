@@ -6,25 +6,29 @@ import numpy as np
 
 from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory import mixture, spike
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS, RealLine, build, parameters
 
-BETAS = {"exp": (5, 9), "unexp": (8, 14), "power": (4, 10), "gauss": (8, 16)}  # where all of a formula is to be seen
-LAWS = {"exp": "exponential", "unexp": "uniform+exp", "power": "power-function", "gauss": "Gaussian"}
-EQUATIONS = {"exp": "Eq. 1", "unexp": "Sec. 3.3", "power": "Eq. 10", "gauss": "Sec. 3.3"}
 LEAST, MOST = -18.0, 13.0  # of logit(zeta): zeta from 1e-8, and 1 - zeta from 40 units of float32's last place
 
 
 def draw_sharpness(rng, kind):
     """beta, and epsilon where there is one."""
-    return {"beta": rng.uniform(*BETAS[kind])} | ({"epsilon": 0.05} if kind == "unexp" else {})
+    return {"beta": rng.uniform(*LAWS[kind].tried)} | share_of_uniform(kind)
+
+
+def share_of_uniform(kind):
+    """epsilon, for a smoothing that has one."""
+    return {"epsilon": 0.05} if "epsilon" in LAWS[kind].parameters else {}
 
 
 def draw_zeta(rng, kind, beta, shape):
-    """zeta around both vertices, well inside (0, 1) or, for the Gaussian, up to three standard deviations away."""
-    if kind == "gauss":
-        return (rng.random(shape) < 0.4) + rng.normal(0, 1, shape).clip(-3, 3) * beta**-0.5
+    """zeta around both vertices, well inside (0, 1) or, on the real line, up to three standard deviations away."""
+    if issubclass(SMOOTHINGS[kind], RealLine):
+        deviation = build(kind, beta).deviation
+        return (rng.random(shape) < 0.4) + rng.normal(0, 1, shape).clip(-3, 3) * deviation
     return sigmoid(rng.normal(-1, 7, shape).clip(LEAST, MOST))
 
 
@@ -33,8 +37,7 @@ def draw_q(rng, shape, reach):
 
 
 def smoothing_of(inputs, kind):
-    options = {name: float(inputs[name]) for name in ("beta", "epsilon") if name in inputs}
-    return SMOOTHINGS[kind](**options)
+    return SMOOTHINGS[kind](**{name: float(inputs[name]) for name in parameters(kind)})
 
 
 def logit(q):
@@ -164,8 +167,9 @@ def log_q_terms(inputs, kind):
 
 
 def of_kind(kind):
-    law, equation = LAWS[kind], EQUATIONS[kind]
-    mixed = ", mixed with the uniform: r'(zeta|z) = (1 - epsilon) r(zeta|z) + epsilon" if kind == "unexp" else ""
+    law, equation = LAWS[kind].adjective, LAWS[kind].equation
+    uniform = ", mixed with the uniform: r'(zeta|z) = (1 - epsilon) r(zeta|z) + epsilon"
+    mixed = uniform if share_of_uniform(kind) else ""
     return (
         Quantity(
             f"smoothing_{kind}",
