@@ -12,6 +12,7 @@ import numpy as np
 from dvae_ref import exact
 from dvae_ref.model.baselines import BASELINES
 from dvae_ref.runs import datasets, lifecycle
+from dvae_ref.runs.plots import BLUE, ORANGE
 from dvae_ref.sampling import philox
 from dvae_ref.theory.mean_field import mean_field
 from figures import divergence, snapshots, store, style
@@ -110,10 +111,10 @@ def plot(data):
 def draw(axes, data, kl, error):
     chosen, sweeps = single(data), data["sweeps"]
     others = np.delete(data[kl], chosen, 1)
-    axes.plot(sweeps, np.where(others > 0, others, np.nan), color=style.shades(style.BLUE, 3)[0], linewidth=0.5)
-    axes.plot([], [], color=style.shades(style.BLUE, 3)[0], linewidth=0.5, label=f"{others.shape[1]} other ζ")
+    axes.plot(sweeps, np.where(others > 0, others, np.nan), color=style.shades(BLUE, 3)[0], linewidth=0.5)
+    axes.plot([], [], color=style.shades(BLUE, 3)[0], linewidth=0.5, label=f"{others.shape[1]} other ζ")
     bars = np.full(len(sweeps), 2 * data[error][chosen])
-    look = {"color": style.ORANGE, "marker": "o", "markersize": 4, "capsize": 3, "linewidth": 1.6}
+    look = {"color": ORANGE, "marker": "o", "markersize": 4, "capsize": 3, "linewidth": 1.6}
     axes.errorbar(sweeps, data[kl][:, chosen], bars, **look, label="one ζ, ± 2 standard errors of log Z")
 
 

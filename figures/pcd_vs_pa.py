@@ -19,13 +19,14 @@ from tqdm import tqdm
 
 from dvae_ref import exact
 from dvae_ref.program.console import bar_style
+from dvae_ref.runs.plots import BLUE, ORANGE
 from dvae_ref.sampling import pcd, philox, population_annealing
 from dvae_ref.theory.boltzmann import RBM, Moments
 from figures import store, style
 
 SAMPLERS = {"pcd": pcd, "pa": population_annealing}
 TITLES = {"pcd": "persistent chains (PCD)", "pa": "population annealing"}
-COLORS = {"pcd": style.BLUE, "pa": style.ORANGE}
+COLORS = {"pcd": BLUE, "pa": ORANGE}
 SHAPE, PATTERNS, FLIP, TURNS = (10, 40), 6, 0.06, 2.0
 SWEEPS = (1, 2, 5, 10, 20, 40)
 SHOWN = 5  # sweeps, in the panels along the way
@@ -209,7 +210,7 @@ FLOOR = {"color": "0.3", "linewidth": 1, "label": "independent samples"}
 
 def draw_log_z(axes, data):
     shown = [SWEEPS.index(s) for s in (SHOWN, SWEEPS[-1])]
-    for i, (at, color) in enumerate(zip(shown, style.shades(style.ORANGE, 2), strict=True)):
+    for i, (at, color) in enumerate(zip(shown, style.shades(ORANGE, 2), strict=True)):
         look = {"color": color, "linestyle": style.DASHES[i], "label": f"{SWEEPS[at]} sweeps, mean ± 2 s.e."}
         style.band(axes, data["update"], *over_repeats(data["pa_log_z"][at]), **look)
     axes.axhline(0, color="0.3", linewidth=1, linestyle=":")

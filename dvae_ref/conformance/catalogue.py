@@ -48,10 +48,10 @@ def _of_objective(name):
     baseline, structure, k = name.rsplit("_", 2)
     simplest, kind = "1lin_k1", BASELINES[baseline].law.name
     first = () if f"{structure}_{k}" == simplest else (f"objective_{baseline}_{simplest}",)
-    parts = {
+    blocks = {
         "relaxed": (f"log_p_overlapping_{kind}", f"log_q_{kind}", "log_z", "bound_importance_weighted"),
         "gaussian_integral": (*GAUSSIAN_INTEGRAL, "log_z", "bound_importance_weighted"),
         "overlapping_joint": (f"smoothing_{kind}", "log_z", "bound_variational"),
         "spike_joint": ("smoothing_spike", "log_z", "bound_variational"),
     }
-    return (*parts[BASELINES[baseline].prior], *first)
+    return (*blocks[BASELINES[baseline].prior], *first)

@@ -111,11 +111,15 @@ LAWS = Table(
 )
 
 
+PRIORS = ("spike_joint", "overlapping_joint", "gaussian_integral", "relaxed")
+
+
 @dataclass(frozen=True)
 class Baseline:
     """A model: its family, its law of zeta, its prior, and its betas in the authors' runs, structure by structure.
 
-    prior is a function of model/methods.py. ValueError for a beta too few or too many, LookupError for an unknown law.
+    prior is the function of model/methods.py that puts it together. ValueError for an unknown one, and for a beta too
+    few or too many.
     """
 
     name: str
@@ -127,6 +131,8 @@ class Baseline:
     omniglot: tuple
 
     def __post_init__(self):
+        if self.prior not in PRIORS:
+            raise ValueError(f"{self.name} has the prior {self.prior!r}, none of {', '.join(PRIORS)}")
         for dataset in ("mnist", "omniglot"):
             betas = getattr(self, dataset)
             if len(betas) != len(STRUCTURES):

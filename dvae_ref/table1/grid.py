@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dvae_ref.files import reading, schema
-from dvae_ref.model.baselines import BASELINES
 from dvae_ref.program import process
 from dvae_ref.program.interrupt import Interrupt
-from dvae_ref.runs.presets import Settings
+from dvae_ref.runs.presets import BASELINES, Settings
 
 INTERRUPTED = "interrupted"
 AXES = ("dataset", "struct", "k", "baseline", "beta", "seed")  # of the grid, in the order of the folders' names

@@ -6,14 +6,16 @@ import numpy as np
 
 from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantities.machines import ROWS, SIDE, draw_machine, machine
-from dvae_ref.conformance.quantities.smoothings import LAWS, draw_sharpness, draw_zeta, smoothing_of
+from dvae_ref.conformance.quantities.smoothings import draw_sharpness, draw_zeta, smoothing_of
 from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.model.baselines import BASELINES, LAWS
 from dvae_ref.theory import joint
 from dvae_ref.theory.boltzmann import conditional_right, energy, moments, split
 from dvae_ref.theory.elementary import sigmoid, softplus
 
 D = 2 * SIDE
 GROUPS = 2  # the left side is the first
+PLUS_PLUS = tuple(b.law.name for b in BASELINES.values() if b.prior == "overlapping_joint")
 
 
 def draw_logits(rng):
@@ -139,13 +141,13 @@ QUANTITIES = (
         Quantity(
             f"kl_dvaepp_{kind}",
             "Eq. 2",
-            f"DVAE++, {LAWS[kind]}: minus the KL of two groups as H(q) + a·q + nu_left W q_right, "
+            f"DVAE++, {LAWS[kind].adjective}: minus the KL of two groups as H(q) + a·q + nu_left W q_right, "
             f"nu = sigmoid(logit q + b(zeta)). {WITHOUT_LOG_Z}; zeta and logit q are taken as independent",
             functools.partial(draw_kl, kind=kind),
             functools.partial(compute_kl, kind=kind),
             "sum(cotangent * minus_kl)",
         )
-        for kind in ("exp", "power")
+        for kind in PLUS_PLUS
     ),
     Quantity(
         "kl_dvae",
