@@ -23,6 +23,7 @@ from scipy.special import beta as beta_function
 from scipy.special import betainc
 
 from dvae_ref import tree
+from dvae_ref.model.baselines import BASELINES
 
 CHUNK = 20_000  # nodes differentiated at a time
 SWEEPS = 30  # of the mean field, at which it has converged for the couplings used here
@@ -78,11 +79,11 @@ class Setting(NamedTuple):
 
     @property
     def family(self):
-        return self.baseline.split("_", 1)[0]
+        return BASELINES[self.baseline].family
 
     @property
     def kind(self):
-        return self.baseline.split("_", 1)[1]
+        return BASELINES[self.baseline].law.name
 
 
 def bound(params, x, setting):
@@ -112,7 +113,7 @@ def variational(params, image, nodes, setting):
     q = np.exp(log_q)
     log_z = log_partition(params.rbm)
     term = log_likelihood(params, image, nodes, setting) * q
-    if setting.family == "dvaes":
+    if setting.family == "DVAE#":
         term = term + setting.kappa * q * (log_prior(params.rbm, nodes, setting) - log_z - log_q)
         return np.sum(term)
     return np.sum(term) + setting.kappa * minus_kl(params.rbm, logit_q, nodes, log_z)

@@ -13,6 +13,7 @@ from test_autoencoder import KAPPA, STRUCTURES, disagreements, exact_moments
 
 from dvae_ref import gaussian_integral, joint, mixture, tree
 from dvae_ref.model import autoencoder, methods, posteriors
+from dvae_ref.model.baselines import BASELINES
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import Structure
 from dvae_ref.theory.boltzmann import RBM
@@ -37,9 +38,9 @@ class Case(test_autoencoder.Case):
         return methods.method(self.name, self.beta, groups)
 
     def expression(self, params, **changes):
-        kind = self.name.split("_", 1)[1]
-        f = {"gi": witness.objective_gi, "spike_exp": witness.objective_spike}.get(kind)
-        f = f or functools.partial(witness.objective_plus_plus, name=kind)
+        plus_plus = functools.partial(witness.objective_plus_plus, name=BASELINES[self.name].law.name)
+        objectives = {"gaussian_integral": witness.objective_gi, "spike_joint": witness.objective_spike}
+        f = (objectives | {"overlapping_joint": plus_plus})[BASELINES[self.name].prior]
         options = {"beta": self.beta, "k": self.k, "kappa": KAPPA} | changes
         return f(params, self.statistics.mean_x, self.x, *self.noise, **options)
 

@@ -20,7 +20,7 @@ from validation.claim import OUT_OF_LUCK, STANDARD_ERRORS, Claim, Finding, at_mo
 BETAS = {"spike_exp": 3.0, "exp": 4.0, "power": 3.0, "gi": 7.0, "gauss": 4.0, "unexp": 5.0}
 NODES = {"spike_exp": 7, "exp": 9, "power": 9, "gi": 19, "gauss": 16, "unexp": 9}  # a unit
 CELLS = tuple((b, g, 1) for b in BASELINES for g in (1, 2, 4)) + tuple(
-    (b, g, 2) for b in BASELINES if b.startswith("dvaes") for g in (1, 2)
+    (b, g, 2) for b in BASELINES if BASELINES[b].family == "DVAE#" for g in (1, 2)
 )
 KAPPA = 0.7
 ROUNDING = 1e-10  # least standard error: in one group the KL of DVAE and DVAE++ is exact, without noise
@@ -87,7 +87,7 @@ def small_model(rng, baseline, groups, k):
     Where there is a mean field, couplings are weak enough for its 30 sweeps to converge: Eq. 5 is then the derivative
     of the bound.
     """
-    kind, d = baseline.split("_", 1)[1], 4 if k == 1 else 2
+    kind, d = BASELINES[baseline].law.name, 4 if k == 1 else 2
     config = autoencoder.Config(
         Structure(groups, d // groups), method(baseline, BETAS[kind], groups), 1 if k == 1 else k
     )
@@ -95,7 +95,7 @@ def small_model(rng, baseline, groups, k):
     params, statistics = autoencoder.init(rng, config, mean_x, np.float64)
     params = tree.map(lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), params)
     params = params._replace(encoder=tuple(dependent(network) for network in params.encoder))
-    size = 1.0 if baseline.startswith("dvaes") else 2.5
+    size = 1.0 if BASELINES[baseline].family == "DVAE#" else 2.5
     W = size * rng.uniform(0.4, 1.2, (d // 2, d // 2)) * rng.choice([1, 1, -1], (d // 2, d // 2))
     rbm = RBM(rng.normal(-0.4, 0.6, d), W)
     extra = tree.map(lambda s: rng.uniform(1.4, 2.0, s.shape), params.posterior)
@@ -114,7 +114,7 @@ def method(baseline, beta, groups):
 
 def exact_gradient(params, x, baseline, k, mean_x):
     """((value, gradient), the gradient's error): by two quadratures, the coarser with two nodes less a unit."""
-    kind = baseline.split("_", 1)[1]
+    kind = BASELINES[baseline].law.name
     nodes = NODES[kind] + (6 if k == 2 else 0)
     fine, coarse = (
         expectation.bound(params, x, expectation.Setting(baseline, BETAS[kind], k, KAPPA, mean_x, n))
