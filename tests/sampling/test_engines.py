@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dvae_ref.sampling import ais, engines, fields, gibbs, pcd, philox
-from dvae_ref.sampling.engines import avx512, coarse
+from dvae_ref.sampling.engines import avx512, coarse, sharing
 from dvae_ref.theory.boltzmann import RBM
 from validation import machines
 
@@ -73,18 +73,29 @@ def test_hard_machines_are_the_oracle(name):
         assert_annealing_is_the_oracle(HARD[name], base)
 
 
-@pytest.mark.skipif(not avx512.available(), reason="this CPU has no AVX-512, which engines.avx512 needs")
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("side", [37, 300])
 def test_blocks_that_share_tables_draw_the_same(side, monkeypatch):
     """How many do so depends on the number of threads."""
     rbm, found = machine((side, side)), []
     for shared in (1, 2, 3, 8):
-        monkeypatch.setattr(avx512, "_shared", lambda *sizes, shared=shared: shared)
+        monkeypatch.setattr(sharing, "shared", lambda *sizes, shared=shared: shared)
         swept = gibbs.sweep(KEY, pcd.init(KEY, rbm, 900), rbm, 2)
         left, log_w = swept.left.copy(), np.zeros(900)
         ais.walk(KEY, ais.annealing_path(rbm, "uniform"), left, log_w, INV_TEMPS)
         found.append(b"".join(array.tobytes() for array in (swept.left, swept.right, left, log_w)))
     assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 16])
+def test_blocks_are_shared_evenly(threads):
+    """Every thread has as many tasks, give or take one, of no more than 8 blocks; small tables are not shared."""
+    for blocks in (1, 7, 8, 100):
+        assert sharing.shared(blocks, 1000, 2**16, threads) == 1
+        span = sharing.shared(blocks, 2**24, 2**16, threads)
+        rounds = -(-blocks // (threads * 8))
+        assert 1 <= span <= 8
+        assert -(-blocks // span) <= threads * rounds
 
 
 # -- mistakes that the comparison shows --------------------------------------------------------------------------------

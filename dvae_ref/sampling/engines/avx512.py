@@ -20,12 +20,12 @@ from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import fields
-from dvae_ref.sampling.engines import blocks, coarse, lanes
+from dvae_ref.sampling.engines import blocks, coarse, lanes, sharing
 from dvae_ref.sampling.engines.blocks import BLOCK
 from dvae_ref.sampling.engines.path import Path
 from dvae_ref.sampling.philox import LEFT, RIGHT, whole_counters
 
-_NEAR, _WIDEST = 2**16, 8  # blocks share tables: one more for so many bytes, up to so many
+_NEAR = 2**16  # bytes of a table for which one more block shares it
 _OFTEN = 0.01  # of spins settled: from there on exact fields are quicker
 NAME = "AVX-512"
 
@@ -84,16 +84,9 @@ def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
     (N, 0).
     """
     machines, chains, _ = left.shape
-    shared = _shared(blocks.number(chains), tables.to_right.high.nbytes, numba.get_num_threads())
+    shared = sharing.shared(blocks.number(chains), tables.to_right.high.nbytes, _NEAR, numba.get_num_threads())
     tasks = machines * -(-chains // (shared * BLOCK))
     share_out(_take_tasks, tasks, 1, left, right, log_w, shared, inv_temps, done, tables, k0, k1)
-
-
-def _shared(blocks, size, threads):
-    """Blocks to a task: where tables are large, many share what is read of them, but every thread has as much to do."""
-    most = min(_WIDEST, 1 + size // _NEAR)
-    rounds = -(-blocks // (threads * most))
-    return -(-blocks // (threads * rounds))
 
 
 @compiled(nogil=True)

@@ -6,18 +6,19 @@ of the other side (`fields.add_up`). They serve the increment of log w and, as b
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import fields
-from dvae_ref.sampling.engines import planes
+from dvae_ref.sampling.engines import planes, sharing
 from dvae_ref.sampling.engines.path import Path, difference, increment
 from dvae_ref.sampling.philox import LEFT, RIGHT, whole_counters
 
 NAME = "portable"
-_BLOCK = 128  # chains to a task: fewer read the tables more often, more leave cores without work
+_BLOCK, _NEAR = 128, 2**18  # chains to a task, or some times as many: one more for so many bytes of a table
 
 
 class Tables(NamedTuple):
@@ -63,18 +64,20 @@ def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
     (N, 0).
     """
     machines, chains, _ = left.shape
-    share_out(_take_blocks, machines * -(-chains // _BLOCK), 1, left, right, log_w, inv_temps, done, tables, k0, k1)
+    span = _BLOCK * sharing.shared(-(-chains // _BLOCK), tables.to_right.nbytes, _NEAR, numba.get_num_threads())
+    tasks = machines * -(-chains // span)
+    share_out(_take_blocks, tasks, 1, left, right, log_w, span, inv_temps, done, tables, k0, k1)
 
 
 @compiled(nogil=True)
-def _take_blocks(counter, width, left, right, log_w, inv_temps, done, tables, k0, k1):
-    """A task is a block of chains of one machine: width is 1."""
+def _take_blocks(counter, width, left, right, log_w, span, inv_temps, done, tables, k0, k1):
+    """A task is `span` chains of one machine: width is 1."""
     machines, chains, _ = left.shape
-    blocks = (chains + _BLOCK - 1) // _BLOCK
+    blocks = (chains + span - 1) // span
     task = width * take(counter)
     while task < machines * blocks:
-        machine, start = task // blocks, task % blocks * _BLOCK
-        part, first = slice(start, start + _BLOCK), machine * whole_counters(chains) + start
+        machine, start = task // blocks, task % blocks * span
+        part, first = slice(start, start + span), machine * whole_counters(chains) + start
         bases = tables.base_right[machine], tables.base_left[machine]
         states = left[machine, part], right[machine, part], log_w[machine, part]
         _anneal(states, first, inv_temps, done, tables, bases, k0, k1)
