@@ -154,6 +154,31 @@ def add_conformance(commands):
         action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
+def add_foreign(commands):
+    log_z = commands.add_parser(
+        "log-z",
+        help="log Z and moments of a machine in an npz file",
+        description="log Z of E(z) = -a·z - z_left W z_right from below and above, and E[z]: somebody's a and W.",
+    )
+    log_z.add_argument("machine", metavar="NPZ", help="arrays a (D,), left units first, and W (left, right)")
+    log_z.add_argument("--temperatures", type=int, default=10_000, help="of annealing (default: 10000)")
+    log_z.add_argument("--chains", type=int, default=1000, help="of annealing and of the moments (default: 1000)")
+    log_z.add_argument("--sweeps", type=int, default=10_000, help="of the chains, from random states (default: 10000)")
+    log_z.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    log_z.add_argument("--threads", type=int, help="cores to use (default: all that this process may use)")
+    log_z.add_argument("--out", help="npz file for E[z], its error and E[z_left z_right']")
+    nll = commands.add_parser(
+        "nll",
+        help="the NLL of log-weights in an npz file",
+        description="-log p(x), p(x) = (1/K) sum_k w_k / Z, of log w = -E(z) - log q(z|x) + log p(x|z).",
+    )
+    nll.add_argument("weights", metavar="NPZ", help="array log_w (images, samples), log Z not in it")
+    nll.add_argument("--log-z", type=float, required=True, help="log Z, nats")
+    nll.add_argument("--log-z-error", type=float, default=0.0, help="its standard error, nats (default: 0)")
+    for command in (log_z, nll):
+        command.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
 def build_parser():
     formatter = {"formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(
@@ -165,7 +190,7 @@ def build_parser():
     parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance"
+        dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance | log-z | nll"
     )
 
     train = commands.add_parser(
@@ -202,6 +227,7 @@ def build_parser():
 
     add_table1(commands)
     add_conformance(commands)
+    add_foreign(commands)
 
     data = commands.add_parser("data", help="find or download data sets", description="What data are there, and where.")
     data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")
@@ -222,7 +248,7 @@ def load(command):
         return commands.run
     from dvae_ref import commands
 
-    return getattr(commands, command)
+    return getattr(commands, command.replace("-", "_"))
 
 
 def main(argv=None):

@@ -13,7 +13,7 @@ from dvae_ref.files import partial, writing
 from dvae_ref.model import autoencoder
 from dvae_ref.program.console import Stage, UsageError, at_least, bar_style, conclude, say, use_threads
 from dvae_ref.program.interrupt import Interrupt
-from dvae_ref.runs import datasets, durations, lifecycle, measuring, plots, sizes, training
+from dvae_ref.runs import datasets, durations, foreign, lifecycle, measuring, plots, sizes, training
 from dvae_ref.runs.library import prior_images
 from dvae_ref.runs.presets import Settings
 from dvae_ref.sampling import philox
@@ -88,6 +88,33 @@ def evaluate(args):
         start = "log Z along {machines} snapshots, {steps} steps: from below {log_z:.3f} ± {standard_error:.3f}"
         found += [start.format(**along, **along["below"]), _from_above(along["above"])]
     conclude(args, record, "\n".join(found))
+    return 0
+
+
+def log_z(args):
+    """log Z and moments of a machine in an npz file."""
+    begin(args)
+    at_least(args, temperatures=2, chains=2, sweeps=0, seed=0)
+    record, arrays = foreign.log_z(args.machine, args.temperatures, args.chains, args.sweeps, args.seed)
+    if args.out:
+        with writing.atomic(args.out) as file:
+            np.savez(file, **arrays)
+    text = "log Z from below {below[log_z]:.3f} ± {below[standard_error]:.3f}, from above {above[log_z]:.3f} ± "
+    text += "{above[standard_error]:.3f} (a check, from {start}): {verdict}\nE[z] is good to {mean_z_error:.3f}"
+    conclude(args, record, text.format(**record))
+    return 0
+
+
+def nll(args):
+    """The NLL of log-weights in an npz file."""
+    record = foreign.nll(args.weights, args.log_z, args.log_z_error)
+    error = "" if record["nll_error"] is None else " ± {nll_error:.3f}"
+    text = "NLL {nll:.3f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
+    text += (
+        "the last factor of four in samples took off {nll_drift:.3f}; effective sample size: median {ess_median:.1f}, "
+    )
+    text += "least {ess_minimum:.1f}"
+    conclude(args, record, text.format(**record))
     return 0
 
 

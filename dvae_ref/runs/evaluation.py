@@ -101,6 +101,11 @@ def _importance_sample(params, statistics, x, noise, log_z):
         ],
         axis=1,
     ).astype(np.float64)
+    return of_log_weights(log_w)
+
+
+def of_log_weights(log_w):
+    """The Likelihood of log-weights (images, samples), log Z taken off them."""
     w = np.exp(log_w - log_w.max(1, keepdims=True))
     effective = w.sum(1) ** 2 / np.sum(w * w, 1)
     return Likelihood(in_parts(log_w, 1), log_w.mean(1), effective, in_parts(log_w, 4), in_parts(log_w, 16))

@@ -1,0 +1,81 @@
+"""Other people's models: log Z and moments of a machine (a, W) in an npz file, and the NLL of log-weights in one.
+
+What a cross-checker wants next after formulas: numbers of a whole model, with their errors.
+"""
+
+import math
+
+import numpy as np
+
+from dvae_ref.files import npz
+from dvae_ref.runs import evaluation, roles
+from dvae_ref.sampling import bracket, gibbs, philox
+from dvae_ref.theory import boltzmann
+from dvae_ref.theory.boltzmann import RBM
+
+
+def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
+    """log Z of the machine in an npz file, nats, from below and from above, and E[z] with standard errors.
+
+    From above annealing starts from the chains after so many sweeps from random states: a check, no bound
+    (`sampling.bracket`). The moments are means over these chains; their standard errors take the chains for samples.
+    Returns (record, arrays mean_z, mean_z_error, mean_zz). ValueError for a file without real a (D,), W (left, right).
+    """
+    rbm, keys = read_machine(path), roles.keys(seed)
+    z = samples(keys["sample"], rbm, chains, sweeps)
+    start = bracket.Start(z, f"{chains} chains after {sweeps:,} sweeps from random states")
+    below = bracket.below(keys["measurement_log_z"], rbm, temperatures, chains)
+    found = bracket.Bracket(below, bracket.above(keys["measurement_above"], rbm, start, temperatures))
+    moments, error = boltzmann.moments(rbm, z.astype(float)), z.std(0, ddof=1) / math.sqrt(chains)
+    ends = {name: {"log_z": end.log_z, "standard_error": end.standard_error} for name, end in found._asdict().items()}
+    record = {"units": [*map(int, rbm.W.shape)], **ends, "low": found.low, "high": found.high, "verdict": found.verdict}
+    record |= {"start": start.origin, "temperatures": temperatures, "seed": seed, "mean_z_error": float(error.max())}
+    return record, {"mean_z": moments.z, "mean_z_error": error, "mean_zz": moments.zz}
+
+
+def samples(key, rbm, chains, sweeps):
+    """States (R, D) of chains after sweeps from random states."""
+    z = philox.uniform(philox.fold_in(key, 0), (chains, len(rbm.a))) < 0.5
+    return gibbs.sweep(philox.fold_in(key, 1), gibbs.chains_from(z.astype(np.float32), rbm.W.shape), rbm, sweeps).z
+
+
+def read_machine(path):
+    arrays = _real_arrays(path, ("a", "W"))
+    rbm = RBM(*(np.ascontiguousarray(arrays[name], np.float32) for name in ("a", "W")))
+    try:
+        boltzmann.check(rbm)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    return rbm
+
+
+def nll(path, log_z, log_z_error=0.0):
+    """The negative log-likelihood, nats, of log-weights log w (images, samples) without log Z: -E(z) - log q(z|x) +
+    log p(x|z).
+
+    log p(x) = log mean w - log Z. `nll_error` is the standard error of the mean over the images and that of log Z
+    together; the error of finitely many samples is `nll_drift`, what the last factor of four in their number took off
+    the NLL. Returns a record. ValueError for a file without such an array, and for numbers that are not finite.
+    """
+    if not (math.isfinite(log_z) and 0 <= log_z_error < math.inf):
+        raise ValueError(f"log Z must be a finite number, and its error 0 or more; got {log_z} and {log_z_error}")
+    log_w = _real_arrays(path, ("log_w",))["log_w"].astype(float)
+    if log_w.ndim != 2 or not log_w.size or not np.all(np.isfinite(log_w)):
+        raise ValueError(f"{path}: log_w must be finite numbers (images, samples), got shape {log_w.shape}")
+    found = evaluation.of_log_weights(log_w - log_z).summary()
+    scatter = found["nll_standard_error"]
+    together = None if scatter is None else math.hypot(scatter, log_z_error)
+    return {**found, "samples": log_w.shape[1], "log_z": log_z, "log_z_error": log_z_error, "nll_error": together}
+
+
+def _real_arrays(path, names):
+    def check(headers):
+        for name in names:
+            if name not in headers or headers[name].dtype.kind not in "iuf":
+                found = headers[name].dtype if name in headers else "not there"
+                raise ValueError(f"{path}: {name} is {found}; expected an array of real numbers")
+
+    try:
+        return npz.read(path, check=check)
+    except FileNotFoundError:
+        raise ValueError(f"{path} is not there") from None

@@ -1,0 +1,85 @@
+"""Other people's machines and log-weights, from files: against enumeration and a plain average."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dvae_ref import cli, exact
+from dvae_ref.theory.boltzmann import RBM
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments):
+        try:
+            code = cli.main([*map(str, arguments)])
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """(path, RBM) of 6 + 5 units; float64 and in Fortran's order, as others have it."""
+    rng = np.random.default_rng(0)
+    rbm = RBM(rng.normal(-0.3, 1, 11), rng.normal(0, 0.7, (6, 5)))
+    np.savez(tmp_path / "machine.npz", a=rbm.a, W=np.asfortranarray(rbm.W))
+    return tmp_path / "machine.npz", rbm
+
+
+def test_log_z_and_moments_of_a_machine(run, machine, tmp_path):
+    """The bracket contains log Z; E[z] is within 5 of its errors, which no constant of the machine is."""
+    path, rbm = machine
+    options = ("--temperatures", 200, "--chains", 400, "--sweeps", 200, "--out", tmp_path / "moments.npz", "--json")
+    code, out, _ = run("log-z", path, *options)
+    record, log_z = json.loads(out.splitlines()[-1]), exact.log_z(rbm)
+    assert code == 0
+    assert record["low"] < log_z < record["high"]
+    assert record["high"] - record["low"] < 0.5
+    assert record["verdict"] == "closed"
+    with np.load(tmp_path / "moments.npz") as found:
+        off = (found["mean_z"] - exact.moments(rbm).z) / np.maximum(found["mean_z_error"], 1e-3)
+        assert np.max(np.abs(off)) < 5
+        assert np.max(np.abs(found["mean_z"] - 0.5)) > 5 * record["mean_z_error"]
+
+
+def test_nll_of_log_weights(run, tmp_path):
+    log_w = np.random.default_rng(1).normal(-90, 2, (50, 64))
+    np.savez(tmp_path / "weights.npz", log_w=log_w)
+    code, out, _ = run("nll", tmp_path / "weights.npz", "--log-z", 3.5, "--log-z-error", 0.4, "--json")
+    record = json.loads(out.splitlines()[-1])
+    log_px = np.log(np.mean(np.exp(log_w + 90), 1)) - 90 - 3.5
+    assert code == 0
+    assert record["nll"] == pytest.approx(-log_px.mean(), rel=1e-12)
+    assert record["nll_error"] == pytest.approx(np.hypot(log_px.std(ddof=1) / np.sqrt(50), 0.4), rel=1e-12)
+    assert (record["images"], record["samples"]) == (50, 64)
+
+
+WRONG = {
+    "no W": ({"a": np.zeros(3)}, "W is not there; expected an array of real numbers"),
+    "words": ({"a": np.array(["a"]), "W": np.zeros((1, 1))}, "a is <U1; expected an array of real numbers"),
+    "other units": ({"a": np.zeros(3), "W": np.zeros((3, 3))}, "machine.npz: "),
+    "not finite": ({"a": np.full(2, np.nan), "W": np.zeros((1, 1))}, "machine.npz: "),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_machines(run, tmp_path, case):
+    arrays, message = WRONG[case]
+    np.savez(tmp_path / "machine.npz", **arrays)
+    code, _, err = run("log-z", tmp_path / "machine.npz", "--temperatures", 2, "--chains", 2, "--sweeps", 0)
+    assert code == 1
+    assert message in err
+
+
+@pytest.mark.parametrize("log_w", [np.zeros(3), np.full((2, 2), np.inf), np.zeros((0, 3))])
+def test_wrong_weights(run, tmp_path, log_w):
+    np.savez(tmp_path / "weights.npz", log_w=log_w)
+    code, _, err = run("nll", tmp_path / "weights.npz", "--log-z", 1)
+    assert code == 1
+    assert "log_w must be finite numbers (images, samples), got shape" in err
+    assert run("nll", tmp_path / "weights.npz")[0] == 2
+    assert run("nll", tmp_path / "nothing.npz", "--log-z", 1)[0] == 1
