@@ -9,6 +9,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -110,18 +111,28 @@ def installed(folder, what):
     return folder / ".venv/bin/python"
 
 
-def packed(folder, kind):
-    """A wheel, or the unpacked sdist, of this tree."""
-    code = f"from setuptools import build_meta; print(build_meta.build_{kind}({str(folder)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return folder / done.stdout.splitlines()[-1]
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """{kind: file} of the wheel and the sdist of a copy of this tree, made with the setuptools that an index has."""
+    folder = tmp_path_factory.mktemp("packed")
+    left_out = shutil.ignore_patterns(".venv", ".git", "out", "runs", "build", "__pycache__", "*.egg-info", ".*_cache")
+    shutil.copytree(ROOT, folder / "tree", ignore=left_out)
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "setuptools>=77", "wheel"], check=True)
+    kinds = {}
+    for kind in ("wheel", "sdist"):
+        code = f"from setuptools import build_meta; print(build_meta.build_{kind}({str(folder)!r}))"
+        done = subprocess.run([python, "-c", code], cwd=folder / "tree", capture_output=True, text=True, check=True)
+        kinds[kind] = folder / done.stdout.splitlines()[-1]
+    return kinds
 
 
 @pytest.mark.release
 @pytest.mark.parametrize("source", ["clone", "wheel", "sdist"])
-def test_the_readme_can_be_followed_in_a_fresh_environment(tmp_path, source):
+def test_the_readme_can_be_followed_in_a_fresh_environment(tmp_path, source, packed):
     """In an empty folder, from each of the places that the package comes from."""
-    what = ROOT if source == "clone" else packed(tmp_path, source)
+    what = ROOT if source == "clone" else packed[source]
     (tmp_path / "empty").mkdir()
     python = installed(tmp_path / "empty", what)
     follow(tmp_path / "empty", python)
@@ -130,9 +141,9 @@ def test_the_readme_can_be_followed_in_a_fresh_environment(tmp_path, source):
 
 
 @pytest.mark.release
-def test_the_sdist_s_tests_run(tmp_path):
+def test_the_sdist_s_tests_run(tmp_path, packed):
     """Those of the documents and the theory, in what the archive holds."""
-    archive = packed(tmp_path, "sdist")
+    archive = packed["sdist"]
     subprocess.run(["tar", "xf", archive, "-C", tmp_path], check=True)
     tree = tmp_path / archive.name.removesuffix(".tar.gz")
     tests = ["tests/theory", "tests/test_documents.py", "tests/test_first_hour.py", "tests/test_readme.py"]
