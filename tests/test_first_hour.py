@@ -76,6 +76,13 @@ def test_the_try_that_is_offered_is_small():
     assert durations.hours(Settings(num_train_iter=args.num_train_iter)) < 0.1
 
 
+def test_as_many_mistakes_are_known_as_the_document_says():
+    from dvae_ref.conformance.mistakes import registry
+
+    (told,) = re.findall(r"The registry knows (\d+)", (ROOT / "docs/conformance.md").read_text())
+    assert len(registry.REGISTRY) == int(told)
+
+
 # -- compiling --------------------------------------------------------------------------------------------------------
 
 

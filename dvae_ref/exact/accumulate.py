@@ -28,6 +28,7 @@ def exp_in_place(x, log_scale):
 
 @compiled()
 def largest(x):
+    """max_s x_s of an array that is not empty."""
     peak = x[0]
     for s in range(1, x.size):
         peak = max(peak, x[s])

@@ -30,6 +30,8 @@ MAX_LOG = 300.0
 
 
 class Problem(NamedTuple):
+    """A machine, ready for enumeration."""
+
     a: np.ndarray  # (D,)
     J: np.ndarray  # (D, D)
     table: np.ndarray  # (2^middle bits, 2^low bits): T, scaled to at most 1
@@ -63,6 +65,7 @@ def log_sum(p):
 
 
 def blocks(p):
+    """How many tasks the states of a Problem make."""
     return max(1, 2 ** len(p.a) // p.table.size // HIGH_STATES)
 
 

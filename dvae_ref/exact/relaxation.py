@@ -13,6 +13,8 @@ ROWS = 64  # whose E[z_left z_right'] are held at a time
 
 
 class LogP(NamedTuple):
+    """What the backward of log_p reads."""
+
     rbm: RBM
     b: np.ndarray
     log_p: np.ndarray

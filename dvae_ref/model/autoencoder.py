@@ -42,6 +42,8 @@ class Config:
 
 
 class Params(NamedTuple):
+    """All that is trained, theta and phi; gradients have the same structure."""
+
     encoder: tuple  # of Network, one a group
     decoder: Network
     rbm: RBM
@@ -93,6 +95,8 @@ def _biased(decoder, statistics):
 
 
 class Cache(NamedTuple):
+    """What objective_backward reads: a cache of each station."""
+
     encoder: networks.EncoderCache
     prior: tuple
     decoder: networks.NetworkCache

@@ -15,6 +15,8 @@ from dvae_ref.twins import twinned
 
 
 class Dense(NamedTuple):
+    """x kernel + bias."""
+
     kernel: np.ndarray  # (inputs, outputs)
     bias: np.ndarray  # (outputs,)
 
@@ -23,6 +25,8 @@ class Dense(NamedTuple):
 
 
 class DenseCache(NamedTuple):
+    """What dense_backward reads."""
+
     kernel: np.ndarray
     x: np.ndarray
     zeta: np.ndarray | None
@@ -73,6 +77,8 @@ def _over_samples(d_y, cache):
 
 
 class BatchNorm(NamedTuple):
+    """Parameters of batch norm, (H,) each."""
+
     scale: np.ndarray
     offset: np.ndarray
 
@@ -85,6 +91,8 @@ class Averages(NamedTuple):
 
 
 class BatchNormCache(NamedTuple):
+    """What batch_norm_backward reads."""
+
     normed: np.ndarray
     scale: np.ndarray
     inverse_std: np.ndarray
@@ -154,11 +162,13 @@ def update_averages(moving, batch):
 
 
 def tanh(x):
+    """(tanh x, cache), of any shape."""
     y = np.tanh(x)
     return y, y
 
 
 def tanh_backward(d_y, y):
+    """Gradient in x: d_y (1 - tanh(x)^2)."""
     return d_y * (1 - y * y)
 
 

@@ -8,6 +8,8 @@ from dvae_ref.theory.smoothing import SMOOTHINGS, build, parameters
 
 
 class Method(NamedTuple):
+    """A column of Table 1: a posterior, the prior's term that goes with it, and which bound."""
+
     posterior: object  # of dvae_ref.posteriors
     prior: object  # of dvae_ref.priors
     importance_weighted: bool  # Eq. 3, or else Eq. 2 averaged over the K samples

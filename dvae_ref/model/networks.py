@@ -17,11 +17,15 @@ from dvae_ref.model.posteriors import Noise
 
 
 class Hidden(NamedTuple):
+    """A hidden layer: dense, batch norm, tanh."""
+
     dense: Dense
     norm: BatchNorm
 
 
 class Network(NamedTuple):
+    """Hidden layers, then a dense one."""
+
     hidden: tuple  # of Hidden
     out: Dense
 
@@ -30,12 +34,16 @@ class Network(NamedTuple):
 
 
 class HiddenCache(NamedTuple):
+    """What the backward of a hidden layer reads."""
+
     dense: layers.DenseCache
     norm: layers.BatchNormCache
     tanh: np.ndarray
 
 
 class NetworkCache(NamedTuple):
+    """What network_backward reads."""
+
     hidden: tuple  # of HiddenCache
     out: layers.DenseCache
 
@@ -90,6 +98,8 @@ def batch_averages(cache):
 
 
 class EncoderCache(NamedTuple):
+    """What encode_backward reads."""
+
     sample: tuple  # the posterior's Sample
     noise: Noise
     networks: tuple  # of NetworkCache

@@ -44,21 +44,28 @@ class Mixture:
     outputs = 1
 
     class Sample(NamedTuple):
+        """A draw, (N, D) each."""
+
         logit_q: np.ndarray
         t: np.ndarray  # the centred coordinate of zeta
         zeta: np.ndarray
 
     def init(self, latents, dtype):
+        """Its own parameters: none."""
         return ()
 
     def draw(self, out, noise, extra=()):
+        """Sample from the network's outputs (N, D), which are logit q (Eqs. 8, 9)."""
         return self.Sample(out, *_reparameterise(out, noise, self.smoothing))
 
     def draw_backward(self, d, sample, noise, extra=()):
+        """(d_out, d_extra) at fixed noise (Eq. 9)."""
         return mixture.draw_backward(*d, sample.t, sample.logit_q, self.smoothing), ()
 
 
 class Spread(NamedTuple):
+    """The shifted Gaussian's own parameters."""
+
     s: np.ndarray  # (D,): the standard deviation is |s| / 5 + 0.05
 
 
@@ -72,12 +79,15 @@ class ShiftedGaussian:
     outputs = 2
 
     class Sample(NamedTuple):
+        """A draw, (N, D) each."""
+
         logit_q: np.ndarray
         raw: np.ndarray
         t: np.ndarray
         zeta: np.ndarray
 
     def init(self, latents, dtype):
+        """Its own parameters at first: s = 1, std = 1/4."""
         return Spread(np.ones(latents, dtype))
 
     def smoothing(self, extra):
@@ -90,6 +100,7 @@ class ShiftedGaussian:
         return Spread(d_beta * -2 / std**3 * np.sign(extra.s) / 5)
 
     def draw(self, out, noise, extra):
+        """Sample from the network's outputs (N, 2 D): logit q, and raw, the shift's."""
         logit_q, raw = map(np.ascontiguousarray, np.split(out, 2, -1))
         t, _ = _reparameterise(logit_q, noise, self.smoothing(extra))
         return self.Sample(logit_q, raw, t, t + 0.5 + (sigmoid(raw) - 0.5) / 2)
@@ -111,6 +122,8 @@ class SpikeExponential:
     outputs = 1
 
     class Sample(NamedTuple):
+        """A draw, (N, D) each."""
+
         logit_q: np.ndarray
         zeta: np.ndarray
 
@@ -119,9 +132,11 @@ class SpikeExponential:
             raise ValueError(f"SpikeExponential takes 0 < beta < 88, got {self.beta}")
 
     def init(self, latents, dtype):
+        """Its own parameters: none."""
         return ()
 
     def draw(self, out, noise, extra=()):
+        """Sample from the network's outputs (N, D), which are logit q."""
         return self.Sample(out, spike.sample(out, noise.rho, self.beta))
 
     def draw_backward(self, d, sample, noise, extra=()):

@@ -28,17 +28,21 @@ class Relaxed:
             raise ValueError(f"mean_field_sweeps must be a whole number >= 1, got {self.mean_field_sweeps}")
 
     class Cache(NamedTuple):
+        """What term_backward reads."""
+
         sample: Mixture.Sample
         log_q: mixture.LogQ
         log_p: overlapping.LogP
 
     def term(self, rbm, sample, extra=()):
+        """(log p(zeta) + log Z - log q(zeta|x), cache): (N,), nats; Eqs. 4 and 6."""
         b = mixture.log_ratio(sample.t, self.posterior.smoothing)
         log_q, q_cache = mixture.log_q(sample.logit_q, b)
         log_p, p_cache = overlapping.log_p(rbm, b, self.mean_field_sweeps)
         return log_p - log_q, self.Cache(sample, q_cache, p_cache)
 
     def term_backward(self, d_term, cache, extra=()):
+        """Gradients (RBM, Sample, extra) of sum(d_term * term): Eq. 5, m held fixed."""
         sample = cache.sample
         d_rbm, d_b_from_p = overlapping.log_p_backward(d_term, cache.log_p)
         d_logit_q, d_b_from_q = mixture.log_q_backward(-d_term, cache.log_q)
@@ -60,11 +64,14 @@ class GaussianIntegral:
             raise ValueError(f"GaussianIntegral takes a finite beta > 0, got {self.beta}")
 
     class Cache(NamedTuple):
+        """What term_backward reads."""
+
         sample: ShiftedGaussian.Sample
         log_q: mixture.LogQ
         log_p: gaussian_integral.LogP
 
     def term(self, rbm, sample, extra):
+        """(log p(zeta) + log Z - log q(zeta|x), cache): (N,), nats; Eq. 7."""
         smoothing = self.posterior.smoothing(extra)
         log_q, q_cache = mixture.log_q(sample.logit_q, mixture.log_ratio(sample.t, smoothing))
         log_q = log_q + smoothing.log_r_max(sample.t).sum(-1)
@@ -72,6 +79,7 @@ class GaussianIntegral:
         return log_p - log_q, self.Cache(sample, q_cache, p_cache)
 
     def term_backward(self, d_term, cache, extra):
+        """Gradients (RBM, Sample, extra) of sum(d_term * term), lam held fixed."""
         sample, smoothing = cache.sample, self.posterior.smoothing(extra)
         d = d_term[:, None]
         d_rbm, d_zeta = gaussian_integral.log_p_backward(d_term, cache.log_p)
@@ -90,15 +98,19 @@ class OverlappingJoint:
     groups: int
 
     class Cache(NamedTuple):
+        """What term_backward reads."""
+
         sample: Mixture.Sample
         joint: joint.Overlapping
 
     def term(self, rbm, sample, extra=()):
+        """(-KL + log Z, cache): (N,), nats; Eq. 2."""
         b = mixture.log_ratio(sample.t, self.posterior.smoothing)
         value, cache = joint.overlapping_term(rbm, sample.logit_q, b, self.groups)
         return value, self.Cache(sample, cache)
 
     def term_backward(self, d_term, cache, extra=()):
+        """Gradients (RBM, Sample, extra) of sum(d_term * term)."""
         sample = cache.sample
         d_rbm, d_logit_q, d_b = joint.overlapping_term_backward(d_term, cache.joint, self.groups)
         d_t = d_b * mixture.d_log_ratio(sample.t, self.posterior.smoothing)
@@ -112,9 +124,11 @@ class SpikeJoint:
     groups: int
 
     def term(self, rbm, sample, extra=()):
+        """(-KL + log Z, cache): (N,), nats; Eq. 2."""
         return joint.spike_term(rbm, sample.logit_q, sample.zeta, self.groups)
 
     def term_backward(self, d_term, cache, extra=()):
+        """Gradients (RBM, Sample, extra), an unbiased estimate."""
         d_rbm, d_logit_q = joint.spike_term_backward(d_term, cache)
         return d_rbm, SpikeExponential.Sample(d_logit_q, np.zeros_like(d_logit_q)), ()
 

@@ -100,6 +100,7 @@ class Settings:
             raise ValueError(f"lr_boundaries must rise, with one entry less than lr_factors; got {bounds}, {factors}")
 
     def to_json(self):
+        """All fields, by name: what config.json holds."""
         return asdict(self)
 
     @classmethod

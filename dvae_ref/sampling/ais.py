@@ -79,6 +79,10 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
     progress(done, total), in temperatures, at most a hundred times. The result depends on the key, not on the number of
     threads; on a GPU (`backend.resolve`) the chains are the same to the bit, and their weights up to the order of
     float64 sums. Raises TypeError for a key that is none.
+
+    >>> found = log_z(philox.key(0), RBM(np.zeros(5, np.float32), np.zeros((2, 3), np.float32)), 10, 20)
+    >>> round(found.log_z / math.log(2), 6), len(found.log_weights)
+    (5.0, 20)
     """
     philox.check(key)
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)

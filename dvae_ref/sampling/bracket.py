@@ -71,18 +71,22 @@ class Bracket(NamedTuple):
 
     @property
     def low(self):
+        """Lower end of log Z, nats: the estimate from below less its margin."""
         return self.below.log_z - self.below.margin
 
     @property
     def high(self):
+        """Upper end of log Z, nats: the estimate from above and its margin."""
         return self.above.log_z + self.above.margin
 
     @property
     def gap(self):
+        """From above minus from below, nats."""
         return self.above.log_z - self.below.log_z
 
     @property
     def gap_error(self):
+        """Standard error of the gap, nats."""
         return math.hypot(self.below.standard_error, self.above.standard_error)
 
     @property

@@ -28,10 +28,12 @@ class RBM(NamedTuple):
 
     @property
     def a_left(self):
+        """Biases of the left side, (D_left,): a view."""
         return self.a[: self.W.shape[0]]
 
     @property
     def a_right(self):
+        """Biases of the right side, (D_right,): a view."""
         return self.a[self.W.shape[0] :]
 
 
@@ -108,7 +110,12 @@ def energy_general(machine, z):
 
 
 def energy(rbm, z):
-    """E(z) = -a·z - z_left W z_right.  z: (..., D), binary or means in [0, 1]  ->  (...,)."""
+    """E(z) = -a·z - z_left W z_right in nats.  z: (..., D), binary or means in [0, 1] -> (...,).
+
+    >>> rbm = RBM(a=np.array([1.0, 0.0, -1.0]), W=np.array([[2.0, 0.5]]))
+    >>> energy(rbm, np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])).tolist()
+    [-3.0, 1.0]
+    """
     left, right = split(z, rbm)
     return -(z @ rbm.a) - np.sum((left @ rbm.W) * right, -1)
 

@@ -29,6 +29,10 @@ def importance_weighted(log_w):
     """log((1/K) sum_k w_k) of each row, (B, K) -> (B,) in nats, with the normalised weights (B, K) as its cache.
 
     In expectation a lower bound of log p(x) that rises with K; for K = 1 the variational bound.
+
+    >>> bound, weights = importance_weighted(np.log([[1.0, 3.0]]))
+    >>> float(np.exp(bound[0])), weights.round(12).tolist()
+    (2.0, [[0.25, 0.75]])
     """
     peak = log_w.max(-1, keepdims=True)
     w = np.exp(log_w - peak)

@@ -28,6 +28,8 @@ def precision(rbm, beta):
 
 
 class LogP(NamedTuple):
+    """What the backward of log_p reads."""
+
     rbm: RBM
     lam: float
     zeta: np.ndarray

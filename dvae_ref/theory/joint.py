@@ -16,6 +16,8 @@ from dvae_ref.theory.elementary import bernoulli_entropy, per_row, sigmoid
 
 
 class Overlapping(NamedTuple):
+    """What the backward of overlapping_term reads: (N, D) arrays, nu (N, D_left)."""
+
     rbm: RBM
     logit_q: np.ndarray
     mu: np.ndarray
@@ -56,6 +58,8 @@ def overlapping_term_backward(d_term, cache, groups):
 
 
 class Spike(NamedTuple):
+    """What the backward of spike_term reads: (N, D) arrays."""
+
     rbm: RBM
     logit_q: np.ndarray
     z: np.ndarray

@@ -115,6 +115,8 @@ def over_density(x, log_f):
 
 
 class LogQ(NamedTuple):
+    """What the backward of log_q reads: (N, D) each."""
+
     logit_q: np.ndarray
     b: np.ndarray
 

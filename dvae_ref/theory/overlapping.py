@@ -11,6 +11,8 @@ from dvae_ref.twins import twinned
 
 
 class LogP(NamedTuple):
+    """What the backward of log_p reads: (N, D) arrays."""
+
     rbm: RBM
     b: np.ndarray
     logit_m: np.ndarray

@@ -99,6 +99,7 @@ class UnitInterval(Smoothing):
         return sigmoid(t) * sigmoid(-t)
 
     def log_d_zeta(self, t):
+        """log dzeta/dt."""
         return -softplus(t) - softplus(-t)
 
 
@@ -106,6 +107,7 @@ class RealLine(Smoothing):
     """zeta on the real line, t = zeta - 1/2. A class defines `deviation`, the standard deviation of r(zeta|z)."""
 
     def zeta(self, t):
+        """zeta = t + 1/2."""
         return t + 0.5
 
     def t(self, zeta):
@@ -113,9 +115,11 @@ class RealLine(Smoothing):
         return zeta - 0.5
 
     def d_zeta(self, t):
+        """dzeta/dt = 1."""
         return np.ones_like(t)
 
     def log_d_zeta(self, t):
+        """log dzeta/dt = 0."""
         return np.zeros_like(t)
 
 
@@ -124,6 +128,7 @@ class Exponential(UnitInterval):
 
     @property
     def log_z(self):
+        """log of the integral of e^(-beta zeta) over (0, 1), nats."""
         return math.log(-math.expm1(-self.beta) / self.beta)
 
     def log_r0(self, t):
@@ -183,6 +188,7 @@ class UniformExponential(UnitInterval):
 
     @property
     def exponential(self):
+        """The exponential that is mixed with the uniform."""
         return Exponential(self.beta)
 
     @property
@@ -199,15 +205,19 @@ class UniformExponential(UnitInterval):
         return math.log(self.epsilon) + softplus(self.log_odds_exponential(t))
 
     def d_log_r0(self, t):
+        """d log r(zeta|0) / dt."""
         return sigmoid(self.log_odds_exponential(t)) * self.exponential.d_log_r0(t)
 
     def d_beta_log_r0(self, t):
+        """d log r(zeta|0) / dbeta at fixed zeta."""
         return sigmoid(self.log_odds_exponential(t)) * self.exponential.d_beta_log_r0(t)
 
     def cdf0(self, t):
+        """R(zeta|0)."""
         return (1 - self.epsilon) * self.exponential.cdf0(t) + self.epsilon * sigmoid(t)
 
     def survival0(self, t):
+        """1 - R(zeta|0)."""
         return (1 - self.epsilon) * self.exponential.survival0(t) + self.epsilon * sigmoid(-t)
 
     def cdf_gap(self, t):
@@ -215,6 +225,7 @@ class UniformExponential(UnitInterval):
         return (1 - self.epsilon) * self.exponential.cdf_gap(t)
 
     def d_beta_cdf0(self, t):
+        """dR(zeta|0)/dbeta at fixed zeta."""
         return (1 - self.epsilon) * self.exponential.d_beta_cdf0(t)
 
     def sample0(self, rho):
@@ -236,6 +247,7 @@ class Power(UnitInterval):
 
     @property
     def log_z(self):
+        """log beta: what the density is divided by, nats."""
         return math.log(self.beta)
 
     def log_r0(self, t):
@@ -243,6 +255,7 @@ class Power(UnitInterval):
         return (1 - 1 / self.beta) * softplus(-t) - self.log_z
 
     def d_log_r0(self, t):
+        """d log r(zeta|0) / dt."""
         return -(1 - 1 / self.beta) * sigmoid(-t)
 
     def d_beta_log_r0(self, t):
@@ -292,10 +305,12 @@ class Gaussian(RealLine):
 
     @property
     def deviation(self):
+        """Standard deviation, beta^(-1/2)."""
         return self.beta**-0.5
 
     @property
     def log_z(self):
+        """log of the normaliser, -log(beta / 2 pi) / 2, nats."""
         return -0.5 * _log(self.beta / (2 * math.pi))
 
     def log_r0(self, t):
@@ -303,9 +318,11 @@ class Gaussian(RealLine):
         return -self.beta / 2 * (t + 0.5) ** 2 - self.log_z
 
     def d_log_r0(self, t):
+        """d log r(zeta|0) / dt."""
         return -self.beta * (t + 0.5)
 
     def d_beta_log_r0(self, t):
+        """d log r(zeta|0) / dbeta at fixed zeta."""
         return -((t + 0.5) ** 2) / 2 + 0.5 / self.beta
 
     def log_ratio(self, t):
@@ -323,6 +340,7 @@ class Gaussian(RealLine):
         return ndtr(self.beta**0.5 * (t + 0.5))
 
     def survival0(self, t):
+        """1 - R(zeta|0)."""
         return ndtr(-(self.beta**0.5) * (t + 0.5))
 
     def cdf_gap(self, t):

@@ -1,0 +1,104 @@
+"""Docstrings: every public function, class and method has one, and their examples run."""
+
+import ast
+import doctest
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+import dvae_ref
+
+PACKAGE = Path(dvae_ref.__file__).parent
+PUBLIC = [
+    *(f"theory.{path.stem}" for path in sorted((PACKAGE / "theory").glob("[!_]*.py"))),
+    *(f"model.{path.stem}" for path in sorted((PACKAGE / "model").glob("[!_]*.py"))),
+    *(f"exact.{path.stem}" for path in sorted((PACKAGE / "exact").glob("[!_]*.py"))),
+    *(f"sampling.{name}" for name in dvae_ref.sampling.__all__ if name != "AISResult"),
+    *("runs.library", "runs.presets", "arrays", "lazy", "tree", "twins"),
+]
+EXAMPLES = 5  # as many as there are, so that none is lost unnoticed
+
+
+def without_docstring(source, inherits=lambda name: False):
+    """The public functions, classes and methods of a source that have none, and inherit none."""
+    found = []
+
+    def look(body, prefix):
+        for node in body:
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                continue
+            name = prefix + node.name
+            if not ast.get_docstring(node) and not inherits(name):
+                found.append(name)
+            if isinstance(node, ast.ClassDef):
+                look(node.body, f"{name}.")
+
+    look(ast.parse(source).body, "")
+    return found
+
+
+def inherited(module):
+    """Whether a method, by its dotted name, has its docstring from a base class."""
+
+    def inherits(name):
+        value = module
+        for part in name.split("."):
+            value = getattr(value, part)
+        return "." in name and not inspect.isclass(value) and bool(inspect.getdoc(value))
+
+    return inherits
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_explained(name):
+    module = importlib.import_module(f"dvae_ref.{name}")
+    assert without_docstring(Path(module.__file__).read_text(), inherited(module)) == []
+    assert inspect.getdoc(module)
+
+
+def test_control_what_has_none_is_seen():
+    source = 'class A:\n    """It."""\n    def f(self): ...\n    def _g(self): ...\ndef h(): ...\nclass B: ...\n'
+    assert without_docstring(source) == ["A.f", "h", "B"]
+
+
+def examples(name):
+    """The examples in a module's docstrings."""
+    module = importlib.import_module(f"dvae_ref.{name}")
+    return [test for test in doctest.DocTestFinder().find(module) if test.examples]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_examples_give_what_they_say(name):
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in examples(name):
+        runner.run(test)
+    assert runner.failures == 0
+
+
+def test_examples_are_found():
+    assert sum(len(examples(name)) for name in PUBLIC) == EXAMPLES
+
+
+# -- help(): what ten functions take and return, in what units, what they raise ---------------------------------------
+
+TEN = {
+    "theory.boltzmann.energy": ("nats", "-> (...,)", "D"),
+    "theory.overlapping.log_p": ("nats", "(N, D) -> (N,)", "lower bound"),
+    "theory.mixture.log_q": ("nats", "(N, D) -> (N,)", "r_max"),
+    "theory.bounds.importance_weighted": ("nats", "(B, K) -> (B,)", "weights"),
+    "exact.machines.log_z": ("nats", "RBM", "ValueError"),
+    "sampling.ais.log_z": ("AISResult", "temperatures", "TypeError"),
+    "sampling.pcd.init": ("D_left, D_right", "RBM", "ValueError"),
+    "model.autoencoder.objective": ("nats", "(B, V) -> (B,)", "ValueError"),
+    "runs.library.train": ("nats", "(N, V)", "ValueError"),
+    "runs.library.load_run": ("Trained", "best", "ValueError"),
+}
+
+
+@pytest.mark.parametrize("name", TEN)
+def test_help_answers(name):
+    module, _, function = name.rpartition(".")
+    text = " ".join(inspect.getdoc(getattr(importlib.import_module(f"dvae_ref.{module}"), function)).split())
+    assert [word for word in TEN[name] if word not in text] == []
