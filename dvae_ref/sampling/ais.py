@@ -36,7 +36,8 @@ from dvae_ref.theory.elementary import softplus
 
 NO_VOUCHER = "a large one would not vouch for log Z: sampling.bracket"
 MOST_TEMPERATURES = 2**24  # evenly spaced, of which float32 can tell each from the next
-_STRIDE = 50  # the fewest temperatures to a call of the kernel; `progress` hears after each call
+_STRIDE = 50  # temperatures, at least, between two calls of `progress`
+_PIECE = 2**34  # chains x weights x temperatures to a call of an engine: about a second
 
 
 class AISResult(NamedTuple):
@@ -135,13 +136,17 @@ def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
 
 
 def _anneal(engine, tables, left, log_w, key, inv_temps, W, progress):
-    """Chains (N, R, q_left) through the schedule, in a hundred parts."""
+    """Chains (N, R, q_left) through the schedule, in a hundred parts or more: between them Ctrl-C is heard."""
     words, none = (np.uint64(key.k0), np.uint64(key.k1)), np.empty((len(left), 0, -(-W.shape[1] // 4)), np.uint8)
-    for first in range(0, len(inv_temps) - 1, stride := max(_STRIDE, len(inv_temps) // 100)):
+    hundredth, told = max(_STRIDE, len(inv_temps) // 100), 0
+    stride = max(1, min(hundredth, _PIECE // (log_w.size * W.size)))
+    for first in range(0, len(inv_temps) - 1, stride):
         part = inv_temps[first : first + stride + 1]
         engine.anneal(left, none, log_w, part, first, tables, *words)
-        if progress is not None:
-            progress(first + len(part), len(inv_temps))
+        done = first + len(part)
+        if progress is not None and (done - told >= hundredth or done == len(inv_temps)):
+            progress(done, len(inv_temps))
+            told = done
 
 
 def _check_batch(W, a, chains):

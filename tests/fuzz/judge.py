@@ -41,6 +41,8 @@ def footprint(folder):
             path = os.path.join(parent, name)
             there = os.lstat(path)
             changing = () if stat.S_ISDIR(there.st_mode) else (there.st_size, there.st_mtime_ns, there.st_ino)
+            if stat.S_ISLNK(there.st_mode):
+                changing = (os.readlink(path),)
             found[os.path.relpath(path, folder)] = (stat.S_IFMT(there.st_mode), *changing)
     return found
 
@@ -71,9 +73,14 @@ def _of_process(outcome):
         yield "ignored", outcome.output.partition("Exception ignored")[2][:200]
 
 
+def _links(footprint):
+    return {path for path, state in footprint.items() if stat.S_ISLNK(state[0])}
+
+
 def _of_files(command, before, after, marker):
     given = [argument.partition("=")[2] or argument for argument in command.arguments]
     asked = {os.path.normpath(value) for value in given if value}
+    asked |= {os.path.normpath(os.path.join(os.path.dirname(link), before[link][1])) for link in asked & _links(before)}
     for path, state in after.items():
         name, is_folder = Path(path).name, stat.S_ISDIR(state[0])
         if path == marker:

@@ -81,11 +81,12 @@ PLANTED = {
 }
 
 
-def verdict(tmp_path, work, interrupt=None, limits=LIMITS, program="dvae_ref"):
+def verdict(tmp_path, work, interrupt=None, limits=LIMITS, program="dvae_ref", arguments=("evaluate",)):
     folder, said = tmp_path / "in", tmp_path / "said"
     (folder / "home/.cache").mkdir(parents=True), (folder / "tmp").mkdir(), said.mkdir()
     (folder / "precious.txt").write_text("mine")
-    command, before = child.Command(program, ["evaluate"], interrupt=interrupt), judge.footprint(folder)
+    (folder / "link").symlink_to("precious.txt")
+    command, before = child.Command(program, list(arguments), interrupt=interrupt), judge.footprint(folder)
     outcome = child.run(guarded(work), command, folder, said, limits)
     return judge.judge("planted/0", command, outcome, before, judge.footprint(folder), "a-pickle-ran")
 
@@ -105,6 +106,12 @@ def test_control_what_does_not_end_is_killed_and_counted(tmp_path):
 
 def test_control_a_temporary_file_that_stays_is_seen(tmp_path):
     assert [fault for fault, _ in verdict(tmp_path, leaves_in_tmp).faults] == ["left behind"]
+
+
+@pytest.mark.parametrize(("arguments", "kinds"), [(["sample", "--out=link"], []), (["sample"], ["changed"])])
+def test_what_a_link_leads_to_may_change_if_the_link_was_asked_for(tmp_path, arguments, kinds):
+    found = verdict(tmp_path, changes, arguments=arguments)
+    assert [fault for fault, _ in found.faults if fault != "silent"] == kinds
 
 
 def test_ctrl_c_is_pressed(tmp_path):

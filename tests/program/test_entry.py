@@ -389,7 +389,7 @@ def test_two_signals_within_one_call_of_compiled_code(presses):
         assert interrupted()
 
 
-SWEEPS = "400000000"  # hours
+SWEEPS, TEMPERATURES = "400000000", "10000000"  # hours
 
 
 @pytest.fixture(scope="module")
@@ -404,12 +404,13 @@ def trained(tmp_path_factory):
 @LINUX
 @pytest.mark.parametrize("threads", ["1", "2"])
 @pytest.mark.parametrize(("signals", "code"), [([signal.SIGINT] * 2, 130), ([signal.SIGTERM], -signal.SIGTERM)])
-@pytest.mark.parametrize("command", ["sample", "train"])
+@pytest.mark.parametrize("command", ["sample", "train", "evaluate"])
 def test_a_sampler_that_takes_hours(trained, tmp_path, command, signals, code, threads):
     """Training that is told by SIGTERM leaves its checkpoint; what leaves nothing behind ends by the signal itself. Two
     signals may come within one call of compiled code."""
     options = {
         "sample": ["--run-dir", trained, "--out", tmp_path / "picture.png", "--sweeps", SWEEPS],
+        "evaluate": ["--run-dir", trained, "--temperatures", TEMPERATURES, "--samples", "1", "--images", "1"],
         "train": [*TRAIN_LITTLE.split()[:-2], "--sweeps", SWEEPS, "--run-dir", tmp_path / "run"],
     }
     line = [sys.executable, "-m", "dvae_ref", command, *options[command], "--threads", threads]

@@ -181,7 +181,18 @@ def test_result_summarises_its_weights():
     assert result.effective_sample_size == pytest.approx(144 / 50, rel=1e-10)
 
 
-def test_progress_ends_at_the_number_of_temperatures():
+def test_pieces_are_the_same_chains(monkeypatch):
+    """Long calls are cut, so that Ctrl-C is heard between pieces. Sums of float64 are rounded at the cuts."""
+    weights = [ais.log_z(KEY, skewed_rbm(6, 5), 40, 30).log_weights]
+    for temperatures in (1, 7):
+        monkeypatch.setattr(ais, "_PIECE", temperatures * 30 * 30)
+        weights.append(ais.log_z(KEY, skewed_rbm(6, 5), 40, 30).log_weights)
+    np.testing.assert_allclose(weights[1:], weights[:1] * 2, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("piece", [ais._PIECE, 1])
+def test_progress_ends_at_the_number_of_temperatures(monkeypatch, piece):
+    monkeypatch.setattr(ais, "_PIECE", piece)
     for temperatures in (2, 7, 100, 101, 350):
         calls = []
         ais.log_z(KEY, skewed_rbm(3, 2), temperatures, 40, progress=lambda *call, calls=calls: calls.append(call))
