@@ -12,9 +12,9 @@ from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.export import DTYPES, export_quantity
 from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantities.machines import CLOSE, MARGIN
-from dvae_ref.conformance.quantities.smoothings import LAWS
 from dvae_ref.model.methods import BASELINES
 from dvae_ref.model.structures import STRUCTURES
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 SHORT = [name.replace("-layer-", "") for name in STRUCTURES]
 REQUIRED = {
@@ -124,9 +124,9 @@ TROUBLE = {  # quantity: flags that some of its rows have to carry
     "log_z": {"square", "large-field"},
     "gibbs": {"square", "large-field"},
     "mean_field": {"square", "large-field", "large-b"},
-    **{f"{what}_{kind}": {"near-vertex", "large-logit"} for what in ("smoothing", "log_q") for kind in LAWS},
+    **{f"{what}_{kind}": {"near-vertex", "large-logit"} for what in ("smoothing", "log_q") for kind in SMOOTHINGS},
     "smoothing_spike": {"near-vertex", "large-logit", "on-vertex"},
-    **{f"log_p_overlapping_{kind}": {"near-vertex", "square", "large-field"} for kind in LAWS},
+    **{f"log_p_overlapping_{kind}": {"near-vertex", "square", "large-field"} for kind in SMOOTHINGS},
     "log_p_gaussian_integral": {"near-vertex", "square", "large-field"},
     **{name: {"near-vertex", "square", "large-logit"} for name in QUANTITIES if name.startswith("objective")},
     "log_w_discrete": {"square", "large-logit"},
