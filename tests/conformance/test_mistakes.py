@@ -24,6 +24,7 @@ SMALL = {  # of 1e-7 beside numbers of order one: float32, u = 6e-8, cannot tell
 CONVERGED = {  # after five sweeps of a whole model: float32 cannot tell
     "the gradient runs through the mean field, which Eq. 5 holds fixed",
     *("the left side is updated before the right", "one sweep too many", "one sweep too few"),
+    "m starts from 0, not from 1/2",
 }
 
 
