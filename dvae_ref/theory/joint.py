@@ -16,12 +16,13 @@ from dvae_ref.theory.elementary import bernoulli_entropy, per_row, sigmoid
 
 
 class Overlapping(NamedTuple):
-    """What the backward of overlapping_term reads: (N, D) arrays, nu (N, D_left)."""
+    """What the backward of overlapping_term reads: (N, D) arrays, of nu (N, D_left)."""
 
     rbm: RBM
     logit_q: np.ndarray
     mu: np.ndarray
-    nu: np.ndarray  # of the left side
+    logit_nu: np.ndarray  # of the left side
+    nu: np.ndarray
 
 
 def overlapping_term(rbm, logit_q, b, groups):
@@ -33,15 +34,16 @@ def overlapping_term(rbm, logit_q, b, groups):
     """
     mu = sigmoid(logit_q)
     left, right = split(mu, rbm)
+    logit_nu = split(logit_q + b if groups > 1 else logit_q, rbm)[0]
     if groups > 1:
-        left = sigmoid(split(logit_q + b, rbm)[0])
+        left = sigmoid(logit_nu)
     value = np.sum(bernoulli_entropy(logit_q) + rbm.a * mu, -1) + np.sum((left @ rbm.W) * right, -1)
-    return value, Overlapping(rbm, logit_q, mu, left)
+    return value, Overlapping(rbm, logit_q, mu, logit_nu, left)
 
 
 def overlapping_term_backward(d_term, cache, groups):
     """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase."""
-    rbm, logit_q, mu, nu = cache
+    rbm, logit_q, mu, logit_nu, nu = cache
     d, one_minus_mu = per_row(d_term, logit_q), sigmoid(-logit_q)
     d_mu = d * (rbm.a - logit_q)  # the entropy's derivative in mu is -logit
     d_mu_left, d_mu_right = split(d_mu, rbm)
@@ -50,7 +52,7 @@ def overlapping_term_backward(d_term, cache, groups):
     d_mu_right += d * (nu @ rbm.W)
     d_b = np.zeros_like(logit_q)
     if groups > 1:
-        d_left = d_nu * nu * (1 - nu)
+        d_left = d_nu * nu * sigmoid(-logit_nu)
         split(d_b, rbm)[0][:] = d_left
     else:
         d_mu_left += d_nu
@@ -63,6 +65,7 @@ class Spike(NamedTuple):
     rbm: RBM
     logit_q: np.ndarray
     z: np.ndarray
+    last: int  # the first unit of the last group, from which on z = q
 
 
 def spike_term(rbm, logit_q, zeta, groups):
@@ -76,7 +79,7 @@ def spike_term(rbm, logit_q, zeta, groups):
     z = np.concatenate([(zeta[:, :last] > 0).astype(zeta.dtype), q[:, last:]], -1)
     left, right = split(z, rbm)
     value = np.sum(bernoulli_entropy(logit_q) + rbm.a * q, -1) + np.sum((left @ rbm.W) * right, -1)
-    return value, Spike(rbm, logit_q, z)
+    return value, Spike(rbm, logit_q, z, last)
 
 
 def spike_term_backward(d_term, cache):
@@ -91,10 +94,10 @@ def spike_term_backward(d_term, cache):
 
     and for right i, on which no left unit depends, the usual (J z)_i q_i (1 - q_i).
     """
-    rbm, logit_q, z = cache
+    rbm, logit_q, z, last = cache
     q, one_minus_q = sigmoid(logit_q), sigmoid(-logit_q)
     d = per_row(d_term, logit_q)
     left, right = split(z, rbm)
-    one_minus_z = np.concatenate([1 - left, split(one_minus_q, rbm)[1]], -1)
+    one_minus_z = np.concatenate([1 - left, split(one_minus_q, rbm)[1]], -1) if last else one_minus_q
     d_logit_q = d * q * ((rbm.a - logit_q) * one_minus_q + couple(rbm, z) * one_minus_z)
     return RBM(d_term @ q, (d * left).T @ right), d_logit_q

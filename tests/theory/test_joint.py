@@ -176,3 +176,25 @@ def test_extreme_logits_are_finite_and_float32_stays(groups):
     for leaf in (over, spiked, *d_rbm, *rest, *d_rbm_2, d_logit_q):
         assert leaf.dtype == np.float32
         assert np.all(np.isfinite(leaf))
+
+
+def test_the_gradient_in_b_keeps_its_digits_where_nu_is_nearly_1():
+    """d_b = d nu (1 - nu) W mu of one unit a side: nu (1 - nu) = sigmoid(f) sigmoid(-f), f = logit q + b up to 60. As
+    nu less its square it would be 0 from f = 37 on, and have a digit left at f = 34."""
+    field = np.linspace(-60, 60, 13)[:, None]
+    logit_q, b = np.hstack([0 * field, 0 * field + 0.3]), np.hstack([field, 0 * field])
+    rbm = RBM(np.zeros(2), np.array([[2.0]]))
+    _, cache = joint.overlapping_term(rbm, logit_q, b, 2)
+    _, _, d_b = joint.overlapping_term_backward(np.ones(len(b)), cache, 2)
+    exactly = 2.0 * expit(0.3) / (np.exp(field) + 2 + np.exp(-field))
+    np.testing.assert_allclose(d_b[:, :1], exactly, rtol=1e-14)
+    assert np.any(np.abs(2.0 * expit(0.3) * cache.nu * (1 - cache.nu) / exactly - 1) > 0.01)
+
+
+def test_the_gradient_of_the_spike_term_keeps_its_digits_where_q_is_nearly_1():
+    """One group, one unit a side, a_i = logit_i: (J z)_i q_i (1 - q_i) for both. As 1 - q the left one's would be 0."""
+    logit_q = np.array([[50.0, 40.0]])
+    _, cache = joint.spike_term(RBM(logit_q[0], np.array([[2.0]])), logit_q, np.ones((1, 2)), 1)
+    _, d_logit_q = joint.spike_term_backward(np.ones(1), cache)
+    np.testing.assert_allclose(d_logit_q, 2.0 * expit(logit_q[:, ::-1]) * expit(logit_q) * expit(-logit_q), rtol=1e-14)
+    assert 1 - expit(50.0) == 0
