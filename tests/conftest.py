@@ -71,3 +71,14 @@ def threads():
 
     yield run
     numba.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread():
+    """For runs in this process, which are too small to share."""
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)

@@ -3,16 +3,17 @@
 import math
 from types import SimpleNamespace
 
-import numba
 import numpy as np
 import pytest
 
 from dvae_ref import exact
 from dvae_ref.model import networks
-from dvae_ref.runs import datasets, from_above, lifecycle, measuring, snapshots
+from dvae_ref.runs import from_above, lifecycle, measuring, snapshots
 from dvae_ref.runs.presets import Settings
 from dvae_ref.sampling import ais, bracket, gibbs, philox
 from dvae_ref.theory.boltzmann import RBM
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 KEY = philox.key(41)
 SMALL = Settings(
@@ -25,20 +26,6 @@ SMALL = Settings(
     eval_samples=2,
     eval_temperatures=4,
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    whole = datasets.load("mnist5k")
-    return whole._replace(validation=whole.validation[:20])
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,14 @@
 import hashlib
 import json
 
-import numba
 import numpy as np
 import pytest
 
 from dvae_ref.files import writing
-from dvae_ref.runs import datasets, evaluation, lifecycle, measuring
+from dvae_ref.runs import evaluation, lifecycle, measuring
 from dvae_ref.runs.presets import Settings
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = Settings(
     struct="1-layer-lin",
@@ -22,20 +23,6 @@ SMALL = Settings(
     eval_temperatures=4,
 )
 HOW = {"samples": 40, "images": 6, "temperatures": 10, "ais_chains": 30}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    whole = datasets.load("mnist5k")
-    return whole._replace(validation=whole.validation[:20])
 
 
 @pytest.fixture

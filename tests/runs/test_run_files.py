@@ -6,15 +6,16 @@ import shutil
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 from small_run import command
 
 from dvae_ref.files import npz, writing
-from dvae_ref.runs import datasets, lifecycle, measuring, training
+from dvae_ref.runs import lifecycle, measuring, training
 from dvae_ref.runs.presets import Settings
 from dvae_ref.table1 import grid
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = Settings(
     struct="1-layer-lin",
@@ -28,20 +29,6 @@ SMALL = Settings(
     checkpoint_every=6,
     log_every=4,
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    whole = datasets.load("mnist5k")
-    return whole._replace(validation=whole.validation[:20])
 
 
 @pytest.fixture(scope="module")

@@ -6,26 +6,19 @@ import re
 import warnings
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
 from dvae_ref.sampling.bracket import Bracket, End
 from validation import coverage, machines
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "bracket_coverage.csv"
 PAGE = ROOT / "docs" / "derivations" / "09-sampling.md"
 RUNS = 40
 LEAST = 0.95 - 2 * math.sqrt(0.95 * 0.05 / RUNS)  # of the runs: two standard errors below 95%
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
