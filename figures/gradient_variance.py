@@ -13,7 +13,8 @@ import numpy as np
 
 from dvae_ref import mixture
 from dvae_ref.model.baselines import LAWS
-from dvae_ref.theory.smoothing import SMOOTHINGS, UnitInterval
+from dvae_ref.theory.mirror import UnitInterval
+from dvae_ref.theory.smoothing import SMOOTHINGS
 from figures import style
 
 BETAS = {name: LAWS[name].drawn for name in SMOOTHINGS}  # of the curves

@@ -20,7 +20,8 @@ import numpy as np
 from dvae_ref.arrays import short
 from dvae_ref.theory import mixture, spike
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import Gaussian, Smoothing
+from dvae_ref.theory.mirror import Smoothing
+from dvae_ref.theory.smoothing import Gaussian
 
 
 class Noise(NamedTuple):

@@ -1,14 +1,8 @@
 """Smoothing transformations r(zeta|z), Eqs. 1 and 10 and Sec. 3.3: one class each, `beta` their sharpness.
 
-Every r here is its own mirror image, r(zeta|1) = r(1 - zeta|0), so a class states r(zeta|0) and the rest follows.
-Floating point cannot hold a zeta close to 1 (and at beta = 30, 58% of the power-function draws lie within 1e-7 of
-their vertex), so the argument is never zeta but the centred coordinate
-
-    t = logit(zeta) on the unit interval,    t = zeta - 1/2 for the Gaussian,
-
-in which the mirror image is -t, the log-ratio b is odd, and everything is finite without a guard. t does not depend
-on beta, so derivatives in beta at fixed t are those at fixed zeta. Functions keep the shape and dtype of t; natural
-logarithms. Domain: any finite t; rho in (0, 1), where an end point is read as the nearest number inside.
+A class states r(zeta|0); what follows from it by r(zeta|1) = r(1 - zeta|0), and the coordinate t that stands for zeta,
+are in `mirror`. Functions keep the shape and dtype of t; natural logarithms. Domain: any finite t; rho in (0, 1), where
+an end point is read as the nearest number inside.
 """
 
 import math
@@ -18,109 +12,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from dvae_ref.theory.elementary import sigmoid, softplus
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """What follows from r(zeta|0) by mirror symmetry. A class defines beta and the functions of r(zeta|0), of which
-    log_z is the logarithm of the constant that it is divided by."""
-
-    beta: float
-    minimum_beta = 0.0
-
-    def __post_init__(self):
-        if not np.all((self.beta > self.minimum_beta) & (self.beta < math.inf)):
-            raise ValueError(f"{type(self).__name__} takes a finite beta > {self.minimum_beta:g}, got {self.beta}")
-
-    def log_r1(self, t):
-        """log r(zeta|1), nats."""
-        return self.log_r0(-t)
-
-    def cdf1(self, t):
-        """R(zeta|1); relative accuracy also where it is tiny."""
-        return self.survival0(-t)
-
-    def survival1(self, t):
-        """1 - R(zeta|1)."""
-        return self.cdf0(-t)
-
-    def log_ratio(self, t):
-        """The paper's b = log r(zeta|1) - log r(zeta|0), an odd function of t."""
-        return self.log_r0(-t) - self.log_r0(t)
-
-    def d_log_ratio(self, t):
-        """db/dt."""
-        return -self.d_log_r0(-t) - self.d_log_r0(t)
-
-    def d_beta_log_ratio(self, t):
-        """db/dbeta at fixed zeta."""
-        return self.d_beta_log_r0(-t) - self.d_beta_log_r0(t)
-
-    def d_beta_cdf1(self, t):
-        """dR(zeta|1)/dbeta at fixed zeta."""
-        return -self.d_beta_cdf0(-t)
-
-    def log_r_max(self, t):
-        """log max(r(zeta|0), r(zeta|1)): the density of the nearer vertex."""
-        return self.log_r0(-np.abs(t))
-
-    def d_log_r_max(self, t):
-        """d log r_max/dt; at the kink t = 0 that of r(zeta|0), the side on which mixture.log_q_backward puts b = 0."""
-        slope = self.d_log_r0(-np.abs(t))
-        return np.where(t > 0, -slope, slope)
-
-    def log_f0(self, t):
-        """log of the density of t given z = 0: r(zeta|0) dzeta/dt."""
-        return self.log_r0(t) + self.log_d_zeta(t)
-
-    def log_f1(self, t):
-        """log of the density of t given z = 1."""
-        return self.log_f0(-t)
-
-    def quantile0_bounds(self, rho):
-        """Two values of t that enclose the solution of R(zeta|0) = rho."""
-        t = self.sample0(rho)
-        return t, t
-
-
-class UnitInterval(Smoothing):
-    """zeta in (0, 1), t = logit(zeta)."""
-
-    def zeta(self, t):
-        """zeta(t) = sigmoid(t); 1 - zeta is zeta(-t)."""
-        return sigmoid(t)
-
-    def t(self, zeta):
-        """The coordinate of a given zeta in (0, 1)."""
-        return np.log(zeta) - np.log1p(-zeta)
-
-    def d_zeta(self, t):
-        """dzeta/dt = zeta (1 - zeta)."""
-        return sigmoid(t) * sigmoid(-t)
-
-    def log_d_zeta(self, t):
-        """log dzeta/dt."""
-        return -softplus(t) - softplus(-t)
-
-
-class RealLine(Smoothing):
-    """zeta on the real line, t = zeta - 1/2. A class defines `deviation`, the standard deviation of r(zeta|z)."""
-
-    def zeta(self, t):
-        """zeta = t + 1/2."""
-        return t + 0.5
-
-    def t(self, zeta):
-        """The coordinate of a given zeta."""
-        return zeta - 0.5
-
-    def d_zeta(self, t):
-        """dzeta/dt = 1."""
-        return np.ones_like(t)
-
-    def log_d_zeta(self, t):
-        """log dzeta/dt = 0."""
-        return np.zeros_like(t)
+from dvae_ref.theory.mirror import RealLine, UnitInterval
 
 
 class Exponential(UnitInterval):

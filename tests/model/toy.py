@@ -11,7 +11,8 @@ import numpy as np
 
 from dvae_ref.model.baselines import BASELINES, LAWS, Baseline, Law
 from dvae_ref.theory.elementary import softplus
-from dvae_ref.theory.smoothing import SMOOTHINGS, UnitInterval, inside
+from dvae_ref.theory.mirror import UnitInterval
+from dvae_ref.theory.smoothing import SMOOTHINGS, inside
 
 
 class Smallest(UnitInterval):

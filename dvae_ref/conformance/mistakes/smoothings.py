@@ -7,7 +7,8 @@ import numpy as np
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.quantities.smoothings import smoothing_of
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, Smoothing, UniformExponential, named
+from dvae_ref.theory.mirror import Smoothing
+from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential, named
 
 GUARD = 1e-7
 OVERLAPPING = tuple(f"smoothing_{kind}" for kind in SMOOTHINGS)

@@ -21,7 +21,7 @@ from dvae_ref.model.baselines import BASELINES
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import STRUCTURES, Structure
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import UnitInterval
+from dvae_ref.theory.mirror import UnitInterval
 
 WIDTH, HIDDEN = 4, 3  # units a group and units a hidden layer
 SMALL = {name: Structure(s.groups, WIDTH, (HIDDEN,) * len(s.hidden)) for name, s in STRUCTURES.items()}

@@ -9,7 +9,8 @@ from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory import mixture, spike
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import SMOOTHINGS, RealLine, build, parameters
+from dvae_ref.theory.mirror import RealLine
+from dvae_ref.theory.smoothing import SMOOTHINGS, build, parameters
 
 LEAST, MOST = -18.0, 13.0  # of logit(zeta): zeta from 1e-8, and 1 - zeta from 40 units of float32's last place
 
