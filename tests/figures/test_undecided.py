@@ -38,3 +38,11 @@ def test_one_settled_unit_settles_another():
 def test_too_many_are_left_alone():
     assert undecided.log_z(RBM(np.zeros(50), np.zeros((25, 25)))) is None
     assert undecided.log_z(RBM(np.zeros(50), np.zeros((20, 30)))) == pytest.approx(50 * np.log(2), rel=1e-14)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_neighbour_that_is_undecided_may_take_what_settles_a_unit(sign):
+    """A bias of 30 nats and a coupling of -10 leave 20: less than SETTLED, in either direction."""
+    rbm = RBM(np.array([30.0 * sign, 0.0]), np.array([[-10.0 * sign]]))
+    np.testing.assert_array_equal(undecided.states(rbm), [-1, -1])
+    np.testing.assert_array_equal(undecided.states(RBM(rbm.a, rbm.W / 10))[:1], [sign > 0])
