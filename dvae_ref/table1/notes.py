@@ -13,9 +13,9 @@ FROM_ABOVE = {  # what a verdict that is not "closed" says
     "open": "annealing up has missed probability, or its error bars are guesses; take more --temperatures",
     "contradictory": "training's replicas or q(z|x) leave out a part of the prior",
 }
-PARTIAL = (
-    "no difference in s.e. where only a part of the test images was measured: the paper's are of all, and the error "
-    "over images counts"
+OTHER_IMAGES = (
+    "no difference in s.e. where only a part of the test images was measured, or they were binarized anew: they are "
+    "not the paper's, and the error over images counts"
 )
 
 
@@ -42,7 +42,7 @@ def _plain(value):
 
 def notes(made):
     """A line each, of Rows in their order."""
-    said = [PARTIAL] * any(r.images < r.images_there and not math.isnan(r.paper_nll) for r in made)
+    said = [OTHER_IMAGES] * any(not r.images_are_the_paper_s and not math.isnan(r.paper_nll) for r in made)
     for r in made:
         if r.log_z_is_doubtful:
             effective = f"an effective sample of {r.log_z_effective_samples:.1f} of {r.alike['ais_chains']:,} chains"

@@ -1,4 +1,4 @@
-"""The cells of table1 that are done, beside the paper's numbers: the rows of the table (`table1_page` writes it)."""
+"""The cells of table1 that are done, beside the paper's numbers: the rows of the table (`page` writes it)."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ import numpy as np
 from dvae_ref.files import reading
 from dvae_ref.runs import from_above, lifecycle, measuring
 from dvae_ref.sampling import ais
-from dvae_ref.table1 import grid
+from dvae_ref.table1 import grid, notes
 
 PAPER_RUNS = 5  # Table 1: mean and standard deviation of five runs
 AXES = ("dataset", "struct", "k", "baseline")
@@ -75,16 +75,21 @@ class Row(NamedTuple):
 
     @property
     def z_score(self):
-        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5); nan for part of the images.
+        """The difference in its standard errors: d / sqrt(std^2 / runs + paper_std^2 / 5); nan for other images.
 
         For a single run the paper's std stands in for its own, and the error of its log Z is added in quadrature. The
-        error over test images is no part of it: both means are over the same images, or nearly so. Of a part of the
-        images that is not so, and how much they differ from the whole the paper does not say.
+        error over test images is no part of it: both means are over the same images. Of a part of them, or of another
+        binarization, that is not so, and how much they differ from the paper's is not known.
         """
-        if self.images < self.images_there:
+        if not self.images_are_the_paper_s:
             return math.nan
         spread = self.std if self.runs > 1 else math.hypot(self.paper_std, self.log_z_standard_error)
         return self.difference / math.sqrt(spread**2 / self.runs + self.paper_std**2 / PAPER_RUNS)
+
+    @property
+    def images_are_the_paper_s(self):
+        """All of the test set, binarized as published."""
+        return self.images == self.images_there and self.data.endswith(notes.AS_PUBLISHED)
 
     @property
     def log_z_is_doubtful(self):

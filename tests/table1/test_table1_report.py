@@ -92,6 +92,9 @@ def test_a_part_of_the_images_is_not_compared_in_standard_errors(tmp_path):
     text = page.markdown(made)
     assert "| 84.93 ± 0.02 | +0.07 | – | 50,000 iterations; 100 of 10,000 images |\n" in text
     assert "\n- no difference in s.e. where only a part of the test images was measured" in text
+    (anew,) = report.rows([record(85.0, data="IDX files, binarized with seed 1")])
+    assert math.isnan(anew.z_score)
+    assert "or they were binarized anew" in page.markdown([anew])
     elsewhere = report.rows([record(85.0, images=100, dataset="mnist5k")])
     assert "only a part" not in page.markdown([*made[1:], *elsewhere]), "there is nothing to compare"
     path = page.write(tmp_path, made)[1]
