@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from dvae_ref.runs.evaluation import Likelihood
 from dvae_ref.sampling import ais
 from dvae_ref.theory.boltzmann import RBM
 
+ROOT = Path(__file__).parent.parent
 LAZY = ("dvae_ref", "dvae_ref.model", "dvae_ref.sampling")
 
 
@@ -78,7 +80,8 @@ def mypy(tmp_path, lines):
     path.write_text("\n".join(lines))
     options = ["--follow-imports=silent", "--strict", "--allow-untyped-calls", "--cache-dir", str(tmp_path / "cache")]
     command = [sys.executable, "-m", "mypy", *options, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    environment = os.environ | {"MYPYPATH": str(ROOT)}  # mypy does not follow the finders of editable installations
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -6,6 +6,7 @@ r(zeta|0) = beta (1 - zeta)^(beta - 1), the law of the smallest of beta uniform 
 import importlib
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -66,5 +67,6 @@ BETAS = (8, 8, 6, 6)
 BASELINES["dvaes_toy"] = Baseline("dvaes_toy", "DVAE#", LAWS["toy"], "relaxed", "DVAE#, toys", BETAS, BETAS)
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))  # figures is of the checkout, and not installed
     program, *arguments = sys.argv[1:]
     raise SystemExit(importlib.import_module(program).main(arguments))
