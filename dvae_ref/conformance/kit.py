@@ -48,10 +48,8 @@ class KitCase:
         judged. Names with a point come in a dict: check({"d_rbm.W": ...}). TypeError for names that the quantity does
         not have, for none at all, and for what is not made of real numbers.
         """
-        theirs = {
-            name: as_array(name, value) for name, value in ({} if arrays is None else dict(arrays) | named).items()
-        }
-        theirs |= {name: as_array(name, value) for name, value in named.items()}
+        given = ({} if arrays is None else dict(arrays)) | named
+        theirs = {name: as_array(name, value) for name, value in given.items()}
         ours, allowed = self._right
         for name in theirs:
             if name not in ours:
