@@ -17,7 +17,6 @@ from dvae_ref.runs import training
 from dvae_ref.sampling import ais, philox
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field
-from figures import undecided
 
 OPEN = 8.0  # nats: a unit of less bias is open, for couplings may turn it
 CONVERGED = 50  # sweeps: further ones do not move the KL
@@ -70,14 +69,6 @@ def _uniform(rbm, b):
     """Biases of the base: 0 for units that are open. Those far off as well would cost log Z some nats of error."""
     bias = rbm.a + b
     return np.where(np.abs(bias) < OPEN, 0.0, bias)
-
-
-def kl_enumerated(rbm, b, sweeps):
-    """The same, exactly, where few units are undecided (`undecided`); nan for other rows: (S, N)."""
-    rbm, b = _as_float64(rbm, b)
-    log_z = [undecided.log_z(RBM(rbm.a + row, rbm.W)) for row in b]
-    log_z = np.array([np.nan if value is None else value for value in log_z])
-    return log_z - np.sum(np.maximum(b, 0), 1) - _bounds(rbm, b, sweeps)
 
 
 def agree(kl, error, other, other_error):
