@@ -80,6 +80,8 @@ def of_npy(random, content, marker):
         array = np.load(io.BytesIO(content), allow_pickle=False)
     except Exception:  # it is damaged already
         return damage.of_bytes(random, content)
+    if array.size > len(content):  # so is this: texts of no characters, of which NumPy makes as many as a header says
+        return damage.of_bytes(random, content)
     if array.dtype.kind == "U" and not array.shape and random.random() < 0.8:  # the header of a checkpoint
         text = json_damage.of_text(random, str(array).encode("utf-8", "surrogatepass"))
         return hostile.npy(np.array(text.decode("utf-8", errors="replace")))
