@@ -107,7 +107,7 @@ def without_nu(d_term, cache, groups):
 def without_the_factor(d_term, cache):
     """DVAE's gradient with dz_i = dq_i on the left too, (1 - z_i) / (1 - q_i) left out."""
     d_rbm, d_logit_q = SPIKE_BACKWARD(d_term, cache)
-    rbm, logit_q, z = cache
+    rbm, logit_q, z, _ = cache
     left = rbm.W.shape[0]
     q = witness.sigmoid(logit_q[:, :left])
     d_logit_q[:, :left] += d_term[:, None] * q * (z[:, :left] - q) * (z[:, left:] @ rbm.W.T)
@@ -117,7 +117,7 @@ def without_the_factor(d_term, cache):
 def z_held(d_term, cache):
     """DVAE's gradient of the sampled value, in which z of all groups but the last is a constant."""
     d_rbm, d_logit_q = SPIKE_BACKWARD(d_term, cache)
-    rbm, logit_q, z = cache
+    rbm, logit_q, z, _ = cache
     left, q = rbm.W.shape[0], witness.sigmoid(logit_q)
     d_logit_q[:, :left] -= d_term[:, None] * q[:, :left] * (1 - z[:, :left]) * (z[:, left:] @ rbm.W.T)
     return d_rbm, d_logit_q

@@ -95,7 +95,7 @@ def spike_backward(one_minus_z=True, entropy=True):
 
     def broken(original):
         def backward(d_term, cache):
-            rbm, logit_q, z = cache
+            rbm, logit_q, z, _ = cache
             q, one_minus_q = sigmoid(logit_q), sigmoid(-logit_q)
             left, right = split(z, rbm)
             keep = np.concatenate([1 - left, split(one_minus_q, rbm)[1]], 1) if one_minus_z else one_minus_q

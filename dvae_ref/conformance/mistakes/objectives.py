@@ -226,7 +226,7 @@ def without_jumps(case):
     class Smooth(SpikeJoint):
         def term_backward(self, d_term, cache, extra=()):
             d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
-            rbm, logit_q, z = cache
+            rbm, logit_q, z, _ = cache
             pull = d_term[:, None] * couple(rbm, z) * sigmoid(logit_q)
             left, right = split(pull, rbm)
             pull = np.concatenate([left * (1 - split(z, rbm)[0]), right * split(sigmoid(-logit_q), rbm)[1]], -1)
