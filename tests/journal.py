@@ -80,7 +80,9 @@ def check(entries, iterations, checkpoint_every):
             assert resumed in {reached, *saved}, f"{resumed} after {reached}"
             reached = done[-1]
     assert reached == iterations, f"ended at {reached}"
-    assert [entry[1] for entry in entries].count("measured") == 1, "measured once"
+    measured, written = (("measured",), ("replace", "evaluation.json"))
+    times = [entry[1:] for entry in entries].count(measured)  # noted once its file is there: one may be killed between
+    assert times == 1 or (times == 0 and written in [entry[1:] for entry in entries]), f"measured {times} times"
     return pids
 
 
