@@ -82,7 +82,9 @@ def check(entries, iterations, checkpoint_every):
     assert reached == iterations, f"ended at {reached}"
     measured, written = (("measured",), ("replace", "evaluation.json"))
     times = [entry[1:] for entry in entries].count(measured)  # noted once its file is there: one may be killed between
-    assert times == 1 or (times == 0 and written in [entry[1:] for entry in entries]), f"measured {times} times"
+    assert times == 1 or (times == 0 and written in [entry[1:] for entry in entries]), (
+        f"measured once, not {times} times"
+    )
     return pids
 
 
