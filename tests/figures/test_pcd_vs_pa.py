@@ -4,24 +4,25 @@ import numpy as np
 
 from dvae_ref import exact
 from dvae_ref.sampling import philox
-from figures import pcd_vs_pa
+from figures import moving_target, pcd_vs_pa
 from figures.pcd_vs_pa import SAMPLERS, SHAPE, Point, Scale
 
 
 def test_the_trajectory_climbs_the_likelihood():
     """The target stands still here: the exact log-likelihood rises at each of 40 steps; downhill it falls."""
     scale = Scale(40, 0.1, 100, 1)
-    target = pcd_vs_pa.targets_of(scale, 0)[0]
-    rise = [pcd_vs_pa.described(rbm, target)[2] for rbm in pcd_vs_pa.trajectory([target] * 40, scale)]
+    target = moving_target.targets_of(scale, 0)[0]
+    rise = [moving_target.described(rbm, target)[2] for rbm in moving_target.trajectory([target] * 40, scale)]
     fall = [
-        pcd_vs_pa.described(rbm, target)[2] for rbm in pcd_vs_pa.trajectory([target] * 40, scale._replace(rate=-0.1))
+        moving_target.described(rbm, target)[2]
+        for rbm in moving_target.trajectory([target] * 40, scale._replace(rate=-0.1))
     ]
     assert np.all(np.diff(rise) > 0)
     assert np.all(np.diff(fall) < 0)
 
 
 def test_targets_are_moments_of_binary_units_and_move():
-    targets = pcd_vs_pa.targets_of(Scale(200, 0.1, 100, 1), 0)
+    targets = moving_target.targets_of(Scale(200, 0.1, 100, 1), 0)
     for target in targets:
         left, right = target.z[: SHAPE[0], None], target.z[SHAPE[0] :]
         assert np.all(target.zz <= np.minimum(left, right))
@@ -33,9 +34,9 @@ def test_with_many_sweeps_both_samplers_reach_the_floor():
     """30 updates, still easy: 2,000 chains, 20 sweeps. The rms error over 450 correlated moments is the floor within
     25%; compared with the moments ten updates back it is twice the floor."""
     scale = Scale(30, 0.2, 2000, 1)
-    targets = pcd_vs_pa.targets_of(scale, 0)
-    path = pcd_vs_pa.trajectory(targets, scale)
-    points = {i: Point(i, *pcd_vs_pa.described(path[i], targets[i])) for i in (19, 29)}
+    targets = moving_target.targets_of(scale, 0)
+    path = moving_target.trajectory(targets, scale)
+    points = {i: Point(i, *moving_target.described(path[i], targets[i])) for i in (19, 29)}
     for sampler in SAMPLERS.values():
         *_, info = pcd_vs_pa.steps(sampler, philox.key(3), path, scale, 20)
         floor = pcd_vs_pa.floor(points[29].moments, 2000)
@@ -49,20 +50,43 @@ def test_own_updates_follow_the_exact_ones():
     """With 2,000 chains and 20 sweeps the log-likelihood after 30 own updates is the exact trajectory's to 0.05 nats;
     it has come more than 5 nats from where it began."""
     scale = Scale(30, 0.1, 2000, 1)
-    targets = pcd_vs_pa.targets_of(scale, 0)
-    path = pcd_vs_pa.trajectory(targets, scale)
-    start, end = (pcd_vs_pa.described(path[i], targets[-1])[2] for i in (0, -1))
+    targets = moving_target.targets_of(scale, 0)
+    path = moving_target.trajectory(targets, scale)
+    start, end = (moving_target.described(path[i], targets[-1])[2] for i in (0, -1))
     for sampler in SAMPLERS.values():
         own = pcd_vs_pa.own_path(sampler, philox.key(4), targets, scale, 20)
-        assert abs(pcd_vs_pa.described(own[-1], targets[-1])[2] - end) < 0.05
+        assert abs(moving_target.described(own[-1], targets[-1])[2] - end) < 0.05
     assert end - start > 5
+
+
+def test_momentum_and_its_rate_go_as_far_in_the_end():
+    """A constant gradient g, rate r: n updates come to n r g; with momentum 1/2 and half the rate they lag by one
+    update, r g; at the whole rate they would come twice as far."""
+    target, nothing = moving_target.targets_of(Scale(1, 0.1, 100, 1), 0)[0], lambda rbm: type(target)(0.0, 0.0)
+    plain = moving_target.climb([target] * 60, 0.1, nothing)[-1]
+    half = moving_target.climb([target] * 60, 0.05, nothing, momentum=0.5)[-1]
+    np.testing.assert_allclose(plain.a - half.a, 0.1 * target.z, rtol=1e-10)
+    np.testing.assert_allclose(plain.a, 60 * 0.1 * target.z, rtol=1e-12)
+
+
+def test_averages_of_moments_damp_and_late_ones_are_late():
+    """Of exact moments m of machines 0, 1, 2: m0, (m0 + m1)/2, (m0 + m1)/4 + m2/2; and m0, m0, m1."""
+    machines = moving_target.trajectory(moving_target.targets_of(Scale(3, 0.5, 100, 1), 0), Scale(3, 0.5, 100, 1))
+    m = [exact.moments(rbm).z for rbm in machines]
+    mean, late = moving_target.averaged(0.5), moving_target.late()
+    np.testing.assert_allclose(
+        [mean(rbm).z for rbm in machines], [m[0], (m[0] + m[1]) / 2, (m[0] + m[1]) / 4 + m[2] / 2]
+    )
+    np.testing.assert_array_equal([late(rbm).z for rbm in machines], [m[0], m[0], m[1]])
 
 
 def test_compute_has_every_sampler_sweep_and_repeat(options):
     data = pcd_vs_pa.compute(options)
     shape = (len(pcd_vs_pa.SWEEPS), 2, 2)
-    for key in ("pcd_error", "pa_error", "pcd_lost", "pa_lost", "pa_log_z", "pa_standard_error"):
+    for key in ("pcd_error", "pa_error", "pcd_gained", "pa_gained", "pa_log_z", "pa_standard_error"):
         assert data[key].shape == shape
         assert np.all(np.isfinite(data[key]))
-    rbm = pcd_vs_pa.trajectory(pcd_vs_pa.targets_of(Scale(20, 0.2, 50, 2), 0), Scale(20, 0.2, 50, 2))[9]
+    for name in moving_target.VARIANTS:
+        assert data[f"{name}_gained"].shape == data["update"].shape
+    rbm = moving_target.trajectory(moving_target.targets_of(Scale(20, 0.2, 50, 2), 0), Scale(20, 0.2, 50, 2))[9]
     assert data["log_z"][0] == exact.log_z(rbm)
