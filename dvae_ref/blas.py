@@ -8,12 +8,13 @@ import contextlib
 import functools
 import os
 import threading
+from collections.abc import Iterator
 
 _lock, _inside, _before = threading.Lock(), 0, []
 
 
 @contextlib.contextmanager
-def one_thread():
+def one_thread() -> Iterator[None]:
     """While it lasts, in this thread or any other, BLAS has one thread; afterwards as many as before. A decorator, too.
 
     BLAS has one setting a process: of several that overlap, the first to begin changes it and the last to end restores

@@ -1,9 +1,14 @@
 """Packages whose names are loaded when they are first asked for: importing one costs nothing."""
 
 import importlib
+from collections.abc import Callable, Iterable, Mapping
+
+Modules = Mapping[str, str] | Iterable[str]
 
 
-def names(package, home, modules=(), dunder=()):
+def names(
+    package: str, home: Mapping[str, Iterable[str]], modules: Modules = (), dunder: Iterable[str] = ()
+) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """(__getattr__, __dir__, __all__) for the __init__.py of a package.
 
     home: {module: names in it}. modules: {attribute: module}, or a list of those whose name is both. All modules are

@@ -1,25 +1,29 @@
 """Nested tuples of arrays: the parameters of a model, their gradients, Adam's moments."""
 
 import functools
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
+
+from dvae_ref.arrays import Array
 
 _LEAF = np.ndarray, np.generic
 
 
-def map(f, tree, *others):
+def map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """Apply f leaf by leaf to trees of one structure; the result has that structure."""
     if isinstance(tree, _LEAF):
         return f(tree, *others)
     return tuple.__new__(type(tree), [map(f, *branch) for branch in zip(tree, *others, strict=True)])
 
 
-def items(tree, path=""):
+def items(tree: Any, path: str = "") -> list[tuple[str, Array]]:
     """List of (path, leaf), e.g. ("encoder.0.hidden.1.dense.kernel", array), in a fixed order. path: of the tree."""
     return list(zip(paths(structure(tree), path), leaves(tree), strict=True))
 
 
-def leaves(tree):
+def leaves(tree: Any) -> list[Array]:
     """The arrays of a tree, in the order of items."""
     found = []
     _gather(tree, found)
@@ -34,13 +38,13 @@ def _gather(tree, found):
             _gather(branch, found)
 
 
-def structure(tree):
+def structure(tree: Any) -> tuple | None:
     """What a tree is but for its arrays: for each of its tuples the type and the structures in it, None for a leaf."""
     return None if isinstance(tree, _LEAF) else (type(tree), *[structure(branch) for branch in tree])
 
 
 @functools.cache
-def paths(structure, beginning=""):
+def paths(structure: tuple | None, beginning: str = "") -> tuple[str, ...]:
     """The paths of items, which depend on the structure alone."""
     if structure is None:
         return (beginning,)
@@ -52,7 +56,7 @@ def paths(structure, beginning=""):
     )
 
 
-def unflatten(like, leaves):
+def unflatten(like: Any, leaves: Iterable[Array]) -> Any:
     """The tree with the structure of `like` and these leaves, in the order of items."""
     return _fill(like, iter(leaves))
 

@@ -7,13 +7,26 @@ else in the theory knows of it.
 import contextlib
 import functools
 import importlib
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
+Call = ParamSpec("Call")
+Value = TypeVar("Value", covariant=True)
 _enabled = True
 
 
-def twinned(readable):
+class Twinned(Protocol[Call, Value]):
+    """A function that has a compiled twin."""
+
+    readable: Callable[..., Any]
+    twin: Callable[[], Callable[..., Any]]  # the compiled one, loaded when it is first asked for
+
+    def __call__(self, *args: Call.args, **options: Call.kwargs) -> Value: ...
+
+
+def twinned(readable: Callable[Call, Value]) -> Twinned[Call, Value]:
     """Decorate a readable function: what its twin takes goes to the twin. `function.readable` is the readable one.
 
     Arrays of integers go to the readable form as float64. TypeError for numbers that are neither: float16, complex.
@@ -64,7 +77,7 @@ def _real_fields(fields, function):
 
 
 @contextlib.contextmanager
-def readable_only():
+def readable_only() -> Iterator[None]:
     """While it lasts, everything runs as it is read, in this thread and all others."""
     global _enabled
     _enabled, before = False, _enabled

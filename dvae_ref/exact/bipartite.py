@@ -22,10 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, states
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
-from dvae_ref.theory.boltzmann import split
+from dvae_ref.theory.boltzmann import RBM, split
 from dvae_ref.theory.elementary import logaddexp
 
 LOW_BITS = 8
@@ -47,12 +48,12 @@ class Problem(NamedTuple):
     chunks: np.ndarray  # bounds of the products, 0 ... m
 
 
-def lists_left(W):
+def lists_left(W: Array) -> bool:
     """Whether the left side is the smaller one, which is listed."""
     return W.shape[0] <= W.shape[1]
 
 
-def problem(rbm, on, off):
+def problem(rbm: RBM, on: Array, off: Array) -> Problem:
     """The Problem of log sum_z exp(sum_i [z_i on_i + (1 - z_i) off_i] + z_left W z_right).  on, off: (N, D)."""
     sides = list(zip(split(on, rbm), split(off, rbm), strict=True))
     listed, summed = sides if lists_left(rbm.W) else sides[::-1]
@@ -89,12 +90,12 @@ def _chunks(reach):
     return np.array([*bounds, len(reach)])
 
 
-def blocks(p):
+def blocks(p: Problem) -> int:
     """Blocks of a machine's states: fixed, whatever the number of threads."""
     return max(1, 2 ** len(p.W) // p.table.shape[1] // HIGH_STATES)
 
 
-def log_sum(p):
+def log_sum(p: Problem) -> Array:
     """The log of the sum, (N,). The listed state 0 enters apart: where it dominates, log Z = sum_j softplus(a_j) +
     log1p(the rest relative to it) is a sum of positive terms, accurate even where log Z is tiny."""
     n_blocks = blocks(p)
@@ -133,7 +134,7 @@ def _log_sum_of_block(p, row, first):
 
 
 @compiled()
-def log_weights(p, row, high, low, u, v, product, log_w):
+def log_weights(p: Problem, row: int, high: int, low: Array, u: Array, v: Array, product: Array, log_w: Array) -> None:
     """log_w of the listed states (high, all low ones), and the factors u_j, v_j."""
     base = _factors(p, row, high, low.size, u, v)
     for s in range(low.size):

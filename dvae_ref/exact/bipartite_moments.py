@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, bipartite, states
 from dvae_ref.exact.bipartite import HIGH_STATES
 from dvae_ref.fast.jit import compiled
@@ -36,7 +37,7 @@ def _zeros(rows, n, m):
     return Parts(*(np.zeros((rows, *shape)) for shape in ((n,), (n,), (m,), (m,), (n, m))))
 
 
-def marginals(p, log_sums, lists_left):
+def marginals(p: bipartite.Problem, log_sums: Array, lists_left: bool) -> Marginals:
     """Marginals of the machines of a bipartite.Problem with their log_sum, (N,), normalised to on + off = 1."""
     rows, n_blocks = len(log_sums), bipartite.blocks(p)
     totals = _zeros(rows, *p.W.shape)

@@ -7,9 +7,10 @@ not grow with the number of states, but for one number an image and block of 1,0
 import numpy as np
 
 from dvae_ref import tree
+from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, limits, machines, states
 from dvae_ref.model import networks
-from dvae_ref.model.autoencoder import decode_discrete
+from dvae_ref.model.autoencoder import Params, Statistics, decode_discrete
 from dvae_ref.theory.boltzmann import energy
 from dvae_ref.theory.elementary import softplus
 
@@ -18,7 +19,7 @@ STATES = 1024  # of a block
 ROWS = 4096  # of (image, state), in the encoder
 
 
-def log_px(params, statistics, x, *, force=False):
+def log_px(params: Params, statistics: Statistics, x: Array, *, force: bool = False) -> Array:
     """log p(x) = log sum_z exp(-E(z) - log Z + log p(x|z)) of each image, (B, V) -> (B,), nats, float64.
 
     2^D states, at most 2^20 unless forced; ValueError beyond that, with the time it would take.
@@ -29,7 +30,7 @@ def log_px(params, statistics, x, *, force=False):
     return accumulate.logsumexp(np.stack(parts, 1))
 
 
-def elbo(params, statistics, x, *, force=False):
+def elbo(params: Params, statistics: Statistics, x: Array, *, force: bool = False) -> Array:
     """E_q[log p(x, z) - log q(z|x)] of each image by enumeration, (B, V) -> (B,), nats.
 
     That is log p(x) - KL(q(z|x) || p(z|x)), the bound that the continuous one tends to as beta grows. Limits as in

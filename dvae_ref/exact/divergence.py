@@ -15,6 +15,7 @@ import math
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, limits
 from dvae_ref.exact.bipartite import lists_left
 from dvae_ref.exact.machines import check_rows, smaller
@@ -29,7 +30,7 @@ STATES = 4096  # of a block
 TASKS = 16  # blocks of one call of the kernel
 
 
-def kl(rbm, b, logit_m, *, force=False):
+def kl(rbm: RBM, b: Array, logit_m: Array, *, force: bool = False) -> Array:
     """KL(m || p^) in nats for the factorial m = sigmoid(logit_m).  b, logit_m: (N, D) -> (N,), float64.
 
     Relative error about 1e-15 times the largest |W| sum, divided by the root of the KL where that is below 1 (the

@@ -19,9 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, states
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
+from dvae_ref.theory.boltzmann import BoltzmannMachine
 
 TABLE_BITS = 12
 HIGH_STATES = 64  # of a block
@@ -38,7 +40,7 @@ class Problem(NamedTuple):
     peak: float  # log of the scale
 
 
-def problem(machine):
+def problem(machine: BoltzmannMachine) -> Problem:
     """The Problem of a BoltzmannMachine."""
     a, J = (np.ascontiguousarray(x, np.float64) for x in machine)
     n = _table_bits(J)
@@ -55,7 +57,7 @@ def _table_bits(J):
     return int(np.sum(np.cumsum(upper.sum(0)) <= MAX_LOG))
 
 
-def log_sum(p):
+def log_sum(p: Problem) -> float:
     """log Z. The state 0, of energy 0, enters apart: log Z = log1p(the rest), accurate even where it is tiny."""
     rest = np.empty(blocks(p))
     for start in range(0, rest.size, TASKS):
@@ -64,7 +66,7 @@ def log_sum(p):
     return accumulate.combine(0.0, accumulate.logsumexp(rest[None]))[0]
 
 
-def blocks(p):
+def blocks(p: Problem) -> int:
     """How many tasks the states of a Problem make."""
     return max(1, 2 ** len(p.a) // p.table.size // HIGH_STATES)
 
@@ -93,7 +95,7 @@ def _log_sum_of_block(p, first):
 
 
 @compiled()
-def factors(p, high, f, mid, low):
+def factors(p: Problem, high: int, f: Array, mid: Array, low: Array) -> float:
     """Fill the fields f of all units, P and Q; returns the log-weight of the high bits and of all scales."""
     n_low, n_mid = states.bits(low.size), states.bits(mid.size)
     first = n_low + n_mid
@@ -121,7 +123,7 @@ def _products(f, out):
 
 
 @compiled(fastmath=accumulate.REORDER)
-def contract(mid, table, low, column):
+def contract(mid: Array, table: Array, low: Array, column: Array) -> float:
     """mid' table low; leaves in column_l the part of it that has the low bits l."""
     column[:] = 0.0
     for k in range(mid.size):

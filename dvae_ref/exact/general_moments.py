@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, general, states
 from dvae_ref.exact.general import HIGH_STATES
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 
 
-def moments(p, log_z):
+def moments(p: general.Problem, log_z: float) -> Array:
     """E[z z'] (D, D) of a general.Problem with this log Z; E[z] is its diagonal."""
     d, n_blocks, total, norm = len(p.a), general.blocks(p), 0.0, 0.0
     for start in range(0, n_blocks, general.TASKS):

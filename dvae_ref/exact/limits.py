@@ -1,11 +1,12 @@
 """How much is enumerated without asking, and how long more would take."""
 
 import time
+from collections.abc import Callable
 
 MOST = 2**62  # the numbers of states are int64
 
 
-def check(states, limit, force, what, sample):
+def check(states: int, limit: int, force: bool, what: str, sample: Callable[[], int]) -> None:
     """Raise ValueError if an enumeration visits more than `limit` states, unless forced, or more than 2^62.
 
     The message states the time it would take, from the rate of sample(), which enumerates a small part of the same
@@ -25,7 +26,7 @@ def check(states, limit, force, what, sample):
     )
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """`about 12 minutes`: two digits in the largest unit that is not below one."""
     for unit, length in (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= length:

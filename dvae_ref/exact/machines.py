@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import bipartite, bipartite_moments, general, general_moments, limits
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM, BoltzmannMachine, Moments
@@ -10,7 +11,7 @@ MAX_STATES = 2**28
 SAMPLE_UNITS = 20  # listed by the runs that measure the rate: enough blocks for all cores
 
 
-def log_z(machine, *, force=False):
+def log_z(machine: RBM | BoltzmannMachine, *, force: bool = False) -> float:
     """log Z in nats of an RBM or a BoltzmannMachine, float64.
 
     Visits 2^min(D_left, D_right) states of an RBM, 2^D of a general machine, at most 2^28 unless forced; ValueError
@@ -26,7 +27,7 @@ def log_z(machine, *, force=False):
     return float(_general_log_sum(machine, force)[1])
 
 
-def moments(machine, *, force=False):
+def moments(machine: RBM | BoltzmannMachine, *, force: bool = False) -> Moments:
     """E[z] and E[z z'] as Moments, float64: z (D,) and zz, (D_left, D_right) for an RBM, (D, D) for a general machine.
 
     The gradient of log_z. Limits and errors as in log_z; about eight times its time (RBM), ten times (general).
@@ -56,7 +57,7 @@ def _general_log_sum(machine, force):
     return p, general.log_sum(p)
 
 
-def rbm_problem(rbm, b, force=False):
+def rbm_problem(rbm: RBM, b: Array, force: bool = False) -> bipartite.Problem:
     """The bipartite.Problem of the augmented machines with log-ratios b, (N, D): on = a + min(b, 0), off = -max(b, 0),
     which is relative to r_max. ValueError if anything is malformed or too large."""
     boltzmann.check(rbm)
@@ -81,7 +82,7 @@ def _check_energies(machine):
         raise ValueError("the machine's parameters are too large: its energies are beyond float64")
 
 
-def check_rows(rbm, rows, name):
+def check_rows(rbm: RBM, rows: Array, name: str) -> None:
     """Raise ValueError unless `rows` is a finite array (N, D), TypeError if it is no real array."""
     domains.real(name, rows)
     if rows.ndim != 2 or rows.shape[1] != rbm.a.size:
@@ -89,7 +90,7 @@ def check_rows(rbm, rows, name):
     domains.finite(name, rows)
 
 
-def smaller(rbm, units):
+def smaller(rbm: RBM, units: int) -> RBM:
     """The RBM with at most so many of the units that are listed."""
     n_left, n_right = rbm.W.shape
     if bipartite.lists_left(rbm.W):

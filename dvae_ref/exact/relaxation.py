@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import bipartite, bipartite_moments
 from dvae_ref.exact.machines import rbm_problem
 from dvae_ref.theory import domains
@@ -20,7 +21,7 @@ class LogP(NamedTuple):
     log_p: np.ndarray
 
 
-def log_p(rbm, b, *, force=False):
+def log_p(rbm: RBM, b: Array, *, force: bool = False) -> tuple[Array, LogP]:
     """log p(zeta) + log Z - log r_max(zeta) = log sum_z exp(-E(z) + b·z - sum_i max(b_i, 0)), with its cache.
 
     b = log r(zeta|1) - log r(zeta|0) of any smoothing, (N, D) -> (N,), nats, float64. N 2^min(D_left, D_right) states,
@@ -30,7 +31,7 @@ def log_p(rbm, b, *, force=False):
     return value, LogP(rbm, b, value)
 
 
-def log_p_backward(d_log_p, cache):
+def log_p_backward(d_log_p: Array, cache: LogP) -> tuple[RBM, Array]:
     """Gradients (RBM, d_b) of sum(d_log_p * log p), without the negative phase of log Z.
 
     With the augmented posterior p^(z|zeta): E[z] in a, E[z_left z_right'] in W, E[z] - [b > 0] in b, where 1 - E[z] is
@@ -50,7 +51,7 @@ def log_p_backward(d_log_p, cache):
     return RBM(d_a, d_W), np.concatenate(d_b)
 
 
-def posterior_moments(rbm, b, *, force=False):
+def posterior_moments(rbm: RBM, b: Array, *, force: bool = False) -> Moments:
     """E[z] and E[z_left z_right'] under p^(z|zeta) of every row of b: Moments of (N, D) and (N, D_left, D_right)."""
     found = _marginals(rbm, b, log_p(rbm, b, force=force)[0])
     return Moments(found.on, found.zz)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.exact import bipartite, machines, states
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
@@ -11,7 +12,7 @@ from dvae_ref.theory.boltzmann import RBM, check, conditional_left, conditional_
 MOST_UNITS = 24  # of the smaller side: a table of 128 MB
 
 
-def sample(u, rbm):
+def sample(u: Array, rbm: RBM) -> Array:
     """Independent samples z ~ p(z) of the RBM, as many as u has rows: (n, D), float64, 0 or 1.
 
     u: (n, 1 + units of the larger side), float64, independent and uniform in (0, 1), as of `philox.uniform`. The first

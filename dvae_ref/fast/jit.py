@@ -12,11 +12,14 @@ import functools
 import hashlib
 import pickle
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 PACKAGE = Path(__file__).parents[1]
 SOURCES = ("fast/**/*.py", "sampling/**/*.py", "exact/**/*.py", "theory/**/*.py", "model/layers.py")  # hashed
 FLAGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML")  # of numba.config
@@ -26,7 +29,7 @@ _warned = set()
 _listeners = []  # called once, when a process first compiles a kernel
 
 
-def compiled(**options):
+def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
     """numba.njit(**options), cached. With NUMBA_DISABLE_JIT=1 the function itself, as in numba.
 
     A kernel that calls another has its code inlined. Called by name, a copy of it would come with every caller, each

@@ -6,13 +6,15 @@ Stations of the objective, each a forward/backward pair of its own module:
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from dvae_ref import blas, tree
-from dvae_ref.arrays import short
+from dvae_ref.arrays import Array, short
 from dvae_ref.fast import team
 from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers, networks
@@ -21,7 +23,7 @@ from dvae_ref.model.networks import Network
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import Structure
 from dvae_ref.theory import bounds
-from dvae_ref.theory.boltzmann import RBM, energy
+from dvae_ref.theory.boltzmann import RBM, Moments, energy
 from dvae_ref.theory.elementary import sigmoid
 
 
@@ -64,7 +66,9 @@ class Statistics(NamedTuple):
         return short(self)
 
 
-def init(rng, config, mean_x, dtype=np.float32):
+def init(
+    rng: np.random.Generator, config: Config, mean_x: Array, dtype: npt.DTypeLike = np.float32
+) -> tuple[Params, Statistics]:
     """Fresh (Params, Statistics): networks as in networks.init_dense, an RBM of zeros.  mean_x: (V,) in [0, 1]."""
     mean_x = np.asarray(mean_x, dtype)
     if mean_x.ndim != 1 or not np.all((mean_x >= 0) & (mean_x <= 1)):
@@ -82,7 +86,7 @@ def init(rng, config, mean_x, dtype=np.float32):
     return params, Statistics(mean_x, encoder_moving, decoder_moving)
 
 
-def output_bias(mean_x):
+def output_bias(mean_x: Array) -> Array:
     """logit of the mean image, clipped to [0.001, 0.999]: added to the decoder's logits, not trained."""
     p = np.clip(mean_x, 0.001, 0.999)
     return np.log(p) - np.log1p(-p)
@@ -92,6 +96,9 @@ def _biased(decoder, statistics):
     """The decoder with output_bias in the bias of its last layer."""
     bias = decoder.out.bias + output_bias(statistics.mean_x)
     return decoder._replace(out=decoder.out._replace(bias=bias))
+
+
+Negative = Moments | Callable[[], Moments]  # of the RBM: E[z], E[z_left z_right'], or a function that returns them
 
 
 class Cache(NamedTuple):
@@ -105,7 +112,9 @@ class Cache(NamedTuple):
     kappa: float
 
 
-def objective(params, statistics, x, noise, *, config, kappa=1.0):
+def objective(
+    params: Params, statistics: Statistics, x: Array, noise: Noise, *, config: Config, kappa: float = 1.0
+) -> tuple[Array, Cache]:
     """The K-sample bound plus kappa log Z, nats, for each image: (B, V) -> (B,), with its cache.
 
     log w = kappa (log p(zeta) - log q(zeta|x)) + log p(x|zeta) for the importance-weighted bound of Eq. 3; for the
@@ -136,7 +145,7 @@ def _check(statistics, x, noise, config):
             raise ValueError(f"noise.{name} must have the shape (B K, D) = {shape}, got {value.shape}")
 
 
-def objective_backward(d_bound, cache, negative, *, config):
+def objective_backward(d_bound: Array, cache: Cache, negative: Negative, *, config: Config) -> Params:
     """Gradient in Params of sum(d_bound * bound), the bound's -kappa log Z included.
 
     negative: the Moments of the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW; or a function
@@ -160,7 +169,18 @@ PAIR, ROWS = 500, 1000  # samples of zeta that make a team of two, and shares of
 
 
 @blas.one_thread()
-def objective_and_gradient(params, statistics, x, noise, d_bound, negative, *, config, kappa=1.0, threads=1):
+def objective_and_gradient(
+    params: Params,
+    statistics: Statistics,
+    x: Array,
+    noise: Noise,
+    d_bound: Array,
+    negative: Negative,
+    *,
+    config: Config,
+    kappa: float = 1.0,
+    threads: int = 1,
+) -> tuple[Array, Params, Statistics]:
     """(bound, gradient, statistics after the batch) of objective, its backward and update_statistics, in shares.
 
     The images are dealt out to a team of threads, `threads` of them at work; the size of the team is a matter of the
@@ -191,7 +211,7 @@ def _add(total, other):
     return total
 
 
-def update_statistics(statistics, cache):
+def update_statistics(statistics: Statistics, cache: Cache) -> Statistics:
     """The moving averages after the batch that made this cache."""
 
     def update(moving, network_cache):
@@ -202,7 +222,7 @@ def update_statistics(statistics, cache):
     return statistics._replace(encoder=encoder, decoder=update(statistics.decoder, cache.decoder))
 
 
-def discrete_log_weights(params, statistics, x, u, *, log_z):
+def discrete_log_weights(params: Params, statistics: Statistics, x: Array, u: Array, *, log_z: float) -> Array:
     """log w = -E(z) - log Z - log q(z|x) + log p(x|z) on the discrete model, z ~ q(z|x): the limit beta -> infinity.
 
     x: (B, V); u: (B K, D) uniform on (0, 1) -> (B, K), nats. The mean of w is an unbiased estimate of p(x) if log_z is
@@ -215,12 +235,12 @@ def discrete_log_weights(params, statistics, x, u, *, log_z):
     return (log_px - energy(params.rbm, z) - log_q - log_z).reshape(len(x), -1)
 
 
-def decode_discrete(params, statistics, z):
+def decode_discrete(params: Params, statistics: Statistics, z: Array) -> Array:
     """Logits of p(x|z), (N, D) -> (N, V), batch norm by the moving averages."""
     return networks.network_evaluate(_biased(params.decoder, statistics), statistics.decoder, z)
 
 
-def reconstruct(params, statistics, x, u):
+def reconstruct(params: Params, statistics: Statistics, x: Array, u: Array) -> Array:
     """E[x|z] for z ~ q(z|x): (B, V), u (B, D) -> (B, V)."""
     z, _ = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
     return sigmoid(decode_discrete(params, statistics, z))

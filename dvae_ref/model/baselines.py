@@ -31,8 +31,8 @@ class Law:
     equation: str  # of the paper
     candidates: tuple  # from which the paper chose, by validation (Sec. 4)
     tried_in_models: float  # with which the kit writes objectives
-    tried: tuple = None  # (least, most) with which it writes a smoothing alone: where all of a formula is to be seen
-    drawn: tuple = None  # (least, most) of the curve of figures/gradient_variance.py
+    tried: tuple | None = None  # (least, most) with which it writes a smoothing alone: where all of it is to be seen
+    drawn: tuple | None = None  # (least, most) of the curve of figures/gradient_variance.py
     color: str = "#000000"
     in_fig1: bool = True
     least: float = 0.0  # beta > least
@@ -139,11 +139,11 @@ class Baseline:
                 raise ValueError(f"{self.name} needs a beta on {dataset} for {', '.join(STRUCTURES)}; got {betas}")
 
     @property
-    def candidates(self):
+    def candidates(self) -> tuple[float, ...]:
         """The betas that the paper chose from."""
         return self.law.candidates
 
-    def beta(self, dataset, structure):
+    def beta(self, dataset: str, structure: str) -> float:
         """Of the authors' runs for a cell of Table 1, chosen by validation (Sec. 4); every other data set takes
         MNIST's."""
         betas = self.omniglot if dataset == "omniglot" else self.mnist

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import short
+from dvae_ref.arrays import Array, short
 from dvae_ref.fast import team
 from dvae_ref.theory.elementary import per_row, sigmoid, softplus
 from dvae_ref.twins import twinned
@@ -32,14 +32,14 @@ class DenseCache(NamedTuple):
     zeta: np.ndarray | None
 
 
-def dense_of_x(params, x):
+def dense_of_x(params: Dense, x: Array) -> Array:
     """What x and the bias contribute to dense: x kernel[:V] + bias, (B, V) -> (B, outputs)."""
     y = x @ params.kernel[: x.shape[1]]
     y += params.bias
     return y
 
 
-def dense(params, x, zeta=None, of_x=None):
+def dense(params: Dense, x: Array, zeta: Array | None = None, of_x: Array | None = None) -> tuple[Array, DenseCache]:
     """[x, zeta] kernel + bias, each of the B rows of x serving K consecutive rows of zeta.
 
     x: (B, V), zeta: (B K, P) or None -> (B K, outputs), or (B, outputs) without zeta. What depends on x alone is
@@ -52,7 +52,7 @@ def dense(params, x, zeta=None, of_x=None):
     return y, DenseCache(params.kernel, x, zeta)
 
 
-def dense_backward(d_y, cache, *, need_x=True):
+def dense_backward(d_y: Array, cache: DenseCache, *, need_x: bool = True) -> tuple[Array | None, Array | None]:
     """Gradients (d_x, d_zeta); d_x is None unless needed, d_zeta where there is no zeta."""
     kernel, x, zeta = cache
     n_x = x.shape[1]
@@ -60,7 +60,7 @@ def dense_backward(d_y, cache, *, need_x=True):
     return d_x, None if zeta is None else d_y @ kernel[n_x:].T
 
 
-def dense_gradient(d_y, cache):
+def dense_gradient(d_y: Array, cache: DenseCache) -> Dense:
     """Gradient in the parameters, a Dense: nothing else of the backward pass needs it."""
     kernel, x, zeta = cache
     n_x = x.shape[1]
@@ -103,7 +103,7 @@ BATCH_NORM_EPSILON = 1e-2
 BATCH_NORM_MOMENTUM = 0.8
 
 
-def batch_norm(params, x):
+def batch_norm(params: BatchNorm, x: Array) -> tuple[Array, BatchNormCache]:
     """scale (x - mean) / sqrt(variance + 1e-2) + offset with the batch's mean and biased variance.  (N, H).
 
     Where x is a share of the batch, mean and variance are those of all of it.
@@ -119,7 +119,7 @@ def batch_norm(params, x):
     return normed * params.scale + params.offset, cache
 
 
-def batch_norm_backward(d_y, cache):
+def batch_norm_backward(d_y: Array, cache: BatchNormCache) -> tuple[BatchNorm, Array]:
     """Gradients (BatchNorm, d_x): what moves the batch's mean or variance is projected out of d_x."""
     normed, scale, inverse_std, _ = cache
     if d_y.shape != normed.shape:
@@ -131,7 +131,7 @@ def batch_norm_backward(d_y, cache):
 
 
 @twinned
-def batch_norm_tanh(params, x):
+def batch_norm_tanh(params: BatchNorm, x: Array) -> tuple[Array, tuple[BatchNormCache, Array]]:
     """tanh of batch_norm: (N, H), and the caches of both."""
     y, norm_cache = batch_norm(params, x)
     y, tanh_cache = tanh(y)
@@ -139,13 +139,13 @@ def batch_norm_tanh(params, x):
 
 
 @twinned
-def batch_norm_tanh_backward(d_y, cache):
+def batch_norm_tanh_backward(d_y: Array, cache: tuple[BatchNormCache, Array]) -> tuple[BatchNorm, Array]:
     """Gradients (BatchNorm, d_x)."""
     norm, y = cache
     return batch_norm_backward(tanh_backward(d_y, y), norm)
 
 
-def folded(dense, norm, averages):
+def folded(dense: Dense, norm: BatchNorm, averages: Averages) -> Dense:
     """The Dense that does what `dense` and then batch norm by given averages do, for evaluation.
 
     scale (x kernel + bias - mean) / std + offset = x (kernel f) + (bias - mean) f + offset with f = scale / std.
@@ -154,26 +154,26 @@ def folded(dense, norm, averages):
     return Dense(dense.kernel * f, (dense.bias - averages.mean) * f + norm.offset)
 
 
-def update_averages(moving, batch):
+def update_averages(moving: Averages, batch: Averages) -> Averages:
     """moving <- 0.8 moving + 0.2 batch."""
     return Averages(
         *(BATCH_NORM_MOMENTUM * m + (1 - BATCH_NORM_MOMENTUM) * b for m, b in zip(moving, batch, strict=True))
     )
 
 
-def tanh(x):
+def tanh(x: Array) -> tuple[Array, Array]:
     """(tanh x, cache), of any shape."""
     y = np.tanh(x)
     return y, y
 
 
-def tanh_backward(d_y, y):
+def tanh_backward(d_y: Array, y: Array) -> Array:
     """Gradient in x: d_y (1 - tanh(x)^2)."""
     return d_y * (1 - y * y)
 
 
 @twinned
-def bernoulli(x, logits):
+def bernoulli(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array]]:
     """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,).
 
     Raises ValueError for logits of other pixels, or that are no K rows an image.
@@ -184,7 +184,7 @@ def bernoulli(x, logits):
 
 
 @twinned
-def bernoulli_backward(d_value, cache):
+def bernoulli_backward(d_value: Array, cache: tuple[Array, Array]) -> Array:
     """Gradient in logits: d_value times the residual x - sigmoid(logits), pixel minus its prediction."""
     x, logits = cache
     residual = x[:, None] - sigmoid(_by_image(x, logits))
@@ -199,14 +199,14 @@ def _by_image(x, logits):
 
 
 @twinned
-def dense_bernoulli(params, y, x):
+def dense_bernoulli(params: Dense, y: Array, x: Array) -> Array:
     """log p(x|logits), nats, of the logits y kernel + bias, for evaluation.  y: (B K, H), x: (B, V) -> (B K,)."""
     logits, _ = dense(params, y)
     return bernoulli(x, logits)[0]
 
 
 @twinned
-def draw_binary(logit_q, u):
+def draw_binary(logit_q: Array, u: Array) -> tuple[Array, Array]:
     """z = [u < q] and log q(z), nats, of independent units.  logit_q: (B, W), u: (B K, W) -> (B K, W), (B K,)."""
     if len(logit_q) == 0 or u.shape[1:] != logit_q.shape[1:] or len(u) % len(logit_q):
         raise ValueError(f"binary units take logit_q (B, W) and u (B K, W); got {logit_q.shape} and {u.shape}")

@@ -4,41 +4,42 @@ from typing import NamedTuple
 
 from dvae_ref.model import posteriors, priors
 from dvae_ref.model.baselines import BASELINES, LAWS
+from dvae_ref.theory.mirror import Smoothing
 from dvae_ref.theory.smoothing import SMOOTHINGS, build, parameters
 
 
 class Method(NamedTuple):
     """A column of Table 1: a posterior, the prior's term that goes with it, and which bound."""
 
-    posterior: object  # of dvae_ref.posteriors
-    prior: object  # of dvae_ref.priors
+    posterior: posteriors.Posterior
+    prior: priors.Prior
     importance_weighted: bool  # Eq. 3, or else Eq. 2 averaged over the K samples
 
 
-def relaxed(smoothing, mean_field_sweeps=5):
+def relaxed(smoothing: Smoothing, mean_field_sweeps: int = 5) -> Method:
     """DVAE# with an overlapping relaxation."""
     posterior = posteriors.Mixture(smoothing)
     return Method(posterior, priors.Relaxed(posterior, mean_field_sweeps), True)
 
 
-def gaussian_integral(beta):
+def gaussian_integral(beta: float) -> Method:
     """DVAE# with the Gaussian integral trick."""
     posterior = posteriors.ShiftedGaussian()
     return Method(posterior, priors.GaussianIntegral(posterior, beta), True)
 
 
-def overlapping_joint(smoothing, groups):
+def overlapping_joint(smoothing: Smoothing, groups: int) -> Method:
     """DVAE++."""
     posterior = posteriors.Mixture(smoothing)
     return Method(posterior, priors.OverlappingJoint(posterior, groups), False)
 
 
-def spike_joint(beta, groups):
+def spike_joint(beta: float, groups: int) -> Method:
     """DVAE."""
     return Method(posteriors.SpikeExponential(beta), priors.SpikeJoint(groups), False)
 
 
-def method(baseline, beta, groups, *, epsilon=0.05, mean_field_sweeps=5):
+def method(baseline: str, beta: float, groups: int, *, epsilon: float = 0.05, mean_field_sweeps: int = 5) -> Method:
     """The Method of one of BASELINES.
 
     ValueError for another name, a beta outside the smoothing's domain (beta > 0, but > 1 for power and < 88 for
@@ -58,7 +59,7 @@ def method(baseline, beta, groups, *, epsilon=0.05, mean_field_sweeps=5):
     return relaxed(smoothing, mean_field_sweeps) if record.prior == "relaxed" else overlapping_joint(smoothing, groups)
 
 
-def agree():
+def agree() -> None:
     """Raise LookupError or ValueError unless every smoothing has its record, and the two say the same of it."""
     for name, cls in SMOOTHINGS.items():
         law = LAWS[name]

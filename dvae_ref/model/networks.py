@@ -4,16 +4,17 @@ Each conditional is a network of its own: linear, or hidden layers of dense, bat
 The B rows of x serve K consecutive samples each, N = B K rows in all.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from dvae_ref import tree
-from dvae_ref.arrays import short
+from dvae_ref.arrays import Array, short
 from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers
 from dvae_ref.model.layers import Averages, BatchNorm, Dense
-from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.posteriors import Noise, Posterior
 
 
 class Hidden(NamedTuple):
@@ -48,7 +49,9 @@ class NetworkCache(NamedTuple):
     out: layers.DenseCache
 
 
-def network(params, x, zeta=None, *, of_x=None):
+def network(
+    params: Network, x: Array, zeta: Array | None = None, *, of_x: Array | None = None
+) -> tuple[Array, NetworkCache]:
     """Outputs for the inputs [x, zeta], batch norm by the statistics of the batch.  Shapes and of_x as layers.dense."""
     caches = []
     for layer in params.hidden:
@@ -60,7 +63,9 @@ def network(params, x, zeta=None, *, of_x=None):
     return y, NetworkCache(tuple(caches), out_cache)
 
 
-def network_backward(d_y, cache, *, need_x=False):
+def network_backward(
+    d_y: Array, cache: NetworkCache, *, need_x: bool = False
+) -> tuple[Network, Array | None, Array | None]:
     """Gradients (Network, d_x, d_zeta); the gradient in the network's own x only if needed."""
     d_out = submit(layers.dense_gradient, d_y, cache.out)
     d_x, d_zeta = layers.dense_backward(d_y, cache.out, need_x=need_x or bool(cache.hidden))
@@ -74,12 +79,14 @@ def network_backward(d_y, cache, *, need_x=False):
     return Network(hidden, d_out.result()), d_x, d_zeta
 
 
-def first_layer(params):
+def first_layer(params: Network) -> Dense:
     """Dense, of the network's own inputs."""
     return params.hidden[0].dense if params.hidden else params.out
 
 
-def hidden_evaluate(params, moving, x, zeta=None):
+def hidden_evaluate(
+    params: Network, moving: tuple[Averages, ...], x: Array, zeta: Array | None = None
+) -> tuple[Array, Array | None]:
     """(y, zeta), the inputs of the output layer, by the moving averages: a tuple of Averages, one a hidden layer."""
     for layer, averages in zip(params.hidden, moving, strict=True):
         y, _ = layers.dense(layers.folded(*layer, averages), x, zeta)
@@ -87,12 +94,12 @@ def hidden_evaluate(params, moving, x, zeta=None):
     return x, zeta
 
 
-def network_evaluate(params, moving, x, zeta=None):
+def network_evaluate(params: Network, moving: tuple[Averages, ...], x: Array, zeta: Array | None = None) -> Array:
     """Outputs by the moving averages."""
     return layers.dense(params.out, *hidden_evaluate(params, moving, x, zeta))[0]
 
 
-def batch_averages(cache):
+def batch_averages(cache: NetworkCache) -> tuple[Averages, ...]:
     """The batch statistics of every hidden layer, in the structure of the moving averages."""
     return tuple(layer.norm.batch for layer in cache.hidden)
 
@@ -107,7 +114,9 @@ class EncoderCache(NamedTuple):
     k: int
 
 
-def encode(params, x, noise, *, posterior, extra=()):
+def encode(
+    params: tuple[Network, ...], x: Array, noise: Noise, *, posterior: Posterior, extra: tuple[Array, ...] = ()
+) -> tuple[Any, EncoderCache]:
     """Draw zeta group by group.  params: a Network a group; x: (B, V); noise: N = B K rows, (N, D).
 
     Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
@@ -129,7 +138,9 @@ def _side_by_side(groups):
     return groups[0] if len(groups) == 1 else np.concatenate(groups, 1)
 
 
-def encode_backward(d_sample, cache, *, posterior):
+def encode_backward(
+    d_sample: Any, cache: EncoderCache, *, posterior: Posterior
+) -> tuple[tuple[Network, ...], tuple[Array, ...]]:
     """Gradients (Networks, extra).  d_sample: the cotangents of the Sample, less what zeta_g does to later groups:
     that is added here, last group first."""
     sample, noise, networks, extra, k = cache
@@ -150,7 +161,7 @@ def encode_backward(d_sample, cache, *, posterior):
     return tuple(d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
 
 
-def group_slices(groups, latents):
+def group_slices(groups: int, latents: int) -> list[slice]:
     """The columns of each group."""
     width = latents // groups
     return [slice(g * width, (g + 1) * width) for g in range(groups)]
@@ -165,7 +176,9 @@ def _part(a, own):
     return np.ascontiguousarray(a[:, own])
 
 
-def encode_discrete(params, moving, x, u):
+def encode_discrete(
+    params: tuple[Network, ...], moving: tuple[tuple[Averages, ...], ...], x: Array, u: Array
+) -> tuple[Array, Array]:
     """Draw binary z group by group, z_g ~ Bernoulli(q(z_g|x, z_<g)), batch norm by the moving averages.
 
     x: (B, V); u: (B K, D) uniform on (0, 1) -> z (B K, D) and log q(z|x) (B K,), nats. A network's first outputs are
@@ -179,7 +192,7 @@ def encode_discrete(params, moving, x, u):
     return z, log_q
 
 
-def truncated_normal(rng, shape, std):
+def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> Array:
     """Normal(0, std) restricted to two standard deviations by redrawing."""
     x = rng.standard_normal(shape)
     while np.any(outside := np.abs(x) > 2):
@@ -187,13 +200,15 @@ def truncated_normal(rng, shape, std):
     return std * x
 
 
-def init_dense(rng, n_in, n_out, dtype):
+def init_dense(rng: np.random.Generator, n_in: int, n_out: int, dtype: npt.DTypeLike) -> Dense:
     """Truncated normal with std sqrt(1.3 * 2 / fan_in); zero biases."""
     kernel = truncated_normal(rng, (n_in, n_out), np.sqrt(1.3 * 2 / n_in))
     return Dense(kernel.astype(dtype), np.zeros(n_out, dtype))
 
 
-def init_network(rng, n_in, n_out, hidden, dtype):
+def init_network(
+    rng: np.random.Generator, n_in: int, n_out: int, hidden: tuple[int, ...], dtype: npt.DTypeLike
+) -> tuple[Network, tuple[Averages, ...]]:
     """A fresh Network with hidden layers of these widths, and its moving averages (0, 1)."""
     blocks, moving = [], []
     for width in hidden:

@@ -1,23 +1,17 @@
 """Families of q(zeta_g|x, zeta_<g): how zeta is drawn from a network's outputs, and what moves with them.
 
-A family is a frozen dataclass with
-
-    outputs                                  how many of the network's outputs a unit takes
-    Sample                                   a NamedTuple of (N, units) arrays, the last of which is zeta
-    init(latents, dtype)                     its own trained parameters, `extra`: a NamedTuple of (D,) arrays, or ()
-    draw(out, noise, extra)                  the Sample for out (N, outputs * units) and Noise (N, units)
-    draw_backward(d, sample, noise, extra)   gradients (d_out, d_extra)
-
-The cotangents d are a Sample, too: in each field what those want of it who read that very field. How a field depends on
-another one (zeta on t, t on logit q) is for draw_backward to know, and for nobody else.
+A family is a frozen dataclass that is a `Posterior`. The cotangents d are a Sample, too: in each field what those want
+of it who read that very field. How a field depends on another one (zeta on t, t on logit q) is for draw_backward to
+know, and for nobody else.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from dvae_ref.arrays import short
+from dvae_ref.arrays import Array, short
 from dvae_ref.theory import mixture, spike
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.mirror import Smoothing
@@ -37,6 +31,27 @@ class Noise(NamedTuple):
         return short(self)
 
 
+class Posterior(Protocol):
+    """What a family has. Its Sample is a NamedTuple of (N, units) arrays, the last of which is zeta."""
+
+    @property
+    def outputs(self) -> int:
+        """How many of the network's outputs a unit takes."""
+
+    @property
+    def Sample(self) -> Any:
+        """The type of its draws."""
+
+    def init(self, latents: int, dtype: npt.DTypeLike) -> tuple[Array, ...]:
+        """Its own trained parameters at first, `extra`: a NamedTuple of (D,) arrays, or ()."""
+
+    def draw(self, out: Array, noise: Noise, extra: Any) -> Any:
+        """The Sample for out (N, outputs * units) and Noise (N, units)."""
+
+    def draw_backward(self, d: Any, sample: Any, noise: Noise, extra: Any) -> tuple[Array, tuple[Array, ...]]:
+        """Gradients (d_out, d_extra)."""
+
+
 @dataclass(frozen=True)
 class Mixture:
     """The overlapping mixture (1 - q) r(zeta|0) + q r(zeta|1): logit q from the network (Sec. 3.3)."""
@@ -51,15 +66,15 @@ class Mixture:
         t: np.ndarray  # the centred coordinate of zeta
         zeta: np.ndarray
 
-    def init(self, latents, dtype):
+    def init(self, latents: int, dtype: npt.DTypeLike) -> tuple[()]:
         """Its own parameters: none."""
         return ()
 
-    def draw(self, out, noise, extra=()):
+    def draw(self, out: Array, noise: Noise, extra: tuple[()] = ()) -> Sample:
         """Sample from the network's outputs (N, D), which are logit q (Eqs. 8, 9)."""
         return self.Sample(out, *_reparameterise(out, noise, self.smoothing))
 
-    def draw_backward(self, d, sample, noise, extra=()):
+    def draw_backward(self, d: Sample, sample: Sample, noise: Noise, extra: tuple[()] = ()) -> tuple[Array, tuple[()]]:
         """(d_out, d_extra) at fixed noise (Eq. 9)."""
         return mixture.draw_backward(*d, sample.t, sample.logit_q, self.smoothing), ()
 
@@ -87,26 +102,26 @@ class ShiftedGaussian:
         t: np.ndarray
         zeta: np.ndarray
 
-    def init(self, latents, dtype):
+    def init(self, latents: int, dtype: npt.DTypeLike) -> Spread:
         """Its own parameters at first: s = 1, std = 1/4."""
         return Spread(np.ones(latents, dtype))
 
-    def smoothing(self, extra):
+    def smoothing(self, extra: Spread) -> Gaussian:
         """The Gaussian smoothing of t + 1/2 = zeta - shift, with beta = 1 / std^2."""
         return Gaussian(1 / (np.abs(extra.s) / 5 + 0.05) ** 2)
 
-    def d_s(self, d_beta, extra):
+    def d_s(self, d_beta: Array, extra: Spread) -> Spread:
         """Gradient in s from that in beta; 0 at s = 0, where |s| has a kink and std is least."""
         std = np.abs(extra.s) / 5 + 0.05
         return Spread(d_beta * -2 / std**3 * np.sign(extra.s) / 5)
 
-    def draw(self, out, noise, extra):
+    def draw(self, out: Array, noise: Noise, extra: Spread) -> Sample:
         """Sample from the network's outputs (N, 2 D): logit q, and raw, the shift's."""
         logit_q, raw = map(np.ascontiguousarray, np.split(out, 2, -1))
         t, _ = _reparameterise(logit_q, noise, self.smoothing(extra))
         return self.Sample(logit_q, raw, t, t + 0.5 + (sigmoid(raw) - 0.5) / 2)
 
-    def draw_backward(self, d, sample, noise, extra):
+    def draw_backward(self, d: Sample, sample: Sample, noise: Noise, extra: Spread) -> tuple[Array, Spread]:
         """(d_out, d_extra): zeta = t + 1/2 + shift, and t of logit q and std at fixed rho (Eq. 9 and below)."""
         smoothing, d_t = self.smoothing(extra), d.t + d.zeta
         d_logit_q = d.logit_q + d_t * mixture.d_t_d_logit_q(sample.t, sample.logit_q, smoothing)
@@ -132,15 +147,15 @@ class SpikeExponential:
         if not 0 < self.beta < 88:  # e^88 is the last that float32 holds
             raise ValueError(f"SpikeExponential takes 0 < beta < 88, got {self.beta}")
 
-    def init(self, latents, dtype):
+    def init(self, latents: int, dtype: npt.DTypeLike) -> tuple[()]:
         """Its own parameters: none."""
         return ()
 
-    def draw(self, out, noise, extra=()):
+    def draw(self, out: Array, noise: Noise, extra: tuple[()] = ()) -> Sample:
         """Sample from the network's outputs (N, D), which are logit q."""
         return self.Sample(out, spike.sample(out, noise.rho, self.beta))
 
-    def draw_backward(self, d, sample, noise, extra=()):
+    def draw_backward(self, d: Sample, sample: Sample, noise: Noise, extra: tuple[()] = ()) -> tuple[Array, tuple[()]]:
         """(d_out, d_extra): the inverse CDF above the spike, nothing on it."""
         return d.logit_q + d.zeta * spike.d_zeta_d_logit_q(sample.logit_q, noise.rho, self.beta), ()
 

@@ -1,19 +1,27 @@
 """The term of the bound that holds the prior: log p(zeta) - log q(zeta|x) of Eq. 3, or minus the KL of Eq. 2.
 
-Each leaves out -log Z, whose gradient is the negative phase. A prior has, with the posterior's Sample of (N, D) arrays
-and the posterior's own parameters `extra`,
-
-    term(rbm, sample, extra)                the term of each row, (N,), nats, and its cache
-    term_backward(d_term, cache, extra)     gradients (RBM, Sample, extra)
+Each leaves out -log Z, whose gradient is the negative phase.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from dvae_ref.model.posteriors import Mixture, ShiftedGaussian, SpikeExponential
+from dvae_ref.arrays import Array
+from dvae_ref.model.posteriors import Mixture, ShiftedGaussian, SpikeExponential, Spread
 from dvae_ref.theory import gaussian_integral, joint, mixture, overlapping
+from dvae_ref.theory.boltzmann import RBM
+
+
+class Prior(Protocol):
+    """What a prior has. sample: the posterior's Sample of (N, D) arrays; extra: the posterior's own parameters."""
+
+    def term(self, rbm: RBM, sample: Any, extra: Any) -> tuple[Array, Any]:
+        """The term of each row, (N,), nats, and its cache."""
+
+    def term_backward(self, d_term: Array, cache: Any, extra: Any) -> tuple[RBM, Any, tuple[Array, ...]]:
+        """Gradients (RBM, Sample, extra) of sum(d_term * term)."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +42,16 @@ class Relaxed:
         log_q: mixture.LogQ
         log_p: overlapping.LogP
 
-    def term(self, rbm, sample, extra=()):
+    def term(self, rbm: RBM, sample: Mixture.Sample, extra: tuple[()] = ()) -> tuple[Array, Cache]:
         """(log p(zeta) + log Z - log q(zeta|x), cache): (N,), nats; Eqs. 4 and 6."""
         b = mixture.log_ratio(sample.t, self.posterior.smoothing)
         log_q, q_cache = mixture.log_q(sample.logit_q, b)
         log_p, p_cache = overlapping.log_p(rbm, b, self.mean_field_sweeps)
         return log_p - log_q, self.Cache(sample, q_cache, p_cache)
 
-    def term_backward(self, d_term, cache, extra=()):
+    def term_backward(
+        self, d_term: Array, cache: Cache, extra: tuple[()] = ()
+    ) -> tuple[RBM, Mixture.Sample, tuple[()]]:
         """Gradients (RBM, Sample, extra) of sum(d_term * term): Eq. 5, m held fixed."""
         sample = cache.sample
         d_rbm, d_b_from_p = overlapping.log_p_backward(d_term, cache.log_p)
@@ -70,7 +80,7 @@ class GaussianIntegral:
         log_q: mixture.LogQ
         log_p: gaussian_integral.LogP
 
-    def term(self, rbm, sample, extra):
+    def term(self, rbm: RBM, sample: ShiftedGaussian.Sample, extra: Spread) -> tuple[Array, Cache]:
         """(log p(zeta) + log Z - log q(zeta|x), cache): (N,), nats; Eq. 7."""
         smoothing = self.posterior.smoothing(extra)
         log_q, q_cache = mixture.log_q(sample.logit_q, mixture.log_ratio(sample.t, smoothing))
@@ -78,7 +88,7 @@ class GaussianIntegral:
         log_p, p_cache = gaussian_integral.log_p(rbm, sample.zeta, gaussian_integral.precision(rbm, self.beta))
         return log_p - log_q, self.Cache(sample, q_cache, p_cache)
 
-    def term_backward(self, d_term, cache, extra):
+    def term_backward(self, d_term: Array, cache: Cache, extra: Spread) -> tuple[RBM, ShiftedGaussian.Sample, Spread]:
         """Gradients (RBM, Sample, extra) of sum(d_term * term), lam held fixed."""
         sample, smoothing = cache.sample, self.posterior.smoothing(extra)
         d = d_term[:, None]
@@ -103,13 +113,15 @@ class OverlappingJoint:
         sample: Mixture.Sample
         joint: joint.Overlapping
 
-    def term(self, rbm, sample, extra=()):
+    def term(self, rbm: RBM, sample: Mixture.Sample, extra: tuple[()] = ()) -> tuple[Array, Cache]:
         """(-KL + log Z, cache): (N,), nats; Eq. 2."""
         b = mixture.log_ratio(sample.t, self.posterior.smoothing)
         value, cache = joint.overlapping_term(rbm, sample.logit_q, b, self.groups)
         return value, self.Cache(sample, cache)
 
-    def term_backward(self, d_term, cache, extra=()):
+    def term_backward(
+        self, d_term: Array, cache: Cache, extra: tuple[()] = ()
+    ) -> tuple[RBM, Mixture.Sample, tuple[()]]:
         """Gradients (RBM, Sample, extra) of sum(d_term * term)."""
         sample = cache.sample
         d_rbm, d_logit_q, d_b = joint.overlapping_term_backward(d_term, cache.joint, self.groups)
@@ -123,11 +135,13 @@ class SpikeJoint:
 
     groups: int
 
-    def term(self, rbm, sample, extra=()):
+    def term(self, rbm: RBM, sample: SpikeExponential.Sample, extra: tuple[()] = ()) -> tuple[Array, joint.Spike]:
         """(-KL + log Z, cache): (N,), nats; Eq. 2."""
         return joint.spike_term(rbm, sample.logit_q, sample.zeta, self.groups)
 
-    def term_backward(self, d_term, cache, extra=()):
+    def term_backward(
+        self, d_term: Array, cache: joint.Spike, extra: tuple[()] = ()
+    ) -> tuple[RBM, SpikeExponential.Sample, tuple[()]]:
         """Gradients (RBM, Sample, extra), an unbiased estimate."""
         d_rbm, d_logit_q = joint.spike_term_backward(d_term, cache)
         return d_rbm, SpikeExponential.Sample(d_logit_q, np.zeros_like(d_logit_q)), ()

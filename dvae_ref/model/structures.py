@@ -16,7 +16,7 @@ class Structure:
             raise ValueError(f"a structure needs groups, width >= 1 and an even number of latent units, got {self}")
 
     @property
-    def latents(self):
+    def latents(self) -> int:
         """D; the first half of the units is the RBM's left side."""
         return self.groups * self.width
 

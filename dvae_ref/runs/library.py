@@ -1,6 +1,8 @@
 """Training and trained models as Python has them, on arrays: what the commands train, evaluate and sample compute."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numba
@@ -67,7 +69,7 @@ class Trained:
         return evaluation.log_likelihood(roles.keys(seed)["measurement"], self.params, self.statistics, x, **options)
 
 
-def load_run(folder, checkpoint: str = "best") -> Trained:
+def load_run(folder: str | PathLike[str], checkpoint: str = "best") -> Trained:
     """The Trained model of a run folder; checkpoint: "best" on validation, or "last".
 
     FileNotFoundError if there is no run, or no such checkpoint; ValueError for a damaged one.
@@ -79,7 +81,13 @@ def load_run(folder, checkpoint: str = "best") -> Trained:
 
 
 @blas.one_thread()
-def train(settings: Settings, images: Array, *, validation: Array | None = None, on_record=None) -> Trained:
+def train(
+    settings: Settings,
+    images: Array,
+    *,
+    validation: Array | None = None,
+    on_record: Callable[[dict[str, Any]], object] | None = None,
+) -> Trained:
     """Train on images, as the command `train` does, without files: the same numbers for the same images and settings.
 
     images: (N, V) in [0, 1], N >= batch_size; binary ones are taken as they are, grey ones binarized anew for every
@@ -103,14 +111,14 @@ def train(settings: Settings, images: Array, *, validation: Array | None = None,
     return Trained(settings, state.params, state.statistics, state.iteration)
 
 
-def prior_images(key, model, number, sweeps):
+def prior_images(key: philox.Key, model: Any, number: int, sweeps: int) -> Array:
     """Means of p(x|z) for z from the prior, (number, V); model: whatever has params and statistics."""
     chains = pcd.init(philox.fold_in(key, 0), model.params.rbm, number)
     chains, _ = pcd.step(philox.fold_in(key, 1), chains, model.params.rbm, sweeps)
     return sigmoid(autoencoder.decode_discrete(model.params, model.statistics, pcd.samples(chains)))
 
 
-def as_dataset(images, validation):
+def as_dataset(images: Array, validation: Array | None) -> datasets.Dataset:
     """A Dataset of arrays."""
     train = check_images(images)
     held_out = train[:0] if validation is None else check_images(validation, train.shape[1], "validation")
@@ -121,7 +129,7 @@ def as_dataset(images, validation):
     return datasets.Dataset("arrays", "arrays", train, held_out, held_out, mean_x, dynamic)
 
 
-def check_images(images, pixels=None, name="images"):
+def check_images(images: Array, pixels: int | None = None, name: str = "images") -> Array:
     """Images as float32; ValueError unless they are rows of (so many) pixels in [0, 1]."""
     images = np.asarray(images)
     if images.ndim != 2 or not images.size or (pixels is not None and images.shape[1] != pixels):

@@ -5,6 +5,7 @@ Imports nothing heavy: the command line makes its options of the fields of Setti
 
 import math
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 from dvae_ref.files.schema import is_number, is_whole, shown
 from dvae_ref.model.baselines import BASELINES
@@ -16,12 +17,12 @@ SAMPLERS = {"pa": "population annealing along the training trajectory", "pcd": "
 MIXED = [name for name, baseline in BASELINES.items() if "epsilon" in baseline.law.parameters]
 
 
-def default_eval_every(num_train_iter):
+def default_eval_every(num_train_iter: int) -> int:
     """Every 20,000 iterations, every 10,000 in runs of up to 100,000."""
     return 10_000 if num_train_iter <= 100_000 else 20_000
 
 
-def option(default, text):
+def option(default: Any, text: str) -> Any:
     """A field of Settings and what --help says of it."""
     return field(default=default, metadata={"help": text})
 
@@ -99,12 +100,12 @@ class Settings:
         if len(factors) != len(bounds) + 1 or bounds != sorted(bounds):
             raise ValueError(f"lr_boundaries must rise, with one entry less than lr_factors; got {bounds}, {factors}")
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """All fields, by name: what config.json holds."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, record):
+    def from_json(cls, record: object) -> Self:
         """Settings from config.json; ValueError names what does not belong, or is not there."""
         if not isinstance(record, dict):
             raise ValueError(f"expected an object of settings, got {type(record).__name__}")

@@ -22,11 +22,12 @@ same spins: 4e-7 nats for 200 x 200 units and 1,000 temperatures (log Z = 584).
 import itertools
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import short
+from dvae_ref.arrays import Array, short
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import engines, fields, gibbs, philox
 from dvae_ref.sampling.engines.path import Path
@@ -34,6 +35,8 @@ from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import softplus
 
+Temperatures = int | Sequence[float] | Array  # how many, or which
+Progress = Callable[[int, int], object]  # (done, total)
 NO_VOUCHER = "a large one would not vouch for log Z: sampling.bracket"
 MOST_TEMPERATURES = 2**24  # evenly spaced, of which float32 can tell each from the next
 _STRIDE = 50  # temperatures, at least, between two calls of `progress`
@@ -72,7 +75,15 @@ class AISBatch(NamedTuple):
         return short(self)
 
 
-def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
+def log_z(
+    key: philox.Key,
+    rbm: RBM,
+    temperatures: Temperatures = 10_000,
+    chains: int = 1_000,
+    base: str | Array = "uniform",
+    progress: Progress | None = None,
+    backend: str = "cpu",
+) -> AISResult:
     """AISResult for the RBM's log Z.
 
     temperatures: how many inverse temperatures, evenly spaced from 0 to 1, or the increasing array of them.
@@ -94,7 +105,15 @@ def log_z(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=
     return summarize(log_w + correction(rbm, path, fields.unpack(left, len(path.W))))
 
 
-def walk(key, path, left, log_w, inv_temps, progress=None, backend="cpu"):
+def walk(
+    key: philox.Key,
+    path: Path,
+    left: Array,
+    log_w: Array,
+    inv_temps: Array,
+    progress: Progress | None = None,
+    backend: str = "cpu",
+) -> None:
     """Take chains along the inverse temperatures (K + 1,), float32, in place: left (R, q), packed, and log_w (R,).
 
     To each log w is added sum_k [log p*_{t_k+1} - log p*_{t_k}](z_left), each term before the sweep at t_{k+1}, the
@@ -104,12 +123,19 @@ def walk(key, path, left, log_w, inv_temps, progress=None, backend="cpu"):
     _anneal(engine, engine.tables(path), left[None], log_w[None], key, inv_temps, path.W, progress)
 
 
-def base_log_z(path):
+def base_log_z(path: Path) -> float:
     """log Z_0 of the base, which has no couplings: float64, nats."""
     return np.sum(softplus(path.base.astype(np.float64)))
 
 
-def log_z_batch(key, W, a, temperatures=1_000, chains=100, progress=None):
+def log_z_batch(
+    key: philox.Key,
+    W: Array,
+    a: Array,
+    temperatures: Temperatures = 1_000,
+    chains: int = 100,
+    progress: Progress | None = None,
+) -> AISBatch:
     """AISBatch for machines that share W (D_left, D_right) and have biases a (N, D): N x chains chains in one run.
 
     As `log_z` from the base "bias": what a machine's own biases do is in the base, and W alone is annealed. That suits
@@ -170,7 +196,9 @@ def _engine(backend):
     return cuda
 
 
-def log_weights_reference(key, rbm, temperatures, chains, base="uniform"):
+def log_weights_reference(
+    key: philox.Key, rbm: RBM, temperatures: Temperatures, chains: int, base: str | Array = "uniform"
+) -> Array:
     """The log-weights of `log_z` as readable NumPy, in float64 from the same spins: its oracle."""
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
     z_left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
@@ -178,7 +206,7 @@ def log_weights_reference(key, rbm, temperatures, chains, base="uniform"):
     return base_log_z(path) + gained + correction(rbm, path, z_left)
 
 
-def walk_reference(key, path, z_left, inv_temps):
+def walk_reference(key: philox.Key, path: Path, z_left: Array, inv_temps: Array) -> tuple[Array, Array]:
     """(z_left, what log_w gains) of `walk`, from unpacked z_left (R, D_left): float64, steps of any size and sign."""
     base_left, base_right = fields.sides(path.base, path.W)
     slope_left, slope_right = fields.sides(path.slope, path.W)
@@ -193,7 +221,7 @@ def walk_reference(key, path, z_left, inv_temps):
     return z_left, log_w
 
 
-def schedule(temperatures):
+def schedule(temperatures: Temperatures) -> Array:
     """The inverse temperatures, float32, from 0 to 1; ValueError unless they increase strictly."""
     given = temperatures
     if np.ndim(given) == 0:
@@ -210,7 +238,7 @@ def schedule(temperatures):
     return inv_temps
 
 
-def annealing_path(rbm, base):
+def annealing_path(rbm: RBM, base: str | Array) -> Path:
     """The Path of the RBM with exact fields from one of the two bases, or from the biases (D,) of another one."""
     boltzmann.check(rbm)
     if not isinstance(base, str):
@@ -232,12 +260,12 @@ def _path_from(rbm, base):
     return Path(base, rounded.a, rounded.W)
 
 
-def target(path):
+def target(path: Path) -> RBM:
     """The RBM at the end of a Path: base + slope in float64, where they do not round."""
     return RBM(path.base.astype(np.float64) + path.slope, path.W)
 
 
-def correction(rbm, path, z_left):
+def correction(rbm: RBM, path: Path, z_left: Array) -> Array:
     """log p*(z_left) of the RBM as given minus that of the rounded one: (R,), float64."""
     rounded = target(path)
     return _log_p_left(rbm, z_left) - _log_p_left(rounded, z_left)
@@ -248,7 +276,7 @@ def _log_p_left(rbm, z_left):
     return z_left @ rbm.a_left + np.sum(softplus(rbm.a_right + z_left @ rbm.W), -1)
 
 
-def summarize(log_weights):
+def summarize(log_weights: Array) -> AISResult:
     """AISResult from the log-weights: the standard error of log mean w is std(w) / (mean(w) sqrt(R)) (delta
     method)."""
     log_z, error, effective = (float(value) for value in statistics(log_weights))
@@ -275,7 +303,7 @@ def _summarize_batch(log_weights):
     return AISBatch(log_z, error, effective, log_weights)
 
 
-def statistics(log_weights):
+def statistics(log_weights: Array) -> tuple[Array, Array, Array]:
     """(log mean w, its standard error, effective number of chains) over the last axis."""
     top = np.max(log_weights, -1)
     w = np.exp(log_weights - top[..., None])
@@ -283,13 +311,13 @@ def statistics(log_weights):
     return top + np.log(np.mean(w, -1)), error, np.sum(w, -1) ** 2 / np.sum(w**2, -1)
 
 
-def least_effective(chains):
+def least_effective(chains: int) -> float:
     """The effective number of chains below which log Z and its standard error cannot be trusted; above it they may be
     wrong as well."""
     return min(10, chains / 2)
 
 
-def check_chains(chains, machines=1):
+def check_chains(chains: int, machines: int = 1) -> int:
     """chains as an int; ValueError if there are too few for a standard error, or too many for a key."""
     chains = domains.whole("chains", chains)
     if chains < 2:

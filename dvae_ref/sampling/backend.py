@@ -17,7 +17,7 @@ class BackendError(OSError):
     """CUDA was asked for by name and cannot be had; the message says why and what to do."""
 
 
-def resolve(backend):
+def resolve(backend: str) -> str:
     """ "cpu" or "cuda". ValueError for an unknown name; BackendError for "cuda" where there is none.
 
     "auto" without CUDA is the CPU; the log is told why, once a process.
@@ -36,7 +36,7 @@ def resolve(backend):
 
 
 @functools.cache
-def why_not_cuda():
+def why_not_cuda() -> str | None:
     """What stands in the way of CUDA, or None; looked for once a process, and a kernel is tried."""
     if importlib.util.find_spec("numba_cuda") is None:
         return "the package numba-cuda is not installed (pip install '.[cuda]' in dvae_ref's source folder)"

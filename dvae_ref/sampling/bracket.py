@@ -31,8 +31,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaincinv, ndtri, stdtrit
 
+from dvae_ref.arrays import Array
 from dvae_ref.sampling import ais, fields, philox
+from dvae_ref.sampling.ais import Progress, Temperatures
 from dvae_ref.theory import boltzmann, domains
+from dvae_ref.theory.boltzmann import RBM
 
 AGREE = 3.0  # standard errors of the gap
 ROUGH = 0.3  # nats: a standard error beyond it is a guess
@@ -58,7 +61,7 @@ class End(NamedTuple):
     bound: bool  # whether it is one in the mean; otherwise a check
 
     @property
-    def margin(self):
+    def margin(self) -> float:
         """Nats from the estimate to this end of the bracket."""
         return margin(self.standard_error, self.weights)
 
@@ -70,27 +73,27 @@ class Bracket(NamedTuple):
     above: End
 
     @property
-    def low(self):
+    def low(self) -> float:
         """Lower end of log Z, nats: the estimate from below less its margin."""
         return self.below.log_z - self.below.margin
 
     @property
-    def high(self):
+    def high(self) -> float:
         """Upper end of log Z, nats: the estimate from above and its margin."""
         return self.above.log_z + self.above.margin
 
     @property
-    def gap(self):
+    def gap(self) -> float:
         """From above minus from below, nats."""
         return self.above.log_z - self.below.log_z
 
     @property
-    def gap_error(self):
+    def gap_error(self) -> float:
         """Standard error of the gap, nats."""
         return math.hypot(self.below.standard_error, self.above.standard_error)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """closed, open or contradictory."""
         if self.gap < -AGREE * self.gap_error:
             return "contradictory"
@@ -104,7 +107,16 @@ class Bracket(NamedTuple):
         return f"log Z from below {below}, from {as_what} {above}: {self.verdict}"
 
 
-def log_z(key, rbm, start, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
+def log_z(
+    key: philox.Key,
+    rbm: RBM,
+    start: Start,
+    temperatures: Temperatures = 10_000,
+    chains: int = 1_000,
+    base: str | Array = "uniform",
+    progress: Progress | None = None,
+    backend: str = "cpu",
+) -> Bracket:
     """Bracket of the RBM's log Z. start: a Start, whose states are the chains from above; the others as in `ais.log_z`.
 
     Takes twice the time of `ais.log_z` with as many chains. From below, it is that very estimate.
@@ -114,14 +126,30 @@ def log_z(key, rbm, start, temperatures=10_000, chains=1_000, base="uniform", pr
     return Bracket(up, above(key, rbm, start, temperatures, base, second, backend))
 
 
-def below(key, rbm, temperatures=10_000, chains=1_000, base="uniform", progress=None, backend="cpu"):
+def below(
+    key: philox.Key,
+    rbm: RBM,
+    temperatures: Temperatures = 10_000,
+    chains: int = 1_000,
+    base: str | Array = "uniform",
+    progress: Progress | None = None,
+    backend: str = "cpu",
+) -> End:
     """End of `ais.log_z`, of the same arguments."""
     result = ais.log_z(key, rbm, temperatures, chains, base, progress, backend)
     origin = base if isinstance(base, str) else "given"
     return End(result.log_z, result.standard_error, chains, f"the base {origin}", True)
 
 
-def above(key, rbm, start, temperatures=10_000, base="uniform", progress=None, backend="cpu"):
+def above(
+    key: philox.Key,
+    rbm: RBM,
+    start: Start,
+    temperatures: Temperatures = 10_000,
+    base: str | Array = "uniform",
+    progress: Progress | None = None,
+    backend: str = "cpu",
+) -> End:
     """End of annealing from the states of a Start down to the base.
 
     Its standard error takes the states as independent: replicas that share an ancestor are fewer than they look.
@@ -132,7 +160,15 @@ def above(key, rbm, start, temperatures=10_000, base="uniform", progress=None, b
     return End(float(log_z), float(error), len(log_w), start.origin, start.exact)
 
 
-def log_weights(key, rbm, start, temperatures=10_000, base="uniform", progress=None, backend="cpu"):
+def log_weights(
+    key: philox.Key,
+    rbm: RBM,
+    start: Start,
+    temperatures: Temperatures = 10_000,
+    base: str | Array = "uniform",
+    progress: Progress | None = None,
+    backend: str = "cpu",
+) -> Array:
     """Log-weights of the chains on the way down, (R,), float64: of exact samples, E[exp(log_weights)] = Z_0 / Z.
 
     The importance step between the RBM as given and the one with exact fields comes first; on the way up it is last.
@@ -147,7 +183,7 @@ def log_weights(key, rbm, start, temperatures=10_000, base="uniform", progress=N
     return log_w
 
 
-def margin(standard_error, weights):
+def margin(standard_error: float, weights: int) -> float:
     """log(k / g_k), k = 1 / s^2, nats: how far above the truth a mean of positive weights with this error may be.
 
     g_k: quantile TAIL of a gamma law of shape k; s: the standard error times Student's t over the normal law's
@@ -158,7 +194,7 @@ def margin(standard_error, weights):
     return min(float(np.log(k / gammaincinv(k, TAIL))), math.log(1 / TAIL))
 
 
-def states(start, rbm):
+def states(start: Start, rbm: RBM) -> Array:
     """The states (R, D), uint8, of a Start of this RBM; ValueError if they are none, TypeError for what is no Start."""
     domains.instance("the start", start, Start)
     boltzmann.check(rbm)

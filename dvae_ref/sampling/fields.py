@@ -16,7 +16,9 @@ import math
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 
+from dvae_ref.arrays import Array
 from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import vector
 from dvae_ref.theory import boltzmann, domains
@@ -31,7 +33,7 @@ _TILE = 2 * vector.LANES  # columns of a table that are summed together
 _ENTRY, _LANES = np.uint64(_TILE), np.uint64(vector.LANES)
 
 
-def exact_fields(rbm):
+def exact_fields(rbm: RBM) -> tuple[RBM, Array]:
     """(rbm rounded to multiples of the units' steps, float32; steps (D,)): every sum of a field is exact in float32.
 
     The step s_u of a unit is the least power of two with |a_u| + sum |W| < 2**24 s_u over the weights that meet there,
@@ -58,7 +60,7 @@ def exact_fields(rbm):
     return RBM(*(value.astype(np.float32) for value in rounded)), own
 
 
-def warn_of_rounding(rbm, rounded, own):
+def warn_of_rounding(rbm: RBM, rounded: RBM, own: Array) -> None:
     """Warn if rounding by `exact_fields`, to (rounded, own), moves a field by more than HARMLESS; name the worst unit.
 
     That takes a unit with large weights beside tiny ones: its step loses these, and samples are of another machine.
@@ -78,7 +80,7 @@ def warn_of_rounding(rbm, rounded, own):
         )
 
 
-def rounding(rbm, rounded):
+def rounding(rbm: RBM, rounded: RBM) -> tuple[Array, Array]:
     """How far a unit's field moves from one RBM to another, d_a + z d_W, in nats: (most (D,), likely (D,)).
 
     It is most where z picks the differences of one sign. `likely` is what it is for z = 0 or all 1, and two standard
@@ -100,24 +102,24 @@ def _whole(values, step):
     return values
 
 
-def reach(a, W):
+def reach(a: Array, W: Array) -> Array:
     """The most that a unit's field can be in absolute value: |a_u| + sum |W|, of all units (D,)."""
     size = np.abs(W)
     return np.abs(a) + np.concatenate([size.sum(1), size.sum(0)])
 
 
-def steps(reach):
+def steps(reach: Array) -> Array:
     """The least powers of two of which 2**24 are more than the reach, and at least 2**-27."""
     _, exponent = np.frexp(np.maximum(reach, FINEST * 2.0**23) / 2**24)
     return np.ldexp(1.0, exponent)
 
 
-def sides(vector, W):
+def sides(vector: Array, W: Array) -> tuple[Array, Array]:
     """(left, right): a vector of all units in its two sides."""
     return vector[: len(W)], vector[len(W) :]
 
 
-def pack(z):
+def pack(z: Array) -> Array:
     """Binary z (R, D) -> nibbles (R, ceil(D / 4)), uint8."""
     rows, units = z.shape
     planes = np.zeros((rows, 4, -(-units // 4)), np.uint8)
@@ -125,7 +127,7 @@ def pack(z):
     return planes[:, 0] | planes[:, 1] << 1 | planes[:, 2] << 2 | planes[:, 3] << 3
 
 
-def check_packed(nibbles, units, name):
+def check_packed(nibbles: Array, units: int, name: str) -> None:
     """ValueError unless this is what `pack` makes of so many units: bits that only pad are 0."""
     domains.real(name, nibbles)
     q = -(-units // 4)
@@ -144,13 +146,13 @@ def _present(units):
     return present
 
 
-def unpack(nibbles, units):
+def unpack(nibbles: Array, units: int) -> Array:
     """Nibbles (R, q) -> z (R, units), float32."""
     planes = nibbles[:, None, :] >> np.arange(4, dtype=np.uint8)[:, None] & 1
     return planes.reshape(len(nibbles), -1)[:, :units].astype(np.float32)
 
 
-def partial_sums(W):
+def partial_sums(W: Array) -> Array:
     """The sum of the rows of W (units in, units out) that nibble g = v switches on: (q_in, 16, units out)."""
     q_in = -(-W.shape[0] // 4)
     padded = np.zeros((4 * q_in, W.shape[1]), W.dtype)
@@ -158,7 +160,7 @@ def partial_sums(W):
     return (_BITS.astype(W.dtype) @ padded.reshape(4, -1)).reshape(16, q_in, -1).transpose(1, 0, 2)
 
 
-def tables(W, a):
+def tables(W: Array, a: Array) -> Array:
     """`partial_sums` as `add_up` reads them: (tiles, 16 q_in, 32), float32, on a cache line.
 
     A tile has 32 of the units out. Its entry 16 g + v belongs to value v of nibble g, and one entry per nibble adds up
@@ -173,7 +175,7 @@ def tables(W, a):
     return table
 
 
-def aligned(shape, dtype=np.float32):
+def aligned(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Array:
     """An empty array that starts on a cache line: vectors loaded from its rows never straddle two."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     buffer = np.empty(size + 63, np.uint8)
@@ -182,7 +184,7 @@ def aligned(shape, dtype=np.float32):
 
 
 @compiled()
-def empty_rows(chains, table):
+def empty_rows(chains: int, table: Array) -> Array:
     """Room for the fields of a block of chains, (chains, width): a whole number of tiles each.
 
     Allocated once per block: to return it to the system and ask again in each sweep would cost more than the sweep.
@@ -191,7 +193,7 @@ def empty_rows(chains, table):
 
 
 @compiled()
-def add_up(nibbles, table, rows):
+def add_up(nibbles: Array, table: Array, rows: Array) -> None:
     """Fields of a block of chains: rows[c, u] is that of unit u of chain c.
 
     nibbles: (R, q_in), of the other side; table: from `tables`; rows: from `empty_rows`, written.

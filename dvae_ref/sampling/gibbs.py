@@ -6,10 +6,12 @@ So `sweep`, fused and on all cores or on a GPU, and `sweep_reference`, the NumPy
 bit for bit, for any number of threads.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.fast import scalars
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import engines, fields, philox
@@ -18,6 +20,7 @@ from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, coarse_words, fine_wor
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 
+Shape = Sequence[int] | RBM  # D_left, D_right
 _PIECE = 2**32  # chains x weights x sweeps to a call of an engine: about a second
 
 
@@ -30,13 +33,13 @@ class Chains(NamedTuple):
     sweeps: np.ndarray  # (), int64
 
     @property
-    def z(self):
+    def z(self) -> Array:
         """z_left, z_right side by side: (R, D), float32, 0 or 1."""
         n_left, n_right = (int(n) for n in self.shape)
         return np.concatenate([fields.unpack(self.left, n_left), fields.unpack(self.right, n_right)], -1)
 
 
-def chains_from(z, shape, sweeps=0):
+def chains_from(z: Array, shape: Shape, sweeps: int = 0) -> Chains:
     """Chains in the states z (R, D), binary, of a machine with (D_left, D_right) = shape."""
     n_left, n_right = units(shape)
     domains.real("z", z)
@@ -48,7 +51,7 @@ def chains_from(z, shape, sweeps=0):
     return Chains(left, right, np.array([n_left, n_right]), np.array(domains.whole("sweeps", sweeps)))
 
 
-def units(shape):
+def units(shape: Shape) -> tuple[int, int]:
     """(D_left, D_right) of a shape, or of an RBM; ValueError unless they are whole numbers >= 1."""
     if isinstance(shape, RBM):
         boltzmann.check(shape)
@@ -60,7 +63,7 @@ def units(shape):
     )
 
 
-def check(chains):
+def check(chains: Chains) -> None:
     """ValueError unless these are states: compiled code trusts them. TypeError for what are no Chains."""
     domains.instance("the state", chains, Chains)
     domains.real("the shape of chains", chains.shape)
@@ -77,7 +80,7 @@ def check(chains):
         )
 
 
-def sweep(key, chains, rbm, sweeps, backend="cpu"):
+def sweep(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int, backend: str = "cpu") -> Chains:
     """The chains after this many sweeps of block Gibbs sampling of the RBM, on all cores, or on a GPU
     (`backend.resolve`).  Raises ValueError for chains that are none, or of another machine, and for sweeps < 0;
     TypeError for a key that is none.
@@ -109,7 +112,7 @@ def _sweep(left, right, rbm, start, sweeps, key):
         engine.anneal(left, right, no_weights, at_one, start + first - 1, tables, *words)
 
 
-def sweep_reference(key, chains, rbm, sweeps):
+def sweep_reference(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int) -> Chains:
     """What `sweep` computes, as readable NumPy: its oracle."""
     philox.check(key)
     sweeps = _check_call(chains, rbm, sweeps)
@@ -122,7 +125,7 @@ def sweep_reference(key, chains, rbm, sweeps):
     return chains_from(np.concatenate([z_left, z_right], -1), rbm.W.shape, chains.sweeps + sweeps)
 
 
-def draw(key, t, side, field, first=0):
+def draw(key: philox.Key, t: int, side: np.uint64, field: Array, first: int = 0) -> Array:
     """z ~ Bernoulli(sigmoid(field)); field: (R, units), of the chains first, first + 1, ..."""
     chains, units = field.shape
     octets = np.arange(first // CHAINS, -(-(first + chains) // CHAINS), dtype=np.uint64)[:, None]

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.sampling import counts, gibbs, philox
 from dvae_ref.theory import domains
-from dvae_ref.theory.boltzmann import Moments
+from dvae_ref.theory.boltzmann import RBM, Moments
 
 State = gibbs.Chains
 
@@ -21,7 +22,7 @@ class Info(NamedTuple):
     moments: Moments
 
 
-def init(key, shape, chains=1000):
+def init(key: philox.Key, shape: gibbs.Shape, chains: int = 1000) -> State:
     """Chains in independent uniform states; shape is (D_left, D_right) or an RBM.
 
     Raises ValueError for a side without units and for chains < 1.
@@ -32,7 +33,7 @@ def init(key, shape, chains=1000):
     return gibbs.chains_from(z, (n_left, n_right))
 
 
-def step(key, state, rbm, sweeps=40, backend="cpu"):
+def step(key: philox.Key, state: State, rbm: RBM, sweeps: int = 40, backend: str = "cpu") -> tuple[State, Info]:
     """(state after `sweeps` sweeps at these parameters, Info).
 
     Random numbers are functions of (key, state.sweeps, ...): one key serves a whole run, and a state that was
@@ -42,13 +43,13 @@ def step(key, state, rbm, sweeps=40, backend="cpu"):
     return state, Info(_moments(state))
 
 
-def samples(state):
+def samples(state: State) -> Array:
     """The chains' states z: (R, D), float32. TypeError for what are no chains, ValueError for no states."""
     gibbs.check(state)
     return state.z
 
 
-def moments(state):
+def moments(state: State) -> Moments:
     """Moments over the chains: counts, exact in float32 below 2**24 chains, divided by their number."""
     gibbs.check(state)
     return _moments(state)

@@ -13,16 +13,20 @@ i // 2, the low one for even i, the high one for odd i.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba.extending import register_jitable
 
+from dvae_ref.arrays import Array
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.theory import domains
 
+Word = np.uint64 | Array  # that holds 32-bit words
 DOMAIN_GIBBS, DOMAIN_UNIFORM, DOMAIN_KEY = np.uint64(0), np.uint64(1), np.uint64(2)
 RIGHT, LEFT = np.uint64(0), np.uint64(1)  # the side of a spin's counter
 CHAINS = 8  # that a spin's counter serves
@@ -45,12 +49,12 @@ class Key(NamedTuple):
     k1: int
 
 
-def key(seed):
+def key(seed: int) -> Key:
     """The key of a seed, a whole number 0 <= seed < 2**64: ValueError beyond, TypeError for another type."""
     return Key(*_words(seed, "a seed"))
 
 
-def fold_in(key, *data):
+def fold_in(key: Key, *data: int) -> Key:
     """A new key for each sequence of integers 0 <= data < 2**64: one role, sweep or restart apiece."""
     check(key)
     for item in data:
@@ -60,7 +64,7 @@ def fold_in(key, *data):
     return key
 
 
-def check(key):
+def check(key: Key) -> None:
     """TypeError unless this is a Key, ValueError unless its words are of 32 bits."""
     if not isinstance(key, Key):
         raise TypeError(f"a sampler takes a key, such as philox.key(0); got {key!r}")
@@ -78,7 +82,7 @@ def _words(value, name):
 
 
 @register_jitable(forceinline=True)
-def philox(c0, c1, c2, c3, k0, k1):
+def philox(c0: Word, c1: Word, c2: Word, c3: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
     """Four random words from a counter and a key; all are uint64 that hold 32-bit words (scalars or
     arrays)."""
     # masks show the compiler that all products are of 32 by 32 bits
@@ -96,19 +100,21 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 
 @register_jitable(forceinline=True)
-def coarse_words(octet, sweep, side, unit, k0, k1):
+def coarse_words(octet: Word, sweep: Word, side: Word, unit: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
     """The 16 bits of each of the chains 8 octet, ..., 8 octet + 7, two to a word; all uint64, k0 and k1 the key."""
     return philox(octet, sweep, side | unit << _UNIT, DOMAIN_GIBBS, k0, k1)
 
 
 @register_jitable(forceinline=True)
-def fine_words(octet, sweep, side, unit, k0, k1):
+def fine_words(octet: Word, sweep: Word, side: Word, unit: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
     """16 more, of which the leading 7 count, for spins that the first do not decide (`scalars.surely_up`)."""
     return philox(octet, sweep, side | _FINE | unit << _UNIT, DOMAIN_GIBBS, k0, k1)
 
 
 @register_jitable(forceinline=True)
-def spin(field, bits, chain, sweep, side, unit, k0, k1):
+def spin(
+    field: np.float32, bits: np.int32, chain: np.int64, sweep: Word, side: Word, unit: Word, k0: Word, k1: Word
+) -> bool:
     """The rule: 1 with probability sigmoid(field), from the 16 bits that the chain has of `coarse_words` (int32), and
     from 7 of `fine_words` if these do not decide; chain: int64, the other counters and the key uint64."""
     e = scalars.exp_minus(field)
@@ -121,12 +127,12 @@ def spin(field, bits, chain, sweep, side, unit, k0, k1):
 
 
 @register_jitable
-def whole_counters(chains):
+def whole_counters(chains: int) -> int:
     """How many chain numbers a machine takes in a batch of machines: whole counters of 8."""
     return (chains + CHAINS - 1) // CHAINS * CHAINS
 
 
-def uniform(key, shape, dtype=np.float32):
+def uniform(key: Key, shape: int | Sequence[int], dtype: npt.DTypeLike = np.float32) -> Array:
     """Independent uniform numbers in the open interval (0, 1), as many as `shape` holds.
 
     float32: (n + 1/2) / 2**23 with n of 23 bits, four to a counter; float64: (n + 1/2) / 2**52 with n of 52

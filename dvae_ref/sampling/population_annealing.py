@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, replicas
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM, Moments, energy
@@ -72,7 +73,7 @@ class Result(NamedTuple):
     state: State
 
 
-def init(key, shape, chains=1000):
+def init(key: philox.Key, shape: gibbs.Shape, chains: int = 1000) -> State:
     """Replicas in independent uniform states: exact samples of the RBM without parameters, log Z = D log 2.
 
     shape: (D_left, D_right), or an RBM, of which shape and dtype are taken. The first `step` goes from there.
@@ -83,7 +84,17 @@ def init(key, shape, chains=1000):
     return replicas.fresh(pcd.init(key, zero, chains), zero, (n_left + n_right) * np.log(2))
 
 
-def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_updates=25, backend="cpu"):
+def step(
+    key: philox.Key,
+    state: State,
+    rbm: RBM,
+    sweeps: int = 40,
+    *,
+    overlap: float = OVERLAP_STEP,
+    most: int = 20,
+    family_updates: int = 25,
+    backend: str = "cpu",
+) -> tuple[State, Info]:
     """(State at these parameters, Info): weights, resampling, `sweeps` sweeps.
 
     overlap: where the weights overlap less, machines in between are put in, up to `most` steps in all, each with its
@@ -135,17 +146,17 @@ def step(key, state, rbm, sweeps=40, *, overlap=OVERLAP_STEP, most=20, family_up
 
 
 def anneal(
-    key,
-    rbm,
-    chains=1000,
-    sweeps=10,
-    temperatures=None,
+    key: philox.Key,
+    rbm: RBM,
+    chains: int = 1000,
+    sweeps: int = 10,
+    temperatures: ais.Temperatures | None = None,
     *,
-    base="uniform",
-    overlap=OVERLAP_ANNEAL,
-    most=10_000,
-    backend="cpu",
-):
+    base: str | Array = "uniform",
+    overlap: float = OVERLAP_ANNEAL,
+    most: int = 10_000,
+    backend: str = "cpu",
+) -> Result:
     """Result for the RBM's log Z and moments, from the machine without couplings, base and errors as in `ais.log_z`.
 
     temperatures: how many inverse temperatures, evenly spaced, or the increasing array of them; by default each step is
@@ -186,13 +197,13 @@ def anneal(
     return Result(log_z, replicas.standard_error(state), moments(state), np.array(inv_temps), *columns, state)
 
 
-def samples(state):
+def samples(state: State) -> Array:
     """The replicas' states z: (R, D), float32."""
     domains.instance("the state", state, State)
     return pcd.samples(state.chains)
 
 
-def moments(state):
+def moments(state: State) -> Moments:
     """Moments over the replicas, as in `pcd`."""
     domains.instance("the state", state, State)
     return pcd.moments(state.chains)

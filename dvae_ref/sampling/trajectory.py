@@ -16,11 +16,13 @@ where fields reach 50, which moves log Z by less than 1e-3 nats.
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
+from dvae_ref.arrays import Array
 from dvae_ref.sampling import ais, bracket, gibbs, pcd, philox, population
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
@@ -38,7 +40,16 @@ class Groups(NamedTuple):
     steps: int  # so far
 
 
-def log_z(key, machines, start, steps=8, groups=20, replicas=100, sweeps=5, backend="cpu"):
+def log_z(
+    key: philox.Key,
+    machines: Iterable[RBM],
+    start: bracket.Start,
+    steps: int | Array = 8,
+    groups: int = 20,
+    replicas: int = 100,
+    sweeps: int = 5,
+    backend: str = "cpu",
+) -> bracket.Bracket:
     """Bracket of the last machine's log Z. start: a Start of it, dealt out to the groups on the way down.
 
     machines: RBMs in their order, without the one that has no parameters. steps: from each to the next, one number or
@@ -48,7 +59,15 @@ def log_z(key, machines, start, steps=8, groups=20, replicas=100, sweeps=5, back
     return bracket.Bracket(up, above(key, machines, start, steps, groups, sweeps, backend))
 
 
-def below(key, machines, steps=8, groups=20, replicas=100, sweeps=5, backend="cpu"):
+def below(
+    key: philox.Key,
+    machines: Iterable[RBM],
+    steps: int | Array = 8,
+    groups: int = 20,
+    replicas: int = 100,
+    sweeps: int = 5,
+    backend: str = "cpu",
+) -> bracket.End:
     """End of the way up, from uniform states."""
     key, machines = philox.fold_in(key, _UP), _machines(machines)
     groups, replicas = ais.check_chains(groups), domains.whole("replicas", replicas, 2)
@@ -60,7 +79,15 @@ def below(key, machines, steps=8, groups=20, replicas=100, sweeps=5, backend="cp
     return bracket.End(_log_2(zero) + float(log_ratio), float(error), groups, "uniform states", True)
 
 
-def above(key, machines, start, steps=8, groups=20, sweeps=5, backend="cpu"):
+def above(
+    key: philox.Key,
+    machines: Iterable[RBM],
+    start: bracket.Start,
+    steps: int | Array = 8,
+    groups: int = 20,
+    sweeps: int = 5,
+    backend: str = "cpu",
+) -> bracket.End:
     """End of the way down from the states of a Start, as many as divide into the groups."""
     key, machines, groups = philox.fold_in(key, _DOWN), _machines(machines), ais.check_chains(groups)
     last, zero = machines[-1], _zero(machines[0])
@@ -73,7 +100,7 @@ def above(key, machines, start, steps=8, groups=20, sweeps=5, backend="cpu"):
     return bracket.End(_log_2(zero) - float(log_ratio), float(error), groups, start.origin, start.exact)
 
 
-def steps_for(jeffreys, each=EACH):
+def steps_for(jeffreys: Array, each: float = EACH) -> Array:
     """Steps from each machine to the next: n of them have 1/n^2 of its Jeffreys divergence, nats, each."""
     if not (each > 0 and np.all(np.isfinite(jeffreys))):
         raise ValueError(f"steps take divergences of finite numbers of nats, and each > 0; got {jeffreys}, {each}")

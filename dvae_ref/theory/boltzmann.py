@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import short
+from dvae_ref.arrays import Array, short
 from dvae_ref.theory import domains
 from dvae_ref.theory.elementary import per_row, sigmoid
 
@@ -27,12 +27,12 @@ class RBM(NamedTuple):
         return short(self)
 
     @property
-    def a_left(self):
+    def a_left(self) -> Array:
         """Biases of the left side, (D_left,): a view."""
         return self.a[: self.W.shape[0]]
 
     @property
-    def a_right(self):
+    def a_right(self) -> Array:
         """Biases of the right side, (D_right,): a view."""
         return self.a[self.W.shape[0] :]
 
@@ -57,7 +57,7 @@ class Moments(NamedTuple):
         return short(self)
 
 
-def split(z, rbm):
+def split(z: Array, rbm: RBM) -> tuple[Array, Array]:
     """(z_left, z_right): views of the two sides of the last axis of z.  ValueError if z is of other units."""
     n_left, n_right = rbm.W.shape
     if z.shape[-1] != n_left + n_right:
@@ -65,7 +65,7 @@ def split(z, rbm):
     return z[..., :n_left], z[..., n_left:]
 
 
-def check(rbm):
+def check(rbm: RBM) -> None:
     """Raise ValueError unless a and W are finite and of matching shapes, TypeError if they are no real arrays."""
     domains.instance("the machine", rbm, RBM)
     _check_each(domains.real, "RBM", rbm)
@@ -77,7 +77,7 @@ def check(rbm):
     _check_each(domains.finite, "RBM", rbm)
 
 
-def check_general(machine):
+def check_general(machine: BoltzmannMachine) -> None:
     """Raise ValueError unless a and J are finite, of matching shapes, and J symmetric with a zero diagonal.
 
     TypeError if they are no real arrays.
@@ -97,19 +97,19 @@ def _check_each(demand, kind, machine):
         demand(f"the {kind}'s {name}", value)
 
 
-def as_general(rbm):
+def as_general(rbm: RBM) -> BoltzmannMachine:
     """The same machine with J = [[0, W], [W', 0]]."""
     n_left, n_right = rbm.W.shape
     zeros_left, zeros_right = np.zeros((n_left, n_left), rbm.W.dtype), np.zeros((n_right, n_right), rbm.W.dtype)
     return BoltzmannMachine(rbm.a, np.block([[zeros_left, rbm.W], [rbm.W.T, zeros_right]]))
 
 
-def energy_general(machine, z):
+def energy_general(machine: BoltzmannMachine, z: Array) -> Array:
     """E(z) = -a·z - z J z / 2.  z: (..., D)  ->  (...,)."""
     return -(z @ machine.a) - np.sum((z @ machine.J) * z, -1) / 2
 
 
-def energy(rbm, z):
+def energy(rbm: RBM, z: Array) -> Array:
     """E(z) = -a·z - z_left W z_right in nats.  z: (..., D), binary or means in [0, 1] -> (...,).
 
     >>> rbm = RBM(a=np.array([1.0, 0.0, -1.0]), W=np.array([[2.0, 0.5]]))
@@ -120,7 +120,7 @@ def energy(rbm, z):
     return -(z @ rbm.a) - np.sum((left @ rbm.W) * right, -1)
 
 
-def energy_backward(d_energy, rbm, z):
+def energy_backward(d_energy: Array, rbm: RBM, z: Array) -> tuple[RBM, Array]:
     """Gradients of sum(d_energy * E(z)) in (rbm, z).  d_energy: (N,), z: (N, D)."""
     right = split(z, rbm)[1]
     d = per_row(d_energy, z)
@@ -130,28 +130,28 @@ def energy_backward(d_energy, rbm, z):
     return RBM(-weighted.sum(0), -(weighted_left.T @ right)), d_z
 
 
-def field(rbm, z):
+def field(rbm: RBM, z: Array) -> Array:
     """-dE/dz: the input a + J z of every unit.  (..., D) -> (..., D)."""
     return rbm.a + couple(rbm, z)
 
 
-def couple(rbm, z):
+def couple(rbm: RBM, z: Array) -> Array:
     """J z = (W z_right, z_left W): what the other units contribute to the input of each.  (..., D) -> (..., D)."""
     left, right = split(z, rbm)
     return np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
 
 
-def conditional_right(rbm, z_left):
+def conditional_right(rbm: RBM, z_left: Array) -> Array:
     """p(z_right = 1 | z_left): the right side given the left.  (N, D_left) -> (N, D_right)."""
     return sigmoid(rbm.a_right + z_left @ rbm.W)
 
 
-def conditional_left(rbm, z_right):
+def conditional_left(rbm: RBM, z_right: Array) -> Array:
     """p(z_left = 1 | z_right): the left side given the right.  (N, D_right) -> (N, D_left)."""
     return sigmoid(rbm.a_left + z_right @ rbm.W.T)
 
 
-def moments(rbm, z, weights=None):
+def moments(rbm: RBM, z: Array, weights: Array | None = None) -> Moments:
     """Mean of z and z_left z_right' over rows.  z: (R, D); weights: (R,), summing to 1, default 1/R."""
     if len(z) == 0:
         raise ValueError(f"moments are means over at least one row; got z of shape {z.shape}")

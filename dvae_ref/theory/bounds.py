@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.theory.elementary import per_row
 
 
-def log_weights(log_ratio, log_px, *, kappa=1.0):
+def log_weights(log_ratio: Array, log_px: Array, *, kappa: float = 1.0) -> Array:
     """log w = kappa log_ratio + log p(x|zeta); kappa is the KL warm-up coefficient.
 
     log_ratio: log p(zeta) - log q(zeta|x), or the sample's estimate of minus the KL term of Eq. 2.
@@ -15,17 +16,17 @@ def log_weights(log_ratio, log_px, *, kappa=1.0):
     return kappa * log_ratio + log_px
 
 
-def log_weights_backward(d_log_w, *, kappa=1.0):
+def log_weights_backward(d_log_w: Array, *, kappa: float = 1.0) -> tuple[Array, Array]:
     """Gradients in (log_ratio, log_px)."""
     return kappa * d_log_w, d_log_w
 
 
-def variational(log_w):
+def variational(log_w: Array) -> tuple[Array, Array]:
     """The variational bound of Eq. 2 averaged over K samples, (B, K) -> (B,), and as its cache its weights, 1/K."""
     return log_w.mean(-1), np.full_like(log_w, 1 / log_w.shape[-1])
 
 
-def importance_weighted(log_w):
+def importance_weighted(log_w: Array) -> tuple[Array, Array]:
     """log((1/K) sum_k w_k) of each row, (B, K) -> (B,) in nats, with the normalised weights (B, K) as its cache.
 
     In expectation a lower bound of log p(x) that rises with K; for K = 1 the variational bound.
@@ -40,6 +41,6 @@ def importance_weighted(log_w):
     return (peak + np.log(total) - math.log(log_w.shape[-1]))[:, 0], w / total
 
 
-def backward(d_bound, weights):
+def backward(d_bound: Array, weights: Array) -> Array:
     """d bound / d log w_k is the weight of sample k, for either bound: exact, nothing is stopped.  (B,) -> (B, K)."""
     return per_row(d_bound, weights) * weights

@@ -1,11 +1,15 @@
 """What numbers and arrays that come from outside have to be: refused by name, with the value and what was expected."""
 
+from typing import Any
+
 import numpy as np
+
+from dvae_ref.arrays import Array
 
 MOST = 2**62  # of a whole number: room to count on from there, in int64
 
 
-def whole(name, value, least=0, most=MOST):
+def whole(name: str, value: object, least: int = 0, most: int = MOST) -> int:
     """The whole number, as an int: 3, np.int8(3), np.array(3) and 3.0 are 3.
 
     ValueError unless least <= value <= most, without a fraction; TypeError for what is no number.
@@ -22,7 +26,7 @@ def _at_most(most):
     return "" if most == MOST else f" and <= {most}"
 
 
-def real(name, array):
+def real(name: str, array: Any) -> None:
     """TypeError unless this is an array of real numbers. Of NumPy's own subclasses, a memmap is one; masks are lost on
     the way and matrices multiply otherwise."""
     if type(array) not in (np.ndarray, np.memmap):
@@ -31,20 +35,20 @@ def real(name, array):
         raise TypeError(f"{name} must be an array of real numbers; got {array.dtype}")
 
 
-def array(name, values):
+def array(name: str, values: Any) -> Array:
     """An array, or what NumPy makes one of, of real numbers; TypeError for others, and for one that is masked."""
     found = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
     real(name, found)
     return found
 
 
-def finite(name, array):
+def finite(name: str, array: Array) -> None:
     """ValueError unless all of an array of real numbers is finite."""
     if not np.all(np.isfinite(array)):
         raise ValueError(f"{name} has {np.sum(~np.isfinite(array))} values that are not finite")
 
 
-def instance(name, value, kind):
+def instance(name: str, value: object, kind: type) -> None:
     """TypeError unless the value is of this class."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {_article(kind.__name__)} {kind.__name__}; got {type(value).__name__}")

@@ -5,11 +5,12 @@ Each is written readably in NumPy; contiguous float32 arrays go to its compiled 
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.twins import twinned
 
 
 @twinned
-def sigmoid(x):
+def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)). Relative error of a few ulp for every x, also where the result is tiny.
 
     1 - sigmoid(x) is sigmoid(-x): never subtract.
@@ -21,26 +22,26 @@ def sigmoid(x):
 
 
 @twinned
-def softplus(x):
+def softplus(x: Array) -> Array:
     """log(1 + exp(x)), nats; its derivative is sigmoid(x)."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 @twinned
-def logaddexp(x, y):
+def logaddexp(x: Array, y: Array) -> Array:
     """log(exp(x) + exp(y)); unlike NumPy's, vectorised. Not for two equal infinities."""
     return np.maximum(x, y) + np.log1p(np.exp(-np.abs(x - y)))
 
 
 @twinned
-def bernoulli_entropy(logit):
+def bernoulli_entropy(logit: Array) -> Array:
     """H(p) = -p log p - (1-p) log(1-p) in nats at p = sigmoid(logit); dH/dlogit = -logit p (1-p)."""
     size = np.abs(logit)
     e = np.exp(-size)
     return np.log1p(e) + size * e / (1 + e)
 
 
-def per_row(d, x):
+def per_row(d: Array, x: Array) -> Array:
     """Cotangents d (N,), one for each row of x (N, D), as a column (N, 1).  ValueError if they are not one a row."""
     if d.shape != x.shape[:-1]:
         raise ValueError(f"need one cotangent a row: got cotangents of shape {d.shape} for rows of shape {x.shape}")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.theory.boltzmann import RBM, couple, split
 from dvae_ref.theory.elementary import bernoulli_entropy, per_row, sigmoid
 
@@ -25,7 +26,7 @@ class Overlapping(NamedTuple):
     nu: np.ndarray
 
 
-def overlapping_term(rbm, logit_q, b, groups):
+def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[Array, Overlapping]:
     """-KL + log Z of DVAE++ = sum H(mu) + a·mu + nu_left W mu_right, nats: (N, D) -> (N,), with its cache.
 
     nu = q(z=1|x, zeta) = sigmoid(logit q + b) stands for z on the left only: the right groups' mu depends on the left
@@ -41,7 +42,7 @@ def overlapping_term(rbm, logit_q, b, groups):
     return value, Overlapping(rbm, logit_q, mu, logit_nu, left)
 
 
-def overlapping_term_backward(d_term, cache, groups):
+def overlapping_term_backward(d_term: Array, cache: Overlapping, groups: int) -> tuple[RBM, Array, Array]:
     """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase."""
     rbm, logit_q, mu, logit_nu, nu = cache
     d, one_minus_mu = per_row(d_term, logit_q), sigmoid(-logit_q)
@@ -68,7 +69,7 @@ class Spike(NamedTuple):
     last: int  # the first unit of the last group, from which on z = q
 
 
-def spike_term(rbm, logit_q, zeta, groups):
+def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Array, Spike]:
     """-KL + log Z of DVAE = sum H(q) + a·q + z_left W z_right, nats: (N, D) -> (N,), with its cache.
 
     z = [zeta > 0], which the spike determines, but z = q in the last group, where no later group depends on it.
@@ -82,7 +83,7 @@ def spike_term(rbm, logit_q, zeta, groups):
     return value, Spike(rbm, logit_q, z, last)
 
 
-def spike_term_backward(d_term, cache):
+def spike_term_backward(d_term: Array, cache: Spike) -> tuple[RBM, Array]:
     """An unbiased estimate (RBM, d_logit_q) of the gradient of E[spike_term]; not the gradient of its value, since z
     jumps.
 

@@ -12,13 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import elementwise
 
+from dvae_ref.arrays import Array
 from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid, softplus
+from dvae_ref.theory.mirror import Smoothing
 from dvae_ref.theory.smoothing import check_uniform, inside
 from dvae_ref.twins import twinned
 
 
 @twinned
-def draw(logit_q, u, rho, smoothing):
+def draw(logit_q: Array, u: Array, rho: Array, smoothing: Smoothing) -> tuple[Array, Array]:
     """Ancestral sample (t, zeta): z = [u < q], zeta ~ r(zeta|z) from rho.  u, rho: uniform on (0, 1).
 
     End points are read as the nearest numbers inside. Raises ValueError for u or rho outside [0, 1], and for NaN.
@@ -30,17 +32,17 @@ def draw(logit_q, u, rho, smoothing):
 
 
 @twinned
-def draw_backward(d_logit_q, d_t, d_zeta, t, logit_q, smoothing):
+def draw_backward(d_logit_q: Array, d_t: Array, d_zeta: Array, t: Array, logit_q: Array, smoothing: Smoothing) -> Array:
     """Gradient in logit q, whose cotangents are d_logit_q: zeta is a function of t, and t of logit q by Eq. 9."""
     return d_logit_q + (d_t + d_zeta * smoothing.d_zeta(t)) * d_t_d_logit_q(t, logit_q, smoothing)
 
 
-def sample(logit_q, u, rho, smoothing):
+def sample(logit_q: Array, u: Array, rho: Array, smoothing: Smoothing) -> Array:
     """The t of `draw`."""
     return draw(logit_q, u, rho, smoothing)[0]
 
 
-def inverse_cdf(logit_q, rho, smoothing):
+def inverse_cdf(logit_q: Array, rho: Array, smoothing: Smoothing) -> Array:
     """t at which CDF(zeta) = rho (Eq. 8), solved in float64 to about 1e-14 relative in CDF, for any rho in (0, 1).
 
     rho = 0 and 1 are read as the nearest numbers inside. The upper half is solved as the mirror image of the lower,
@@ -73,13 +75,13 @@ def _log(cdf):
     return np.log(np.maximum(cdf, np.finfo(cdf.dtype).tiny))
 
 
-def cdf(t, logit_q, smoothing):
+def cdf(t: Array, logit_q: Array, smoothing: Smoothing) -> Array:
     """CDF(zeta) = (1 - q) R(zeta|0) + q R(zeta|1) (Eq. 8)."""
     return sigmoid(-logit_q) * smoothing.cdf0(t) + sigmoid(logit_q) * smoothing.cdf1(t)
 
 
 @twinned
-def d_t_d_logit_q(t, logit_q, smoothing):
+def d_t_d_logit_q(t: Array, logit_q: Array, smoothing: Smoothing) -> Array:
     """dt/dlogit(q) at fixed rho: Eq. 9 as (R0 - R1) / (f0 / q + f1 / (1 - q)), f the densities of t.
 
     dzeta/dq = (dt/dlogit(q)) (dzeta/dt) / (q (1 - q)). It holds for a sample drawn in whatever way.
@@ -89,26 +91,26 @@ def d_t_d_logit_q(t, logit_q, smoothing):
 
 
 @twinned
-def log_ratio(t, smoothing):
+def log_ratio(t: Array, smoothing: Smoothing) -> Array:
     """The paper's b of a smoothing."""
     return smoothing.log_ratio(t)
 
 
 @twinned
-def d_log_ratio(t, smoothing):
+def d_log_ratio(t: Array, smoothing: Smoothing) -> Array:
     """db/dt."""
     return smoothing.d_log_ratio(t)
 
 
 @twinned
-def d_t_d_beta(t, logit_q, smoothing):
+def d_t_d_beta(t: Array, logit_q: Array, smoothing: Smoothing) -> Array:
     """dt/dbeta at fixed rho (Sec. 3.3): -((1-q) dR0/dbeta + q dR1/dbeta) / ((1-q) f0 + q f1)."""
     log_f = logaddexp(smoothing.log_f0(t) - softplus(logit_q), smoothing.log_f1(t) - softplus(-logit_q))
     d_cdf = sigmoid(-logit_q) * smoothing.d_beta_cdf0(t) + sigmoid(logit_q) * smoothing.d_beta_cdf1(t)
     return -over_density(d_cdf, log_f)
 
 
-def over_density(x, log_f):
+def over_density(x: Array, log_f: Array) -> Array:
     """x / f in two steps: in the far tails x and f are near the smallest float, 1 / f alone would overflow."""
     root = np.exp(-log_f / 2)
     return x * root * root
@@ -122,7 +124,7 @@ class LogQ(NamedTuple):
 
 
 @twinned
-def log_q(logit_q, b):
+def log_q(logit_q: Array, b: Array) -> tuple[Array, LogQ]:
     """log q(zeta|x) - log r_max(zeta), summed over the last axis: (N, D) -> (N,), nats, with its cache.
 
     One unit: log((1-q) r0 + q r1) - max(log r0, log r1) = log((1-q) e^-max(b,0) + q e^-max(-b,0)).
@@ -132,7 +134,7 @@ def log_q(logit_q, b):
 
 
 @twinned
-def log_q_backward(d_log_q, cache):
+def log_q_backward(d_log_q: Array, cache: LogQ) -> tuple[Array, Array]:
     """Gradients (d_logit_q, d_b).  With nu = sigmoid(logit q + b) = q(z=1|x,zeta): nu - q and nu - [b > 0]."""
     logit_q, b = cache
     nu, one_minus_nu = sigmoid(logit_q + b), sigmoid(-logit_q - b)

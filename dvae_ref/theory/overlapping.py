@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.theory.boltzmann import RBM, split
 from dvae_ref.theory.elementary import per_row, sigmoid
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field
@@ -19,7 +20,7 @@ class LogP(NamedTuple):
 
 
 @twinned
-def log_p(rbm, b, sweeps=5):
+def log_p(rbm: RBM, b: Array, sweeps: int = 5) -> tuple[Array, LogP]:
     """log p(zeta) + log Z - log r_max(zeta) in nats, by mean field: (N, D) -> (N,), with its cache.
 
     b = log r(zeta|1) - log r(zeta|0); r_max as in dvae_ref.theory.mixture. A lower bound, short by KL(m || p^).
@@ -29,7 +30,7 @@ def log_p(rbm, b, sweeps=5):
 
 
 @twinned
-def log_p_backward(d_log_p, cache):
+def log_p_backward(d_log_p: Array, cache: LogP) -> tuple[RBM, Array]:
     """Gradients (RBM, d_b) by Eq. 5: those of -E^(m) at fixed m, without the negative phase of log Z.
 
     The gradient does not act on m: at the fixed point of the mean field that is exact for H(m) - E^(m), whose

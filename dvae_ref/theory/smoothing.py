@@ -7,10 +7,12 @@ an end point is read as the nearest number inside.
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from dvae_ref.arrays import Array
 from dvae_ref.theory.elementary import sigmoid, softplus
 from dvae_ref.theory.mirror import RealLine, UnitInterval
 
@@ -19,46 +21,46 @@ class Exponential(UnitInterval):
     """r(zeta|0) = exp(-beta zeta) / Z, Z = (1 - exp(-beta)) / beta on [0, 1] (Eq. 1, right); beta > 0."""
 
     @property
-    def log_z(self):
+    def log_z(self) -> float:
         """log of the integral of e^(-beta zeta) over (0, 1), nats."""
         return math.log(-math.expm1(-self.beta) / self.beta)
 
-    def log_r0(self, t):
+    def log_r0(self, t: Array) -> Array:
         """The paper's c."""
         return -self.beta * sigmoid(t) - self.log_z
 
-    def d_log_r0(self, t):
+    def d_log_r0(self, t: Array) -> Array:
         """d log r0/dt = -beta dzeta/dt."""
         return -self.beta * self.d_zeta(t)
 
-    def d_beta_log_r0(self, t):
+    def d_beta_log_r0(self, t: Array) -> Array:
         """-zeta - d log Z/dbeta, where -d log Z/dbeta = 1/beta - 1/(e^beta - 1) is the mean of zeta."""
         return -sigmoid(t) + 1 / self.beta - 1 / math.expm1(self.beta)
 
-    def log_ratio(self, t):
+    def log_ratio(self, t: Array) -> Array:
         """b = beta (2 zeta - 1)."""
         return self.beta * np.tanh(t / 2)
 
-    def cdf0(self, t):
+    def cdf0(self, t: Array) -> Array:
         """(1 - e^(-beta zeta)) / (1 - e^-beta)."""
         return np.expm1(-self.beta * sigmoid(t)) / math.expm1(-self.beta)
 
-    def survival0(self, t):
+    def survival0(self, t: Array) -> Array:
         """e^(-beta zeta) (1 - e^(-beta (1 - zeta))) / (1 - e^-beta)."""
         return np.exp(-self.beta * sigmoid(t)) * self.cdf0(-t)
 
-    def cdf_gap(self, t):
+    def cdf_gap(self, t: Array) -> Array:
         """R(zeta|0) - R(zeta|1) = (1 - e^(-beta zeta)) (1 - e^(-beta (1 - zeta))) / (1 - e^-beta)."""
         return -math.expm1(-self.beta) * self.cdf0(t) * self.cdf0(-t)
 
-    def d_beta_cdf0(self, t):
+    def d_beta_cdf0(self, t: Array) -> Array:
         """dR(zeta|0)/dbeta, written around the nearer end of the interval so that nothing cancels there."""
         beta, zeta, one_minus = self.beta, sigmoid(t), sigmoid(-t)
         near0 = np.exp(-beta * zeta) * zeta * -math.expm1(-beta) + math.exp(-beta) * np.expm1(-beta * zeta)
         near1 = np.exp(-beta * zeta) * (-np.expm1(-beta * one_minus) + one_minus * math.expm1(-beta))
         return np.where(t < 0, near0, near1) / math.expm1(-beta) ** 2
 
-    def sample0(self, rho):
+    def sample0(self, rho: Array) -> Array:
         """t at which R(zeta|0) = rho: zeta and 1 - zeta each by a formula that does not cancel."""
         rho = inside(rho)
         log_survival = np.log1p(-rho)
@@ -79,55 +81,55 @@ class UniformExponential(UnitInterval):
             raise ValueError(f"UniformExponential takes 0 < epsilon < 1, got {self.epsilon}")
 
     @property
-    def exponential(self):
+    def exponential(self) -> Exponential:
         """The exponential that is mixed with the uniform."""
         return Exponential(self.beta)
 
     @property
-    def log_z(self):
+    def log_z(self) -> float:
         """Of the exponential alone."""
         return self.exponential.log_z
 
-    def log_odds_exponential(self, t):
+    def log_odds_exponential(self, t: Array) -> Array:
         """log odds that a zeta drawn from r'(.|0) came from the exponential."""
         return self.exponential.log_r0(t) + math.log1p(-self.epsilon) - math.log(self.epsilon)
 
-    def log_r0(self, t):
+    def log_r0(self, t: Array) -> Array:
         """The paper's c, with the mixed density."""
         return math.log(self.epsilon) + softplus(self.log_odds_exponential(t))
 
-    def d_log_r0(self, t):
+    def d_log_r0(self, t: Array) -> Array:
         """d log r(zeta|0) / dt."""
         return sigmoid(self.log_odds_exponential(t)) * self.exponential.d_log_r0(t)
 
-    def d_beta_log_r0(self, t):
+    def d_beta_log_r0(self, t: Array) -> Array:
         """d log r(zeta|0) / dbeta at fixed zeta."""
         return sigmoid(self.log_odds_exponential(t)) * self.exponential.d_beta_log_r0(t)
 
-    def cdf0(self, t):
+    def cdf0(self, t: Array) -> Array:
         """R(zeta|0)."""
         return (1 - self.epsilon) * self.exponential.cdf0(t) + self.epsilon * sigmoid(t)
 
-    def survival0(self, t):
+    def survival0(self, t: Array) -> Array:
         """1 - R(zeta|0)."""
         return (1 - self.epsilon) * self.exponential.survival0(t) + self.epsilon * sigmoid(-t)
 
-    def cdf_gap(self, t):
+    def cdf_gap(self, t: Array) -> Array:
         """R(zeta|0) - R(zeta|1): the uniform parts cancel."""
         return (1 - self.epsilon) * self.exponential.cdf_gap(t)
 
-    def d_beta_cdf0(self, t):
+    def d_beta_cdf0(self, t: Array) -> Array:
         """dR(zeta|0)/dbeta at fixed zeta."""
         return (1 - self.epsilon) * self.exponential.d_beta_cdf0(t)
 
-    def sample0(self, rho):
+    def sample0(self, rho: Array) -> Array:
         """A draw from r'(.|0), not its quantile: the epsilon part of (0, 1) draws the uniform, the rest the
         exponential, each from what is left of rho, stretched to (0, 1)."""
         uniform = inside(rho / self.epsilon)
         rest = inside((rho - self.epsilon) / (1 - self.epsilon))
         return np.where(rho < self.epsilon, self.t(uniform), self.exponential.sample0(rest))
 
-    def quantile0_bounds(self, rho):
+    def quantile0_bounds(self, rho: Array) -> tuple[Array, Array]:
         ends = self.t(inside(rho)), self.exponential.sample0(rho)
         return np.minimum(*ends), np.maximum(*ends)
 
@@ -138,55 +140,55 @@ class Power(UnitInterval):
     minimum_beta = 1.0
 
     @property
-    def log_z(self):
+    def log_z(self) -> float:
         """log beta: what the density is divided by, nats."""
         return math.log(self.beta)
 
-    def log_r0(self, t):
+    def log_r0(self, t: Array) -> Array:
         """The paper's c."""
         return (1 - 1 / self.beta) * softplus(-t) - self.log_z
 
-    def d_log_r0(self, t):
+    def d_log_r0(self, t: Array) -> Array:
         """d log r(zeta|0) / dt."""
         return -(1 - 1 / self.beta) * sigmoid(-t)
 
-    def d_beta_log_r0(self, t):
+    def d_beta_log_r0(self, t: Array) -> Array:
         """-log(zeta) / beta^2 - 1 / beta."""
         return softplus(-t) / self.beta**2 - 1 / self.beta
 
-    def log_ratio(self, t):
+    def log_ratio(self, t: Array) -> Array:
         """b = (1 - 1/beta) logit(zeta)."""
         return (1 - 1 / self.beta) * t
 
-    def d_log_ratio(self, t):
+    def d_log_ratio(self, t: Array) -> Array:
         return np.full_like(t, 1 - 1 / self.beta)
 
-    def d_beta_log_ratio(self, t):
+    def d_beta_log_ratio(self, t: Array) -> Array:
         return t / self.beta**2
 
-    def log_f0(self, t):
+    def log_f0(self, t: Array) -> Array:
         """log(lam zeta^lam (1 - zeta)): the large terms of log r0 and log dzeta/dt cancel on paper."""
         return -softplus(-t) / self.beta - softplus(t) - self.log_z
 
-    def cdf0(self, t):
+    def cdf0(self, t: Array) -> Array:
         """zeta^lam."""
         return np.exp(-softplus(-t) / self.beta)
 
-    def survival0(self, t):
+    def survival0(self, t: Array) -> Array:
         """1 - zeta^lam."""
         return -np.expm1(-softplus(-t) / self.beta)
 
-    def cdf_gap(self, t):
+    def cdf_gap(self, t: Array) -> Array:
         """R(zeta|0) - R(zeta|1) = zeta^lam (1 - zeta^(1-lam)) + (1-zeta)^lam (1 - (1-zeta)^(1-lam)), which is
         zeta^lam + (1-zeta)^lam - 1 as a sum of positive terms."""
         mu = 1 - 1 / self.beta
         return sum(self.cdf0(s) * -np.expm1(-mu * softplus(-s)) for s in (t, -t))
 
-    def d_beta_cdf0(self, t):
+    def d_beta_cdf0(self, t: Array) -> Array:
         """-zeta^lam log(zeta) / beta^2."""
         return self.cdf0(t) * softplus(-t) / self.beta**2
 
-    def sample0(self, rho):
+    def sample0(self, rho: Array) -> Array:
         """t at which zeta = rho^beta."""
         log_zeta = self.beta * np.log(inside(rho))
         return log_zeta - np.log(-np.expm1(log_zeta))
@@ -196,54 +198,54 @@ class Gaussian(RealLine):
     """r(zeta|z) = N(zeta | z, 1/beta) on the real line (Sec. 3.3); beta > 0, for all or one a unit."""
 
     @property
-    def deviation(self):
+    def deviation(self) -> float | Array:
         """Standard deviation, beta^(-1/2)."""
         return self.beta**-0.5
 
     @property
-    def log_z(self):
+    def log_z(self) -> float | Array:
         """log of the normaliser, -log(beta / 2 pi) / 2, nats."""
         return -0.5 * _log(self.beta / (2 * math.pi))
 
-    def log_r0(self, t):
+    def log_r0(self, t: Array) -> Array:
         """The paper's c = -beta zeta^2 / 2 + log(beta / 2 pi) / 2."""
         return -self.beta / 2 * (t + 0.5) ** 2 - self.log_z
 
-    def d_log_r0(self, t):
+    def d_log_r0(self, t: Array) -> Array:
         """d log r(zeta|0) / dt."""
         return -self.beta * (t + 0.5)
 
-    def d_beta_log_r0(self, t):
+    def d_beta_log_r0(self, t: Array) -> Array:
         """d log r(zeta|0) / dbeta at fixed zeta."""
         return -((t + 0.5) ** 2) / 2 + 0.5 / self.beta
 
-    def log_ratio(self, t):
+    def log_ratio(self, t: Array) -> Array:
         """b = beta (zeta - 1/2)."""
         return self.beta * t
 
-    def d_log_ratio(self, t):
+    def d_log_ratio(self, t: Array) -> Array:
         return self.beta + np.zeros_like(t)
 
-    def d_beta_log_ratio(self, t):
+    def d_beta_log_ratio(self, t: Array) -> Array:
         return t
 
-    def cdf0(self, t):
+    def cdf0(self, t: Array) -> Array:
         """Phi(sqrt(beta) zeta)."""
         return ndtr(self.beta**0.5 * (t + 0.5))
 
-    def survival0(self, t):
+    def survival0(self, t: Array) -> Array:
         """1 - R(zeta|0)."""
         return ndtr(-(self.beta**0.5) * (t + 0.5))
 
-    def cdf_gap(self, t):
+    def cdf_gap(self, t: Array) -> Array:
         """R(zeta|0) - R(zeta|1), even in t: taken in the lower tail, where both are small."""
         return self.cdf0(-np.abs(t)) - self.cdf1(-np.abs(t))
 
-    def d_beta_cdf0(self, t):
+    def d_beta_cdf0(self, t: Array) -> Array:
         """zeta r(zeta|0) / (2 beta)."""
         return (t + 0.5) * np.exp(self.log_r0(t)) / (2 * self.beta)
 
-    def sample0(self, rho):
+    def sample0(self, rho: Array) -> Array:
         """t at which zeta = Phi^-1(rho) / sqrt(beta)."""
         return ndtri(inside(rho)) / self.beta**0.5 - 0.5
 
@@ -253,7 +255,7 @@ def _log(beta):
     return math.log(beta) if np.ndim(beta) == 0 else np.log(beta)
 
 
-def check_uniform(**numbers):
+def check_uniform(**numbers: Array) -> None:
     """Raise ValueError unless all are in [0, 1]; what is given by name is called by it."""
     for name, values in numbers.items():
         within = (values >= 0) & (values <= 1)  # NaN is not
@@ -262,7 +264,7 @@ def check_uniform(**numbers):
             raise ValueError(f"{name} is a uniform number in (0, 1); got {worst}")
 
 
-def inside(rho):
+def inside(rho: Array) -> Array:
     """rho with 0 and 1 moved to the nearest numbers of its dtype inside (0, 1)."""
     info = np.finfo(rho.dtype)
     return np.clip(rho, info.tiny, 1 - info.epsneg)
@@ -271,17 +273,17 @@ def inside(rho):
 SMOOTHINGS = {"exp": Exponential, "unexp": UniformExponential, "power": Power, "gauss": Gaussian}
 
 
-def build(name, beta, **others):
+def build(name: str, beta: float, **others: Any) -> Exponential | UniformExponential | Power | Gaussian:
     """The smoothing of a name in SMOOTHINGS; of the other parameters (epsilon) it takes those that it has."""
     own = parameters(name)
     return SMOOTHINGS[name](beta, **{key: value for key, value in others.items() if key in own})
 
 
-def parameters(name):
+def parameters(name: str) -> tuple[str, ...]:
     """The names of its parameters, beta first."""
     return tuple(f.name for f in fields(SMOOTHINGS[name]))
 
 
-def named(*classes):
+def named(*classes: type) -> tuple[str, ...]:
     """The names in SMOOTHINGS of these classes and of those derived from them."""
     return tuple(name for name, cls in SMOOTHINGS.items() if issubclass(cls, classes))

@@ -7,13 +7,14 @@ import math
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.smoothing import check_uniform
 from dvae_ref.twins import twinned
 
 
 @twinned
-def sample(logit_q, rho, beta):
+def sample(logit_q: Array, rho: Array, beta: float) -> Array:
     """zeta at which CDF(zeta) = rho: 0 for rho <= 1 - q, else log((e^beta - 1) s + 1) / beta with
     s = (rho - (1 - q)) / q in (0, 1].  rho in (0, 1); any logit, 0 < beta < 88: float32 holds e^88.
 
@@ -24,7 +25,7 @@ def sample(logit_q, rho, beta):
 
 
 @twinned
-def d_zeta_d_logit_q(logit_q, rho, beta):
+def d_zeta_d_logit_q(logit_q: Array, rho: Array, beta: float) -> Array:
     """dzeta/dlogit(q) at fixed rho: (e^beta - 1) (1 - rho) (1 - q) / (q beta ((e^beta - 1) s + 1)) where zeta > 0."""
     _check(rho, beta)
     s, one_minus_s = _above_spike(logit_q, rho)
