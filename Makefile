@@ -7,7 +7,7 @@ INPUTS ?= 10000
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: kit demo test release fuzz kills bench bench-gpu figures lint clean
+.PHONY: kit docs demo test release fuzz kills bench bench-gpu figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -27,7 +27,7 @@ demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: a
 test: .venv/.installed-$(TEST_EXTRAS) ## the test suite, without CUDA unless TEST_EXTRAS says so: about 15 minutes
 	$(BIN)/python -m pytest
 
-release: .venv/.installed-$(TEST_EXTRAS) ## the test suite, and what takes longer, the README in fresh environments among it: before a release
+release: .venv/.installed-$(TEST_EXTRAS),docs ## the test suite, and what takes longer, the README in fresh environments among it: before a release
 	$(BIN)/python -m pytest -m "release or not release"
 
 fuzz: .venv/.installed-$(TEST_EXTRAS) ## hostile whole commands: 0 tracebacks, 0 signals; a quarter of an hour on four cores
@@ -49,6 +49,9 @@ figures: .venv/.installed-data ## the paper's figures, with their numbers, in ou
 kit: .venv/.installed-data ## the conformance kit as one file, out/kit.json.gz, for implementations in any language
 	$(BIN)/python -m dvae_ref conformance export out/kit.json --format json
 	gzip -9 -n -f out/kit.json
+
+docs: .venv/.installed-test,docs ## the site, out/docs/index.html, which needs no network: warnings are errors, links are checked
+	$(BIN)/python -m handbook site
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

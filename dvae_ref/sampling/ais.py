@@ -1,4 +1,4 @@
-"""Annealed importance sampling: an unbiased estimate of an RBM's Z (Neal 2001; Salakhutdinov & Murray 2008).
+"""Annealed importance sampling: an unbiased estimate of an RBM's Z (Sec. 4; Neal 2001; Salakhutdinov & Murray 2008).
 
 From a base with W = 0, whose Z_0 is known, to the RBM, by machines at inverse temperatures 0 = t_0 < ... < t_K = 1:
 

@@ -1,5 +1,5 @@
-"""Persistent contrastive divergence: the negative phase from chains that are never restarted (Tieleman, ICML
-2008).
+"""Persistent contrastive divergence: the negative phase from chains that are never restarted (Sec. 4;
+Tieleman, ICML 2008).
 
 The chains of the last update, a few sweeps of block Gibbs later, stand for samples of the RBM as it is now.
 """

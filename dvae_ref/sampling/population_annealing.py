@@ -1,4 +1,4 @@
-"""Population annealing: replicas that follow an RBM whose parameters change (Hukushima & Iba 2003; Machta 2010).
+"""Population annealing: replicas follow an RBM as its parameters change (Sec. 4; Hukushima & Iba 2003; Machta 2010).
 
 From the machine E_old, whose samples the replicas are, to E_new in steps of t: E_t = E_old + t (E_new - E_old). A step
 by delta weighs them by w = exp(-delta (E_new - E_old)(z)), resamples (`population.systematic`; always, as equal weights

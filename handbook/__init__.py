@@ -1,0 +1,1 @@
+"""The site, made from README, docs/ and the code's own tables: `python -m handbook site`."""
