@@ -19,12 +19,20 @@ def map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
 
 
 def items(tree: Any, path: str = "") -> list[tuple[str, Array]]:
-    """List of (path, leaf), e.g. ("encoder.0.hidden.1.dense.kernel", array), in a fixed order. path: of the tree."""
+    """List of (path, leaf), e.g. ("encoder.0.hidden.1.dense.kernel", array), in a fixed order; arrays of any shape.
+
+    path: of the tree.
+    """
     return list(zip(paths(structure(tree), path), leaves(tree), strict=True))
 
 
 def leaves(tree: Any) -> list[Array]:
-    """The arrays of a tree, in the order of items."""
+    """The arrays of a tree, of any shape, in the order of items.
+
+    >>> from dvae_ref.theory.boltzmann import RBM
+    >>> [path for path, _ in items(RBM(np.zeros(3), np.zeros((1, 2))), "params.rbm")]
+    ['params.rbm.a', 'params.rbm.W']
+    """
     found = []
     _gather(tree, found)
     return found
@@ -57,7 +65,7 @@ def paths(structure: tuple | None, beginning: str = "") -> tuple[str, ...]:
 
 
 def unflatten(like: Any, leaves: Iterable[Array]) -> Any:
-    """The tree with the structure of `like` and these leaves, in the order of items."""
+    """The tree with the structure of `like` and these leaves, of any shape, in the order of items."""
     return _fill(like, iter(leaves))
 
 

@@ -7,7 +7,7 @@ import typing
 from pathlib import Path
 
 import pytest
-from test_docstrings import PUBLIC
+from docstring_contents import PUBLIC
 from test_public import mypy
 
 

@@ -35,7 +35,10 @@ def kl(rbm: RBM, b: Array, logit_m: Array, *, force: bool = False) -> Array:
 
     Relative error about 1e-15 times the largest |W| sum, divided by the root of the KL where that is below 1 (the
     rounding of fields near their fixed point): 1e-9 at a KL of 1e-12.
-    N 2^min(D_left, D_right) states, at most 2^24 unless forced; otherwise ValueError.
+    N 2^min(D_left, D_right) states, at most 2^24 unless forced; otherwise ValueError. TypeError for what are no arrays.
+
+    >>> kl(RBM(np.zeros(2), np.zeros((1, 1))), np.zeros((1, 2)), np.array([[0.0, np.log(3)]])).round(12).tolist()
+    [0.130812035941]
     """
     boltzmann.check(rbm)
     for rows, name in ((b, "b"), (logit_m, "logit_m")):

@@ -20,6 +20,10 @@ def sample(u: Array, rbm: RBM) -> Array:
     choose the units of the larger side, z_j = [u_j < sigmoid(field_j)]. Probabilities are good to about 2^-52,
     absolutely: a state of less is never drawn. ValueError for malformed parameters or u, and for more than 24 units in
     the smaller side.
+
+    >>> rbm = RBM(np.array([-50.0, 50.0]), np.zeros((1, 1)))
+    >>> sample(np.full((2, 2), 0.5), rbm).tolist()
+    [[0.0, 1.0], [0.0, 1.0]]
     """
     check(rbm)
     _check(u, rbm)

@@ -3,6 +3,8 @@
 Stations of the objective, each a forward/backward pair of its own module:
 
     x -> encoder -> zeta ~ q(zeta|x) -> log p(zeta) - log q(zeta|x), log p(x|zeta) -> log w -> bound
+
+The bounds are derived in docs/derivations/07-bounds.md, the way back in 08-backpropagation.md.
 """
 
 import functools
@@ -69,7 +71,10 @@ class Statistics(NamedTuple):
 def init(
     rng: np.random.Generator, config: Config, mean_x: Array, dtype: npt.DTypeLike = np.float32
 ) -> tuple[Params, Statistics]:
-    """Fresh (Params, Statistics): networks as in networks.init_dense, an RBM of zeros.  mean_x: (V,) in [0, 1]."""
+    """Fresh (Params, Statistics): networks as in networks.init_dense, an RBM of zeros.  mean_x: (V,) in [0, 1].
+
+    ValueError for another mean_x.
+    """
     mean_x = np.asarray(mean_x, dtype)
     if mean_x.ndim != 1 or not np.all((mean_x >= 0) & (mean_x <= 1)):
         raise ValueError(f"mean_x must be one image with pixels in [0, 1], got shape {mean_x.shape}")
@@ -87,7 +92,7 @@ def init(
 
 
 def output_bias(mean_x: Array) -> Array:
-    """logit of the mean image, clipped to [0.001, 0.999]: added to the decoder's logits, not trained."""
+    """logit of the mean image (V,), clipped to [0.001, 0.999]: added to the decoder's logits, not trained."""
     p = np.clip(mean_x, 0.001, 0.999)
     return np.log(p) - np.log1p(-p)
 
@@ -146,10 +151,11 @@ def _check(statistics, x, noise, config):
 
 
 def objective_backward(d_bound: Array, cache: Cache, negative: Negative, *, config: Config) -> Params:
-    """Gradient in Params of sum(d_bound * bound), the bound's -kappa log Z included.
+    """Gradient in Params of sum(d_bound * bound), the bound's -kappa log Z included.  d_bound: (B,).
 
-    negative: the Moments of the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW; or a function
-    that returns them, called when all else is done.
+    Proved by differences of the bound and by enumeration (tests/model/test_autoencoder.py). negative: the Moments of
+    the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW; or a function that returns them, called
+    when all else is done.
     """
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
@@ -184,7 +190,8 @@ def objective_and_gradient(
     """(bound, gradient, statistics after the batch) of objective, its backward and update_statistics, in shares.
 
     The images are dealt out to a team of threads, `threads` of them at work; the size of the team is a matter of the
-    shapes alone, and so are the results. BLAS has one thread meanwhile.
+    shapes alone, and so are the results. BLAS has one thread meanwhile. Shapes and
+    errors (ValueError) as of `objective`; d_bound: (B,).
     """
     rows = len(x) * config.k
     most = max(rows // ROWS, 2 if rows >= PAIR else 1)
@@ -212,7 +219,7 @@ def _add(total, other):
 
 
 def update_statistics(statistics: Statistics, cache: Cache) -> Statistics:
-    """The moving averages after the batch that made this cache."""
+    """The moving averages after the batch that made this cache: 0.8 of the old ones and 0.2 of the batch's."""
 
     def update(moving, network_cache):
         batch = networks.batch_averages(network_cache)
@@ -227,6 +234,7 @@ def discrete_log_weights(params: Params, statistics: Statistics, x: Array, u: Ar
 
     x: (B, V); u: (B K, D) uniform on (0, 1) -> (B, K), nats. The mean of w is an unbiased estimate of p(x) if log_z is
     exact. By AIS, log Z is low by half its variance in the mean, and log p(x) too high by as much.
+    ValueError for a u that has no K rows an image.
     """
     z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
     decoder = _biased(params.decoder, statistics)

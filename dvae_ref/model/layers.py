@@ -1,7 +1,7 @@
 """Dense layers, batch normalisation and tanh, and the Bernoulli likelihood: forward above, backward below.
 
 Rows are samples. A forward returns (value, cache); its backward takes the cotangent and the cache and returns fresh
-gradients in the order of the forward's arguments.
+gradients in the order of the forward's arguments. Derived in docs/derivations/08-backpropagation.md.
 """
 
 from typing import NamedTuple
@@ -53,7 +53,10 @@ def dense(params: Dense, x: Array, zeta: Array | None = None, of_x: Array | None
 
 
 def dense_backward(d_y: Array, cache: DenseCache, *, need_x: bool = True) -> tuple[Array | None, Array | None]:
-    """Gradients (d_x, d_zeta); d_x is None unless needed, d_zeta where there is no zeta."""
+    """Gradients (d_x, d_zeta) = d_y kernel', summed over the K samples in d_x: (B, V) and (B K, P).
+
+    d_x is None unless needed, d_zeta where there is no zeta.
+    """
     kernel, x, zeta = cache
     n_x = x.shape[1]
     d_x = _over_samples(d_y, cache) @ kernel[:n_x].T if need_x else None
@@ -61,7 +64,7 @@ def dense_backward(d_y: Array, cache: DenseCache, *, need_x: bool = True) -> tup
 
 
 def dense_gradient(d_y: Array, cache: DenseCache) -> Dense:
-    """Gradient in the parameters, a Dense: nothing else of the backward pass needs it."""
+    """Gradient in the parameters, a Dense: [x, zeta]' d_y of shape (V + P, outputs), and the sum of d_y, (outputs,)."""
     kernel, x, zeta = cache
     n_x = x.shape[1]
     d_kernel, d_shared = np.empty_like(kernel), _over_samples(d_y, cache)
@@ -106,7 +109,7 @@ BATCH_NORM_MOMENTUM = 0.8
 def batch_norm(params: BatchNorm, x: Array) -> tuple[Array, BatchNormCache]:
     """scale (x - mean) / sqrt(variance + 1e-2) + offset with the batch's mean and biased variance.  (N, H).
 
-    Where x is a share of the batch, mean and variance are those of all of it.
+    Where x is a share of the batch, mean and variance are those of all of it. ValueError for no rows.
     """
     if len(x) == 0:
         raise ValueError(f"batch norm takes at least one row; got x of shape {x.shape}")
@@ -120,7 +123,10 @@ def batch_norm(params: BatchNorm, x: Array) -> tuple[Array, BatchNormCache]:
 
 
 def batch_norm_backward(d_y: Array, cache: BatchNormCache) -> tuple[BatchNorm, Array]:
-    """Gradients (BatchNorm, d_x): what moves the batch's mean or variance is projected out of d_x."""
+    """Gradients (BatchNorm, d_x), d_x (N, H): what moves the batch's mean or variance is projected out of d_x.
+
+    d_x = (d_y - mean(d_y) - normed mean(d_y normed)) scale / std. ValueError for a d_y of another shape.
+    """
     normed, scale, inverse_std, _ = cache
     if d_y.shape != normed.shape:
         raise ValueError(f"batch norm of {normed.shape} takes cotangents of that shape; got {d_y.shape}")
@@ -132,7 +138,7 @@ def batch_norm_backward(d_y: Array, cache: BatchNormCache) -> tuple[BatchNorm, A
 
 @twinned
 def batch_norm_tanh(params: BatchNorm, x: Array) -> tuple[Array, tuple[BatchNormCache, Array]]:
-    """tanh of batch_norm: (N, H), and the caches of both."""
+    """tanh of batch_norm: (N, H), and the caches of both. ValueError for no rows."""
     y, norm_cache = batch_norm(params, x)
     y, tanh_cache = tanh(y)
     return y, (norm_cache, tanh_cache)
@@ -140,7 +146,7 @@ def batch_norm_tanh(params: BatchNorm, x: Array) -> tuple[Array, tuple[BatchNorm
 
 @twinned
 def batch_norm_tanh_backward(d_y: Array, cache: tuple[BatchNormCache, Array]) -> tuple[BatchNorm, Array]:
-    """Gradients (BatchNorm, d_x)."""
+    """Gradients (BatchNorm, d_x), d_x (N, H): of tanh, then of batch_norm. ValueError for a d_y of another shape."""
     norm, y = cache
     return batch_norm_backward(tanh_backward(d_y, y), norm)
 
@@ -155,7 +161,7 @@ def folded(dense: Dense, norm: BatchNorm, averages: Averages) -> Dense:
 
 
 def update_averages(moving: Averages, batch: Averages) -> Averages:
-    """moving <- 0.8 moving + 0.2 batch."""
+    """moving <- 0.8 moving + 0.2 batch, (H,) each."""
     return Averages(
         *(BATCH_NORM_MOMENTUM * m + (1 - BATCH_NORM_MOMENTUM) * b for m, b in zip(moving, batch, strict=True))
     )
@@ -168,7 +174,7 @@ def tanh(x: Array) -> tuple[Array, Array]:
 
 
 def tanh_backward(d_y: Array, y: Array) -> Array:
-    """Gradient in x: d_y (1 - tanh(x)^2)."""
+    """Gradient in x: d_y (1 - tanh(x)^2), of the shape of d_y."""
     return d_y * (1 - y * y)
 
 
@@ -176,7 +182,11 @@ def tanh_backward(d_y: Array, y: Array) -> Array:
 def bernoulli(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array]]:
     """log p(x|logits) = sum_v x_v logits_v - softplus(logits_v), nats.  x: (B, V), logits: (B K, V) -> (B K,).
 
-    Raises ValueError for logits of other pixels, or that are no K rows an image.
+    x: in [0, 1]; any finite logits. Raises ValueError for logits of other pixels, or that are no K rows an image.
+
+    >>> value, _ = bernoulli(np.array([[1.0, 0.0]]), np.array([[0.0, 100.0]]))  # log(1/2) - 100
+    >>> value.round(4).tolist()
+    [-100.6931]
     """
     l = _by_image(x, logits)
     value = (l @ x[:, :, None])[..., 0] - softplus(l).sum(-1)
@@ -185,7 +195,10 @@ def bernoulli(x: Array, logits: Array) -> tuple[Array, tuple[Array, Array]]:
 
 @twinned
 def bernoulli_backward(d_value: Array, cache: tuple[Array, Array]) -> Array:
-    """Gradient in logits: d_value times the residual x - sigmoid(logits), pixel minus its prediction."""
+    """Gradient in logits: d_value times the residual x - sigmoid(logits), pixel minus its prediction.  (B K, V).
+
+    ValueError unless d_value is (B K,).
+    """
     x, logits = cache
     residual = x[:, None] - sigmoid(_by_image(x, logits))
     return per_row(d_value, logits) * residual.reshape(logits.shape)
@@ -200,14 +213,20 @@ def _by_image(x, logits):
 
 @twinned
 def dense_bernoulli(params: Dense, y: Array, x: Array) -> Array:
-    """log p(x|logits), nats, of the logits y kernel + bias, for evaluation.  y: (B K, H), x: (B, V) -> (B K,)."""
+    """log p(x|logits), nats, of the logits y kernel + bias, for evaluation.  y: (B K, H), x: (B, V) -> (B K,).
+
+    ValueError for logits of other pixels, or that are no K rows an image.
+    """
     logits, _ = dense(params, y)
     return bernoulli(x, logits)[0]
 
 
 @twinned
 def draw_binary(logit_q: Array, u: Array) -> tuple[Array, Array]:
-    """z = [u < q] and log q(z), nats, of independent units.  logit_q: (B, W), u: (B K, W) -> (B K, W), (B K,)."""
+    """z = [u < q] and log q(z), nats, of independent units.  logit_q: (B, W), u: (B K, W) -> (B K, W), (B K,).
+
+    u: uniform on (0, 1). ValueError for a u of other units, or that has no K rows an image.
+    """
     if len(logit_q) == 0 or u.shape[1:] != logit_q.shape[1:] or len(u) % len(logit_q):
         raise ValueError(f"binary units take logit_q (B, W) and u (B K, W); got {logit_q.shape} and {u.shape}")
     l = logit_q[:, None]

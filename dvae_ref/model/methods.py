@@ -45,6 +45,9 @@ def method(baseline: str, beta: float, groups: int, *, epsilon: float = 0.05, me
     ValueError for another name, a beta outside the smoothing's domain (beta > 0, but > 1 for power and < 88 for
     spike_exp), and for groups < 1. epsilon is that of the uniform part, mean_field_sweeps those of a relaxed prior;
     a baseline without them leaves them aside.
+
+    >>> method("dvaes_power", 40.0, groups=1).posterior
+    Mixture(smoothing=Power(beta=40.0))
     """
     if baseline not in BASELINES:
         raise ValueError(f"unknown baseline {baseline!r}, expected one of {', '.join(BASELINES)}")

@@ -1,7 +1,8 @@
 """The hierarchical encoder q(zeta|x) = prod_g q(zeta_g|x, zeta_<g) and the decoder p(x|zeta) (Sec. 4).
 
 Each conditional is a network of its own: linear, or hidden layers of dense, batch norm, tanh, and a linear output.
-The B rows of x serve K consecutive samples each, N = B K rows in all.
+The B rows of x serve K consecutive samples each, N = B K rows in all. Derived in
+docs/derivations/08-backpropagation.md.
 """
 
 from typing import Any, NamedTuple
@@ -52,7 +53,10 @@ class NetworkCache(NamedTuple):
 def network(
     params: Network, x: Array, zeta: Array | None = None, *, of_x: Array | None = None
 ) -> tuple[Array, NetworkCache]:
-    """Outputs for the inputs [x, zeta], batch norm by the statistics of the batch.  Shapes and of_x as layers.dense."""
+    """Outputs (B, outputs) or (B K, outputs) for the inputs [x, zeta], batch norm by the statistics of the batch.
+
+    Shapes and of_x as layers.dense.
+    """
     caches = []
     for layer in params.hidden:
         y, dense_cache = layers.dense(layer.dense, x, zeta, of_x)
@@ -66,7 +70,7 @@ def network(
 def network_backward(
     d_y: Array, cache: NetworkCache, *, need_x: bool = False
 ) -> tuple[Network, Array | None, Array | None]:
-    """Gradients (Network, d_x, d_zeta); the gradient in the network's own x only if needed."""
+    """Gradients (Network, d_x (B, V), d_zeta (B K, P)); d_x only if needed, else None."""
     d_out = submit(layers.dense_gradient, d_y, cache.out)
     d_x, d_zeta = layers.dense_backward(d_y, cache.out, need_x=need_x or bool(cache.hidden))
     d_hidden = []
@@ -87,7 +91,7 @@ def first_layer(params: Network) -> Dense:
 def hidden_evaluate(
     params: Network, moving: tuple[Averages, ...], x: Array, zeta: Array | None = None
 ) -> tuple[Array, Array | None]:
-    """(y, zeta), the inputs of the output layer, by the moving averages: a tuple of Averages, one a hidden layer."""
+    """(y, zeta), the inputs of the output layer, y (B K, H), by the moving averages: one of Averages a hidden layer."""
     for layer, averages in zip(params.hidden, moving, strict=True):
         y, _ = layers.dense(layers.folded(*layer, averages), x, zeta)
         x, zeta = np.tanh(y, out=y), None
@@ -95,7 +99,7 @@ def hidden_evaluate(
 
 
 def network_evaluate(params: Network, moving: tuple[Averages, ...], x: Array, zeta: Array | None = None) -> Array:
-    """Outputs by the moving averages."""
+    """Outputs by the moving averages, one a hidden layer. The shapes are those of layers.dense."""
     return layers.dense(params.out, *hidden_evaluate(params, moving, x, zeta))[0]
 
 
@@ -193,7 +197,7 @@ def encode_discrete(
 
 
 def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> Array:
-    """Normal(0, std) restricted to two standard deviations by redrawing."""
+    """Normal(0, std) restricted to two standard deviations by redrawing, an array of this shape."""
     x = rng.standard_normal(shape)
     while np.any(outside := np.abs(x) > 2):
         x[outside] = rng.standard_normal(np.sum(outside))

@@ -2,7 +2,7 @@
 
 A family is a frozen dataclass that is a `Posterior`. The cotangents d are a Sample, too: in each field what those want
 of it who read that very field. How a field depends on another one (zeta on t, t on logit q) is for draw_backward to
-know, and for nobody else.
+know, and for nobody else. Derived in docs/derivations/03-implicit-reparameterisation.md.
 """
 
 from dataclasses import dataclass
@@ -111,12 +111,15 @@ class ShiftedGaussian:
         return Gaussian(1 / (np.abs(extra.s) / 5 + 0.05) ** 2)
 
     def d_s(self, d_beta: Array, extra: Spread) -> Spread:
-        """Gradient in s from that in beta; 0 at s = 0, where |s| has a kink and std is least."""
+        """Gradient in s (D,) from that in beta (D,); 0 at s = 0, where |s| has a kink and std is least."""
         std = np.abs(extra.s) / 5 + 0.05
         return Spread(d_beta * -2 / std**3 * np.sign(extra.s) / 5)
 
     def draw(self, out: Array, noise: Noise, extra: Spread) -> Sample:
-        """Sample from the network's outputs (N, 2 D): logit q, and raw, the shift's."""
+        """Sample from the network's outputs (N, 2 D): logit q, and raw, the shift's.
+
+        ValueError for noise outside [0, 1].
+        """
         logit_q, raw = map(np.ascontiguousarray, np.split(out, 2, -1))
         t, _ = _reparameterise(logit_q, noise, self.smoothing(extra))
         return self.Sample(logit_q, raw, t, t + 0.5 + (sigmoid(raw) - 0.5) / 2)

@@ -31,7 +31,7 @@ class Trained:
         return f"<Trained {s.baseline} {s.struct}, K = {s.k}, {self.iteration:,} iterations, seed {s.seed}>"
 
     def sample(self, number: int = 100, sweeps: int = 10_000, seed: int = 0) -> Array:
-        """E[x|z] for z from the prior by block Gibbs, (number, V) in [0, 1]: the images of the command `sample`.
+        """E[x|z] for z from the prior by block Gibbs, shape (number, V), in [0, 1]: the images of the command `sample`.
 
         ValueError for a number below 1 or sweeps below 0.
         """
@@ -49,7 +49,10 @@ class Trained:
         return sigmoid(autoencoder.decode_discrete(self.params, self.statistics, z))
 
     def log_z(self, temperatures: int = 10_000, chains: int = 1000, seed: int = 0) -> ais.AISResult:
-        """log Z of the prior in nats, by annealed importance sampling, with its standard error: that of `evaluate`."""
+        """log Z of the prior in nats, by annealed importance sampling, with its standard error: that of `evaluate`.
+
+        ValueError for fewer than 2 temperatures or chains.
+        """
         return ais.log_z(roles.keys(seed)["measurement_log_z"], self.params.rbm, temperatures, chains)
 
     def log_likelihood(
@@ -112,14 +115,14 @@ def train(
 
 
 def prior_images(key: philox.Key, model: Any, number: int, sweeps: int) -> Array:
-    """Means of p(x|z) for z from the prior, (number, V); model: whatever has params and statistics."""
+    """Means of p(x|z) for z from the prior, of shape (number, V); model: whatever has params and statistics."""
     chains = pcd.init(philox.fold_in(key, 0), model.params.rbm, number)
     chains, _ = pcd.step(philox.fold_in(key, 1), chains, model.params.rbm, sweeps)
     return sigmoid(autoencoder.decode_discrete(model.params, model.statistics, pcd.samples(chains)))
 
 
 def as_dataset(images: Array, validation: Array | None) -> datasets.Dataset:
-    """A Dataset of arrays."""
+    """A Dataset of images (N, V), validated on others, (M, V), if there are any. ValueError as of `train`."""
     train = check_images(images)
     held_out = train[:0] if validation is None else check_images(validation, train.shape[1], "validation")
     if not np.all((held_out == 0) | (held_out == 1)):
@@ -130,7 +133,7 @@ def as_dataset(images: Array, validation: Array | None) -> datasets.Dataset:
 
 
 def check_images(images: Array, pixels: int | None = None, name: str = "images") -> Array:
-    """Images as float32; ValueError unless they are rows of (so many) pixels in [0, 1]."""
+    """Images (B, V) as float32; ValueError unless they are rows of (so many) pixels in [0, 1]."""
     images = np.asarray(images)
     if images.ndim != 2 or not images.size or (pixels is not None and images.shape[1] != pixels):
         raise ValueError(f"{name} must have the shape (B, {pixels or 'V'}), B >= 1; got {images.shape}")

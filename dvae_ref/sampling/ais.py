@@ -17,6 +17,7 @@ given, makes the estimate unbiased for the latter.
 Accuracy of log w: the sums are float64, and the float32 terms are differences formed without cancellation
 (`scalars.softplus_increment`), each good to about 1e-6 of itself. Against float64 with the
 same spins: 4e-7 nats for 200 x 200 units and 1,000 temperatures (log Z = 584).
+Derived in docs/derivations/09-sampling.md.
 """
 
 import itertools
@@ -86,11 +87,12 @@ def log_z(
 ) -> AISResult:
     """AISResult for the RBM's log Z.
 
-    temperatures: how many inverse temperatures, evenly spaced from 0 to 1, or the increasing array of them.
-    They are rounded to float32. base: "uniform", "bias" or the biases (D,) of the base machine. progress: called as
+    temperatures: how many inverse temperatures, evenly spaced from 0 to 1, or the increasing array of them. They are
+    rounded to float32. base: "uniform", "bias" or the biases (D,) of the base machine. progress: called as
     progress(done, total), in temperatures, at most a hundred times. The result depends on the key, not on the number of
     threads; on a GPU (`backend.resolve`) the chains are the same to the bit, and their weights up to the order of
-    float64 sums. Raises TypeError for a key that is none.
+    float64 sums. Raises TypeError for a key or an RBM that is none, ValueError for fewer than 2 chains, a schedule that
+    does not increase from 0 to 1, an unknown base; warns where few chains make up the mean.
 
     >>> found = log_z(philox.key(0), RBM(np.zeros(5, np.float32), np.zeros((2, 3), np.float32)), 10, 20)
     >>> round(found.log_z / math.log(2), 6), len(found.log_weights)
@@ -140,7 +142,8 @@ def log_z_batch(
 
     As `log_z` from the base "bias": what a machine's own biases do is in the base, and W alone is annealed. That suits
     biases that dominate, like those of the augmented machines a + b(zeta). The result for a machine depends on its
-    place in the batch, which numbers its chains, and on no other machine.
+    place in the batch, which numbers its chains, and on no other machine. Nats. ValueError for shapes that do not fit,
+    TypeError for what are no real arrays.
     """
     philox.check(key)
     inv_temps, chains = schedule(temperatures), domains.whole("chains", chains)
@@ -199,7 +202,7 @@ def _engine(backend):
 def log_weights_reference(
     key: philox.Key, rbm: RBM, temperatures: Temperatures, chains: int, base: str | Array = "uniform"
 ) -> Array:
-    """The log-weights of `log_z` as readable NumPy, in float64 from the same spins: its oracle."""
+    """The log-weights (R,) of `log_z`, nats, as readable NumPy, in float64 from the same spins: its oracle."""
     inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
     z_left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
     z_left, gained = walk_reference(key, path, z_left, inv_temps)
@@ -222,7 +225,11 @@ def walk_reference(key: philox.Key, path: Path, z_left: Array, inv_temps: Array)
 
 
 def schedule(temperatures: Temperatures) -> Array:
-    """The inverse temperatures, float32, from 0 to 1; ValueError unless they increase strictly."""
+    """The inverse temperatures (K + 1,), float32, from 0 to 1; ValueError unless they increase strictly.
+
+    >>> schedule(5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
     given = temperatures
     if np.ndim(given) == 0:
         given = np.linspace(0, 1, domains.whole("the number of temperatures", given, 2, MOST_TEMPERATURES))
@@ -239,7 +246,10 @@ def schedule(temperatures: Temperatures) -> Array:
 
 
 def annealing_path(rbm: RBM, base: str | Array) -> Path:
-    """The Path of the RBM with exact fields from one of the two bases, or from the biases (D,) of another one."""
+    """The Path of the RBM with exact fields from one of the two bases, or from the biases (D,) of another one.
+
+    ValueError for an unknown base, biases of another shape, and parameters that are not finite.
+    """
     boltzmann.check(rbm)
     if not isinstance(base, str):
         return _path_from(rbm, domains.array("base", base))
@@ -277,8 +287,13 @@ def _log_p_left(rbm, z_left):
 
 
 def summarize(log_weights: Array) -> AISResult:
-    """AISResult from the log-weights: the standard error of log mean w is std(w) / (mean(w) sqrt(R)) (delta
-    method)."""
+    """AISResult from the log-weights (R,): the standard error of log mean w is std(w) / (mean(w) sqrt(R)) (delta
+    method).
+
+    >>> found = summarize(np.log([1.0, 3.0] * 20))
+    >>> round(math.exp(found.log_z), 12), round(found.standard_error, 3), round(found.effective_sample_size, 6)
+    (2.0, 0.08, 32.0)
+    """
     log_z, error, effective = (float(value) for value in statistics(log_weights))
     chains = len(log_weights)
     if effective < least_effective(chains):
@@ -304,7 +319,7 @@ def _summarize_batch(log_weights):
 
 
 def statistics(log_weights: Array) -> tuple[Array, Array, Array]:
-    """(log mean w, its standard error, effective number of chains) over the last axis."""
+    """(log mean w, its standard error, effective number of chains) over the last axis: (..., R) -> (...,), nats."""
     top = np.max(log_weights, -1)
     w = np.exp(log_weights - top[..., None])
     error = np.std(w, -1, ddof=1) / np.mean(w, -1) / math.sqrt(w.shape[-1])

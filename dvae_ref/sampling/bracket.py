@@ -119,7 +119,14 @@ def log_z(
 ) -> Bracket:
     """Bracket of the RBM's log Z. start: a Start, whose states are the chains from above; the others as in `ais.log_z`.
 
-    Takes twice the time of `ais.log_z` with as many chains. From below, it is that very estimate.
+    Takes twice the time of `ais.log_z` with as many chains. From below, it is that very estimate. ValueError for a
+    start that holds no states of this RBM, TypeError for what is no Start, and what `ais.log_z` raises.
+
+    >>> from dvae_ref.theory.boltzmann import RBM
+    >>> rbm = RBM(np.zeros(5, np.float32), np.zeros((2, 3), np.float32))  # without couplings: log Z = 5 log 2
+    >>> found = log_z(philox.key(0), rbm, Start(np.eye(5) > 0, "any states", exact=True), temperatures=10, chains=20)
+    >>> round(found.low / math.log(2), 3), round(found.high / math.log(2), 3), found.verdict
+    (5.0, 5.0, 'closed')
     """
     first, second = _halves(progress)
     up = below(key, rbm, temperatures, chains, base, first, backend)
@@ -135,7 +142,7 @@ def below(
     progress: Progress | None = None,
     backend: str = "cpu",
 ) -> End:
-    """End of `ais.log_z`, of the same arguments."""
+    """End of `ais.log_z`, of the same arguments and errors (ValueError, TypeError); nats."""
     result = ais.log_z(key, rbm, temperatures, chains, base, progress, backend)
     origin = base if isinstance(base, str) else "given"
     return End(result.log_z, result.standard_error, chains, f"the base {origin}", True)
@@ -152,7 +159,8 @@ def above(
 ) -> End:
     """End of annealing from the states of a Start down to the base.
 
-    Its standard error takes the states as independent: replicas that share an ancestor are fewer than they look.
+    Its standard error takes the states as independent: replicas that share an ancestor are fewer than they look. Nats;
+    ValueError for a start that holds no states of this RBM (R, D), TypeError for what is no Start.
     """
     log_w = log_weights(key, rbm, start, temperatures, base, progress, backend)
     log_ratio, error, _ = ais.statistics(log_w)
@@ -172,6 +180,7 @@ def log_weights(
     """Log-weights of the chains on the way down, (R,), float64: of exact samples, E[exp(log_weights)] = Z_0 / Z.
 
     The importance step between the RBM as given and the one with exact fields comes first; on the way up it is last.
+    Nats. ValueError and TypeError as of `above`.
     """
     philox.check(key)
     path = ais.annealing_path(rbm, base)
@@ -188,6 +197,9 @@ def margin(standard_error: float, weights: int) -> float:
 
     g_k: quantile TAIL of a gamma law of shape k; s: the standard error times Student's t over the normal law's
     quantile. At most log(1 / TAIL), by Markov's inequality.
+
+    >>> round(margin(0.1, 10_000), 3), round(margin(5.0, 100), 3)  # 1.96 s and a little; no more than log 40
+    (0.206, 3.689)
     """
     s = standard_error * stdtrit(weights - 1, TAIL) / ndtri(TAIL)
     k = 1 / max(s, 1e-6) ** 2

@@ -9,6 +9,7 @@ absolute values that meet in any one field add up to less than 2**24 s. Every pa
 is then an integer below 2**24 times s, which float32 holds exactly: a table look-up, BLAS, with FMA or
 without, one thread or many, and a GPU all compute the very same fields. A parameter moves by at most s/2; for
 fields that reach 50 that is 2**-19 = 2e-6.
+Derived in docs/derivations/09-sampling.md.
 """
 
 import functools
@@ -61,7 +62,8 @@ def exact_fields(rbm: RBM) -> tuple[RBM, Array]:
 
 
 def warn_of_rounding(rbm: RBM, rounded: RBM, own: Array) -> None:
-    """Warn if rounding by `exact_fields`, to (rounded, own), moves a field by more than HARMLESS; name the worst unit.
+    """Warn if rounding by `exact_fields`, to (rounded, own (D,)), moves a field by more than HARMLESS; name the worst
+    unit.
 
     That takes a unit with large weights beside tiny ones: its step loses these, and samples are of another machine.
     Whoever weighs them by the energies of the given one, as `ais` does, needs no warning.
@@ -109,18 +111,22 @@ def reach(a: Array, W: Array) -> Array:
 
 
 def steps(reach: Array) -> Array:
-    """The least powers of two of which 2**24 are more than the reach, and at least 2**-27."""
+    """The least powers of two of which 2**24 are more than the reach, (D,), and at least 2**-27."""
     _, exponent = np.frexp(np.maximum(reach, FINEST * 2.0**23) / 2**24)
     return np.ldexp(1.0, exponent)
 
 
 def sides(vector: Array, W: Array) -> tuple[Array, Array]:
-    """(left, right): a vector of all units in its two sides."""
+    """(left, right): views of a vector of all units, (D,), in its two sides."""
     return vector[: len(W)], vector[len(W) :]
 
 
 def pack(z: Array) -> Array:
-    """Binary z (R, D) -> nibbles (R, ceil(D / 4)), uint8."""
+    """Binary z (R, D) -> nibbles (R, ceil(D / 4)), uint8.
+
+    >>> pack(np.array([[1, 0, 0, 1, 1]])).tolist()  # units 0, 2, 4 and 1, 3
+    [[5, 2]]
+    """
     rows, units = z.shape
     planes = np.zeros((rows, 4, -(-units // 4)), np.uint8)
     planes.reshape(rows, -1)[:, :units] = z
@@ -128,7 +134,10 @@ def pack(z: Array) -> Array:
 
 
 def check_packed(nibbles: Array, units: int, name: str) -> None:
-    """ValueError unless this is what `pack` makes of so many units: bits that only pad are 0."""
+    """ValueError unless this is what `pack` makes of so many units, (R, ceil(units / 4)): bits that only pad are 0.
+
+    TypeError for what is no array of real numbers.
+    """
     domains.real(name, nibbles)
     q = -(-units // 4)
     if nibbles.dtype != np.uint8 or nibbles.ndim != 2 or nibbles.shape[1] != q:
@@ -161,7 +170,7 @@ def partial_sums(W: Array) -> Array:
 
 
 def tables(W: Array, a: Array) -> Array:
-    """`partial_sums` as `add_up` reads them: (tiles, 16 q_in, 32), float32, on a cache line.
+    """`partial_sums` as `add_up` reads them, of the shape (tiles, 16 q_in, 32), float32, on a cache line.
 
     A tile has 32 of the units out. Its entry 16 g + v belongs to value v of nibble g, and one entry per nibble adds up
     to a + W z, as a is part of nibble 0. Units that pad the last nibbles and the last tile have the field 0.
@@ -176,7 +185,7 @@ def tables(W: Array, a: Array) -> Array:
 
 
 def aligned(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Array:
-    """An empty array that starts on a cache line: vectors loaded from its rows never straddle two."""
+    """An empty array of this shape that starts on a cache line: vectors loaded from its rows never straddle two."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     buffer = np.empty(size + 63, np.uint8)
     start = -buffer.ctypes.data % 64
@@ -185,7 +194,7 @@ def aligned(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Array:
 
 @compiled()
 def empty_rows(chains: int, table: Array) -> Array:
-    """Room for the fields of a block of chains, (chains, width): a whole number of tiles each.
+    """Room for the fields of a block of chains, of shape (chains, width): a whole number of tiles each.
 
     Allocated once per block: to return it to the system and ask again in each sweep would cost more than the sweep.
     """

@@ -4,6 +4,7 @@ A sweep draws z_right given z_left, then z_left given z_right: unit by unit, z =
 u a function of (key, sweep, side, chain, unit) alone and the field free of rounding (`fields.exact_fields`).
 So `sweep`, fused and on all cores or on a GPU, and `sweep_reference`, the NumPy oracle, yield the same spins,
 bit for bit, for any number of threads.
+Derived in docs/derivations/09-sampling.md.
 """
 
 from collections.abc import Sequence
@@ -40,7 +41,10 @@ class Chains(NamedTuple):
 
 
 def chains_from(z: Array, shape: Shape, sweeps: int = 0) -> Chains:
-    """Chains in the states z (R, D), binary, of a machine with (D_left, D_right) = shape."""
+    """Chains in the states z (R, D), binary, of a machine with (D_left, D_right) = shape.
+
+    ValueError for a z of another shape or with other numbers, TypeError for what is no array.
+    """
     n_left, n_right = units(shape)
     domains.real("z", z)
     if z.ndim != 2 or z.shape[0] < 1 or z.shape[1] != n_left + n_right:
@@ -113,7 +117,7 @@ def _sweep(left, right, rbm, start, sweeps, key):
 
 
 def sweep_reference(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int) -> Chains:
-    """What `sweep` computes, as readable NumPy: its oracle."""
+    """What `sweep` computes, as readable NumPy: its oracle. Errors (ValueError, TypeError) as there."""
     philox.check(key)
     sweeps = _check_call(chains, rbm, sweeps)
     rbm = _exact(rbm)

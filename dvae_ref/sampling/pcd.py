@@ -2,6 +2,7 @@
 Tieleman, ICML 2008).
 
 The chains of the last update, a few sweeps of block Gibbs later, stand for samples of the RBM as it is now.
+Derived in docs/derivations/09-sampling.md.
 """
 
 from typing import NamedTuple
@@ -25,7 +26,11 @@ class Info(NamedTuple):
 def init(key: philox.Key, shape: gibbs.Shape, chains: int = 1000) -> State:
     """Chains in independent uniform states; shape is (D_left, D_right) or an RBM.
 
-    Raises ValueError for a side without units and for chains < 1.
+    Raises ValueError for a side without units and for chains < 1, TypeError for a key that is none.
+
+    >>> state = init(philox.key(0), (3, 4), chains=10)
+    >>> samples(state).shape, int(state.sweeps)
+    ((10, 7), 0)
     """
     n_left, n_right = gibbs.units(shape)
     chains = domains.whole("chains", chains, 1)
@@ -37,7 +42,12 @@ def step(key: philox.Key, state: State, rbm: RBM, sweeps: int = 40, backend: str
     """(state after `sweeps` sweeps at these parameters, Info).
 
     Random numbers are functions of (key, state.sweeps, ...): one key serves a whole run, and a state that was
-    stored and read back continues with the same bytes.
+    stored and read back continues with the same bytes. ValueError and TypeError as of `gibbs.sweep`.
+
+    >>> rbm = gibbs.RBM(np.array([20.0, -20.0]), np.zeros((1, 1)))  # one unit on, one off
+    >>> state, info = step(philox.key(0), init(philox.key(1), rbm, chains=8), rbm, sweeps=2)
+    >>> info.moments.z.tolist()
+    [1.0, 0.0]
     """
     state = gibbs.sweep(key, state, rbm, sweeps, backend)
     return state, Info(_moments(state))
@@ -50,7 +60,10 @@ def samples(state: State) -> Array:
 
 
 def moments(state: State) -> Moments:
-    """Moments over the chains: counts, exact in float32 below 2**24 chains, divided by their number."""
+    """Moments over the chains: counts, exact in float32 below 2**24 chains, divided by their number.
+
+    TypeError for what are no chains, ValueError for no states.
+    """
     gibbs.check(state)
     return _moments(state)
 

@@ -10,6 +10,7 @@ The last word of a counter is its domain, which keeps the three uses of one key 
 
 and a counter serves the chains 8 n, ..., 8 n + 7 of one unit with 16 bits each: chain 8 n + i has a half of word
 i // 2, the low one for even i, the high one for odd i.
+Derived in docs/derivations/09-sampling.md.
 """
 
 import math
@@ -50,12 +51,19 @@ class Key(NamedTuple):
 
 
 def key(seed: int) -> Key:
-    """The key of a seed, a whole number 0 <= seed < 2**64: ValueError beyond, TypeError for another type."""
+    """The key of a seed, a whole number 0 <= seed < 2**64: ValueError beyond, TypeError for another type.
+
+    >>> key(2**32 + 7)
+    Key(k0=7, k1=1)
+    """
     return Key(*_words(seed, "a seed"))
 
 
 def fold_in(key: Key, *data: int) -> Key:
-    """A new key for each sequence of integers 0 <= data < 2**64: one role, sweep or restart apiece."""
+    """A new key for each sequence of integers 0 <= data < 2**64: one role, sweep or restart apiece.
+
+    ValueError for other integers, TypeError for what is none, or no key.
+    """
     check(key)
     for item in data:
         counter = [np.uint64(word) for word in _words(item, "what is folded into a key")]
@@ -135,8 +143,13 @@ def whole_counters(chains: int) -> int:
 def uniform(key: Key, shape: int | Sequence[int], dtype: npt.DTypeLike = np.float32) -> Array:
     """Independent uniform numbers in the open interval (0, 1), as many as `shape` holds.
 
-    float32: (n + 1/2) / 2**23 with n of 23 bits, four to a counter; float64: (n + 1/2) / 2**52 with n of 52
-    bits, two to a counter. Neither 0 nor 1 can occur. The same for any number of threads.
+    float32: (n + 1/2) / 2**23 with n of 23 bits, four to a counter; float64: (n + 1/2) / 2**52 with n of 52 bits, two
+    to a counter. Neither 0 nor 1 can occur. The same for any number of threads. ValueError for another dtype or a
+    negative length, TypeError for a key that is none.
+
+    >>> u = uniform(key(0), (2, 3))
+    >>> u.shape, u.dtype, bool(np.all((u > 0) & (u < 1)))
+    ((2, 3), dtype('float32'), True)
     """
     check(key)
     fills = {np.dtype(np.float32): (_fill_float32, 4), np.dtype(np.float64): (_fill_float64, 2)}

@@ -21,6 +21,7 @@ not mix (without sweeps both estimates are the same), so what is left of that bi
 sweeps; the standard error does not contain it. Measured over the first 1,200 updates of a 2-layer-nonlin, 1,000 chains
 and 40 sweeps: log Z 310.94 +- 0.04 by AIS, reversed 309.9 +- 0.5, forward 267.8. So `log_z` of a training run is for
 watching; for a number to publish, use `anneal` or `ais`.
+Derived in docs/derivations/09-sampling.md.
 """
 
 from typing import NamedTuple
@@ -77,6 +78,7 @@ def init(key: philox.Key, shape: gibbs.Shape, chains: int = 1000) -> State:
     """Replicas in independent uniform states: exact samples of the RBM without parameters, log Z = D log 2.
 
     shape: (D_left, D_right), or an RBM, of which shape and dtype are taken. The first `step` goes from there.
+    ValueError for a side without units and for chains < 1, TypeError for a key that is none.
     """
     n_left, n_right = gibbs.units(shape)
     dtype = shape.W.dtype if isinstance(shape, RBM) else np.float32
@@ -163,7 +165,11 @@ def anneal(
     as long as leaves the weights an overlap of `overlap` (0.86 means that 14% of the replicas are replaced). sweeps:
     block Gibbs sweeps at each. ValueError if more than `most` temperatures would be needed. For error bars beyond those
     of one run, repeat it with other keys: Z, not log Z, is to be averaged. backend: of resampling and sweeps
-    (`backend.resolve`).
+    (`backend.resolve`). log Z in nats, arrays (T - 1,). TypeError for a key or an RBM that is none.
+
+    >>> found = anneal(philox.key(0), RBM(np.zeros(5), np.zeros((2, 3))), chains=200)  # 5 log 2
+    >>> round(float(found.log_z / np.log(2)), 6), found.inv_temps.tolist()
+    (5.0, [0.0, 1.0])
     """
     philox.check(key)
     chains, most = domains.whole("chains", chains, 2), domains.whole("most", most, 2)
@@ -198,13 +204,13 @@ def anneal(
 
 
 def samples(state: State) -> Array:
-    """The replicas' states z: (R, D), float32."""
+    """The replicas' states z: (R, D), float32. TypeError for what is no State."""
     domains.instance("the state", state, State)
     return pcd.samples(state.chains)
 
 
 def moments(state: State) -> Moments:
-    """Moments over the replicas, as in `pcd`."""
+    """Moments over the replicas, as in `pcd`. TypeError for what is no State."""
     domains.instance("the state", state, State)
     return pcd.moments(state.chains)
 

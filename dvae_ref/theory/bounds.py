@@ -1,4 +1,7 @@
-"""The variational bound of Eq. 2 and the importance-weighted bound of Eq. 3 as functions of K log-weights."""
+"""The variational bound of Eq. 2 and the importance-weighted bound of Eq. 3 as functions of K log-weights.
+
+Derived in docs/derivations/07-bounds.md.
+"""
 
 import math
 
@@ -11,25 +14,31 @@ from dvae_ref.theory.elementary import per_row
 def log_weights(log_ratio: Array, log_px: Array, *, kappa: float = 1.0) -> Array:
     """log w = kappa log_ratio + log p(x|zeta); kappa is the KL warm-up coefficient.
 
-    log_ratio: log p(zeta) - log q(zeta|x), or the sample's estimate of minus the KL term of Eq. 2.
+    log_ratio: log p(zeta) - log q(zeta|x), or the sample's estimate of minus the KL term of Eq. 2. (N,) each, nats.
     """
     return kappa * log_ratio + log_px
 
 
 def log_weights_backward(d_log_w: Array, *, kappa: float = 1.0) -> tuple[Array, Array]:
-    """Gradients in (log_ratio, log_px)."""
+    """Gradients in (log_ratio, log_px): kappa d_log_w and d_log_w, (N,) each."""
     return kappa * d_log_w, d_log_w
 
 
 def variational(log_w: Array) -> tuple[Array, Array]:
-    """The variational bound of Eq. 2 averaged over K samples, (B, K) -> (B,), and as its cache its weights, 1/K."""
+    """The variational bound of Eq. 2, nats, averaged over K samples, (B, K) -> (B,), and as its cache its weights, 1/K.
+
+    >>> bound, weights = variational(np.array([[-90.0, -92.0]]))
+    >>> bound.tolist(), weights.tolist()
+    ([-91.0], [[0.5, 0.5]])
+    """
     return log_w.mean(-1), np.full_like(log_w, 1 / log_w.shape[-1])
 
 
 def importance_weighted(log_w: Array) -> tuple[Array, Array]:
     """log((1/K) sum_k w_k) of each row, (B, K) -> (B,) in nats, with the normalised weights (B, K) as its cache.
 
-    In expectation a lower bound of log p(x) that rises with K; for K = 1 the variational bound.
+    In expectation a lower bound of log p(x) that rises with K; for K = 1 the variational bound. Eq. 3. Weights may
+    differ by any factor: the largest is taken out first. Relative error 1e-13 in float64 (tests/theory).
 
     >>> bound, weights = importance_weighted(np.log([[1.0, 3.0]]))
     >>> float(np.exp(bound[0])), weights.round(12).tolist()
@@ -42,5 +51,8 @@ def importance_weighted(log_w: Array) -> tuple[Array, Array]:
 
 
 def backward(d_bound: Array, weights: Array) -> Array:
-    """d bound / d log w_k is the weight of sample k, for either bound: exact, nothing is stopped.  (B,) -> (B, K)."""
+    """d bound / d log w_k is the weight of sample k, for either bound: exact, nothing is stopped.  (B,) -> (B, K).
+
+    ValueError if d_bound is not one number a row.
+    """
     return per_row(d_bound, weights) * weights

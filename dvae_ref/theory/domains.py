@@ -36,14 +36,14 @@ def real(name: str, array: Any) -> None:
 
 
 def array(name: str, values: Any) -> Array:
-    """An array, or what NumPy makes one of, of real numbers; TypeError for others, and for one that is masked."""
+    """An array of real numbers, any shape, or what NumPy makes one of; TypeError for others, and for a masked one."""
     found = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
     real(name, found)
     return found
 
 
 def finite(name: str, array: Array) -> None:
-    """ValueError unless all of an array of real numbers is finite."""
+    """ValueError unless all of an array of real numbers, of any shape, is finite."""
     if not np.all(np.isfinite(array)):
         raise ValueError(f"{name} has {np.sum(~np.isfinite(array))} values that are not finite")
 

@@ -1,6 +1,7 @@
 """Functions of one number that are accurate over the whole float range and keep the dtype they are given.
 
-Each is written readably in NumPy; contiguous float32 arrays go to its compiled form.
+Each is written readably in NumPy; contiguous float32 arrays go to its compiled form. Any shape, which is kept.
+Accuracy: 4 ulp, of float64 and float32, where the result is tiny as well (tests/theory/test_elementary.py).
 """
 
 import numpy as np
@@ -35,7 +36,11 @@ def logaddexp(x: Array, y: Array) -> Array:
 
 @twinned
 def bernoulli_entropy(logit: Array) -> Array:
-    """H(p) = -p log p - (1-p) log(1-p) in nats at p = sigmoid(logit); dH/dlogit = -logit p (1-p)."""
+    """H(p) = -p log p - (1-p) log(1-p) in nats at p = sigmoid(logit); dH/dlogit = -logit p (1-p).
+
+    >>> bernoulli_entropy(np.array([0.0, 100.0])).round(4).tolist()
+    [0.6931, 0.0]
+    """
     size = np.abs(logit)
     e = np.exp(-size)
     return np.log1p(e) + size * e / (1 + e)

@@ -2,6 +2,7 @@
 
 With J = [[0, W], [W', 0]] and r(zeta|z) = N(zeta | z, (J + lam I)^-1), z can be summed out of p(z) r(zeta|z) unit by
 unit. The squares are completed around the nearer vertex [zeta > 1/2]: what is left are terms of a few nats each.
+Derived in docs/derivations/06-gaussian-integral.md.
 """
 
 import math
@@ -21,6 +22,9 @@ def precision(rbm: RBM, beta: float) -> float:
 
     A constant of the update: no gradient flows to W through it. The norm is computed only where the cheap bound
     ||W||^2 <= ||W||_1 ||W||_inf does not settle the matter.
+
+    >>> precision(RBM(np.zeros(4), 30 * np.eye(2)), 20.0)
+    35.0
     """
     size = np.abs(rbm.W)
     if math.sqrt(size.sum(0).max() * size.sum(1).max()) + MARGIN <= beta:
@@ -42,6 +46,9 @@ def log_p(rbm: RBM, zeta: Array, lam: float) -> tuple[Array, LogP]:
     """log p(zeta) + log Z of Eq. 7 in nats, (N, D) -> (N,), with its cache.  lam > ||W||, else ValueError.
 
     = log det((J + lam I) / 2 pi) / 2 - zeta·(J + lam I) zeta / 2 + sum_i softplus(((J + lam I) zeta + a - lam/2)_i)
+
+    zeta: any real numbers. Relative error 1e-12 in float64; in float32 within 3e-4 nats at D = 400, lam = 40
+    (tests/theory/test_gaussian_integral.py).
     """
     left, right = split(zeta, rbm)
     h = field(rbm, zeta)
@@ -68,7 +75,10 @@ def _log_det(rbm, lam):
 
 
 def log_p_backward(d_log_p: Array, cache: LogP) -> tuple[RBM, Array]:
-    """Gradients (RBM, d_zeta), without the negative phase of log Z.  d/dzeta = (J + lam I)(E[z|zeta] - zeta)."""
+    """Gradients (RBM, d_zeta), without the negative phase of log Z.  d/dzeta = (J + lam I)(E[z|zeta] - zeta).
+
+    d_log_p: (N,), or ValueError; d_zeta: (N, D). lam is held fixed.
+    """
     rbm, lam, zeta, mean_z, d_log_det = cache
     d = per_row(d_log_p, zeta)
     left, right = split(zeta, rbm)

@@ -5,6 +5,7 @@ KL(q(z, zeta|x) || p(z) r(zeta|z)) needs no density of zeta: r(zeta|z) is the sa
     -KL + log Z = sum_i H(q_i) + a·E[z] + E[z_left W z_right],
 
 and with mu_i = q(z_i=1 | x, zeta_<g) what is left is to estimate the last two terms from a sample zeta ~ q(zeta|x).
+Derived in docs/derivations/07-bounds.md.
 """
 
 from typing import NamedTuple
@@ -31,7 +32,8 @@ def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[A
 
     nu = q(z=1|x, zeta) = sigmoid(logit q + b) stands for z on the left only: the right groups' mu depends on the left
     zeta, so E[z_left z_right] = E[nu_left mu_right], unbiased since all of left precedes right. In one group mu does
-    not depend on zeta, nu = mu, and the term is exact.
+    not depend on zeta, nu = mu, and the term is exact. b = log r(zeta|1) - log r(zeta|0), (N, D). ValueError for arrays
+    of other units than the RBM's. Relative error 1e-12 in float64 (tests/theory/test_joint.py).
     """
     mu = sigmoid(logit_q)
     left, right = split(mu, rbm)
@@ -43,7 +45,10 @@ def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[A
 
 
 def overlapping_term_backward(d_term: Array, cache: Overlapping, groups: int) -> tuple[RBM, Array, Array]:
-    """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase."""
+    """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase; (N, D) each.
+
+    ValueError unless d_term is (N,). d_b = d_nu nu (1 - nu), 1 - nu by its logit: good to 1e-14 where nu is nearly 1.
+    """
     rbm, logit_q, mu, logit_nu, nu = cache
     d, one_minus_mu = per_row(d_term, logit_q), sigmoid(-logit_q)
     d_mu = d * (rbm.a - logit_q)  # the entropy's derivative in mu is -logit
@@ -73,7 +78,8 @@ def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Arra
     """-KL + log Z of DVAE = sum H(q) + a·q + z_left W z_right, nats: (N, D) -> (N,), with its cache.
 
     z = [zeta > 0], which the spike determines, but z = q in the last group, where no later group depends on it.
-    Unbiased; exact for one group.
+    Unbiased; exact for one group. ValueError for arrays of other units than the RBM's. Relative error 1e-12 in float64
+    (tests/theory/test_joint.py).
     """
     q = sigmoid(logit_q)
     last = zeta.shape[1] * (groups - 1) // groups
@@ -93,7 +99,7 @@ def spike_term_backward(d_term: Array, cache: Spike) -> tuple[RBM, Array]:
 
         d/dlogit_i = (a_i - logit_i) q_i (1 - q_i) + (J z)_i (1 - z_i) q_i,
 
-    and for right i, on which no left unit depends, the usual (J z)_i q_i (1 - q_i).
+    and for right i, on which no left unit depends, the usual (J z)_i q_i (1 - q_i). ValueError unless d_term is (N,).
     """
     rbm, logit_q, z, last = cache
     q, one_minus_q = sigmoid(logit_q), sigmoid(-logit_q)

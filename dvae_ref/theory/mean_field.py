@@ -1,7 +1,7 @@
 """Mean field for the augmented machine p^(z) ~ exp(-E(z) + b·z + c), Sec. 3.1.1 and Eq. 6.
 
 The factorial m(z) is held by its logits, so that both m = sigmoid(logit_m) and 1 - m = sigmoid(-logit_m) keep their
-relative accuracy: b (1 - m) is tiny although b may be in the hundreds.
+relative accuracy: b (1 - m) is tiny although b may be in the hundreds. Derived in docs/derivations/04-mean-field.md.
 """
 
 import numpy as np
@@ -17,6 +17,10 @@ def mean_field(rbm: RBM, b: Array, sweeps: int = 5) -> Array:
     m_right <- sigmoid(a_right + b_right + m_left W);  m_left <- sigmoid(a_left + b_left + W m_right).
     b: (N, D) -> (N, D). sweeps = 0 gives m = 1/2. Each side's update minimises the KL given the other.
     Raises ValueError for sweeps < 0, and for b and RBM of other numbers of units.
+
+    >>> m = sigmoid(mean_field(RBM(np.zeros(2), np.array([[1.0]])), np.array([[300.0, 0.0]])))
+    >>> m.round(4).tolist()
+    [[1.0, 0.7311]]
     """
     if sweeps < 0:
         raise ValueError(f"the mean field takes sweeps >= 0; got {sweeps}")
@@ -33,7 +37,8 @@ def log_partition_bound(rbm: RBM, b: Array, logit_m: Array) -> Array:
     relative to the same factors, by KL(m || p^) (Eq. 6).
 
     = H(m) + a·m + m_left W m_right - sum_i (max(b, 0) (1 - m) + max(-b, 0) m), since b m + c - (c + max(b, 0)) is
-    -b (1 - m) where b > 0 and b m elsewhere.
+    -b (1 - m) where b > 0 and b m elsewhere. ValueError for arrays of other units than the
+    RBM's. Relative error 1e-11 in float64 (tests/theory/test_mean_field.py).
     """
     m = sigmoid(logit_m)
     left, right = split(m, rbm)

@@ -7,7 +7,9 @@ of their vertex), so the argument is never zeta but the centred coordinate
     t = logit(zeta) on the unit interval,    t = zeta - 1/2 on the real line,
 
 in which the mirror image is -t, the log-ratio b is odd, and everything is finite without a guard. t does not depend
-on beta, so derivatives in beta at fixed t are those at fixed zeta.
+on beta, so derivatives in beta at fixed t are those at fixed zeta. Functions take t of any shape and keep it.
+Logarithms are in nats. r(zeta|z) is a density of zeta, R(zeta|z) its distribution function. Derived in
+docs/derivations/02-smoothing-and-mixtures.md.
 """
 
 import math

@@ -1,8 +1,12 @@
 """Smoothing transformations r(zeta|z), Eqs. 1 and 10 and Sec. 3.3: one class each, `beta` their sharpness.
 
 A class states r(zeta|0); what follows from it by r(zeta|1) = r(1 - zeta|0), and the coordinate t that stands for zeta,
-are in `mirror`. Functions keep the shape and dtype of t; natural logarithms. Domain: any finite t; rho in (0, 1), where
-an end point is read as the nearest number inside.
+are in `mirror`. Functions keep the shape and dtype of t; logarithms in nats. Domain: any finite t; rho in (0, 1), where
+an end point is read as the nearest number inside. ValueError where a class is made with a beta outside its domain.
+
+Accuracy, against 50 digits (tests/theory/test_smoothing.py), eps = 2.2e-16 in float64, 1.2e-7 in float32: densities,
+R, 1 - R and R0 - R1 to 4 (4 + |log value|) eps of the value, where it is tiny as well; logarithms and derivatives to
+8 eps of max(1, |value|). Derived in docs/derivations/02-smoothing-and-mixtures.md.
 """
 
 import math
@@ -256,7 +260,7 @@ def _log(beta):
 
 
 def check_uniform(**numbers: Array) -> None:
-    """Raise ValueError unless all are in [0, 1]; what is given by name is called by it."""
+    """Raise ValueError unless all numbers of these arrays, of any shape, are in [0, 1]; each is called by its name."""
     for name, values in numbers.items():
         within = (values >= 0) & (values <= 1)  # NaN is not
         if not np.all(within):
@@ -274,13 +278,20 @@ SMOOTHINGS = {"exp": Exponential, "unexp": UniformExponential, "power": Power, "
 
 
 def build(name: str, beta: float, **others: Any) -> Exponential | UniformExponential | Power | Gaussian:
-    """The smoothing of a name in SMOOTHINGS; of the other parameters (epsilon) it takes those that it has."""
+    """The smoothing of a name in SMOOTHINGS; of the other parameters (epsilon) it takes those that it has.
+
+    KeyError for another name, ValueError for a beta outside its domain.
+
+    >>> smoothing = build("power", 2.0, epsilon=0.05)
+    >>> float(smoothing.cdf0(smoothing.t(np.array(0.25))))  # zeta^(1/beta)
+    0.5
+    """
     own = parameters(name)
     return SMOOTHINGS[name](beta, **{key: value for key, value in others.items() if key in own})
 
 
 def parameters(name: str) -> tuple[str, ...]:
-    """The names of its parameters, beta first."""
+    """The names of its parameters, beta first. KeyError for a name that is not in SMOOTHINGS."""
     return tuple(f.name for f in fields(SMOOTHINGS[name]))
 
 

@@ -1,6 +1,7 @@
 """Spike-and-exponential smoothing of DVAE (Eq. 1, left): zeta = 0 if z = 0, else r(zeta|1) ~ e^(beta zeta) on [0, 1].
 
 Not overlapping, and not its own mirror image: q(zeta|x) has an atom at 0 and an inverse CDF in closed form.
+Derived in docs/derivations/03-implicit-reparameterisation.md.
 """
 
 import math
@@ -18,7 +19,11 @@ def sample(logit_q: Array, rho: Array, beta: float) -> Array:
     """zeta at which CDF(zeta) = rho: 0 for rho <= 1 - q, else log((e^beta - 1) s + 1) / beta with
     s = (rho - (1 - q)) / q in (0, 1].  rho in (0, 1); any logit, 0 < beta < 88: float32 holds e^88.
 
-    Raises ValueError for another beta, for rho outside [0, 1], and for NaN.
+    Shapes that broadcast. Raises ValueError for another beta, for rho outside [0, 1], and for NaN. Accuracy: s to
+    4 eps, absolutely, so that a zeta of less may count as the spike (tests/theory/test_spike.py).
+
+    >>> sample(np.zeros(3), np.array([0.2, 0.75, 1.0]), 2.0).round(4).tolist()
+    [0.0, 0.7169, 1.0]
     """
     _check(rho, beta)
     return np.log1p(math.expm1(beta) * _above_spike(logit_q, rho)[0]) / beta
@@ -26,7 +31,10 @@ def sample(logit_q: Array, rho: Array, beta: float) -> Array:
 
 @twinned
 def d_zeta_d_logit_q(logit_q: Array, rho: Array, beta: float) -> Array:
-    """dzeta/dlogit(q) at fixed rho: (e^beta - 1) (1 - rho) (1 - q) / (q beta ((e^beta - 1) s + 1)) where zeta > 0."""
+    """dzeta/dlogit(q) at fixed rho: (e^beta - 1) (1 - rho) (1 - q) / (q beta ((e^beta - 1) s + 1)) where zeta > 0.
+
+    0 on the spike. Any shapes that broadcast. Domain and errors as of `sample`: ValueError for another beta or rho.
+    """
     _check(rho, beta)
     s, one_minus_s = _above_spike(logit_q, rho)
     slope = math.expm1(beta) / beta / (math.expm1(beta) * s + 1)
