@@ -1,12 +1,50 @@
-"""Arrays in signatures and in print."""
+"""Arrays in signatures, in print, and in errors."""
 
-from typing import Any
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]  # its shape, and what it holds, stand in the docstring
 SMALL = 12  # numbers that are printed one by one
+Call, Value = ParamSpec("Call"), TypeVar("Value")
+NUMPYS = re.compile(r"operands could not be broadcast|matmul: |shapes .* not aligned|cannot reshape array")
+
+
+def shapes_named(function: Callable[Call, Value]) -> Callable[Call, Value]:
+    """Decorate a function: where NumPy says that shapes do not go together, a ValueError says whose they are.
+
+    >>> import numpy as np
+    >>> shapes_named(lambda logit_q, b: logit_q + b)(np.zeros((5, 7)), np.zeros((5, 6)))
+    Traceback (most recent call last):
+    ValueError: arrays.<lambda> takes arrays that go together; got logit_q (5, 7), b (5, 6)
+    """
+    parameters = function.__code__.co_varnames  # type: ignore[attr-defined]
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+
+    @functools.wraps(function)
+    def named(*args: Call.args, **options: Call.kwargs) -> Value:
+        try:
+            return function(*args, **options)
+        except ValueError as error:
+            if not NUMPYS.match(str(error)):
+                raise
+            given = [*zip(parameters, args, strict=False), *options.items()]
+            found = ", ".join(shape for argument, value in given for shape in _shapes(argument, value))
+        raise ValueError(f"{name} takes arrays that go together; got {found}")
+
+    return named
+
+
+def _shapes(name, value):
+    """`name (5, 7)` of an array, and of each that is a field of a NamedTuple."""
+    if isinstance(value, np.ndarray):
+        yield f"{name} {value.shape}"
+    for field in getattr(value, "_fields", ()):
+        yield from _shapes(f"{name}.{field}", getattr(value, field))
 
 
 def short(named: tuple) -> str:

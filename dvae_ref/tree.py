@@ -12,10 +12,15 @@ _LEAF = np.ndarray, np.generic
 
 
 def map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
-    """Apply f leaf by leaf to trees of one structure; the result has that structure."""
+    """Apply f leaf by leaf to trees of one structure, which the result has.  ValueError for trees of several."""
     if isinstance(tree, _LEAF):
         return f(tree, *others)
-    return tuple.__new__(type(tree), [map(f, *branch) for branch in zip(tree, *others, strict=True)])
+    try:
+        branches = list(zip(tree, *others, strict=True))
+    except ValueError:
+        lengths = [len(branch) for branch in (tree, *others)]
+        raise ValueError(f"trees must be of one structure; got {lengths} branches at a {type(tree).__name__}") from None
+    return tuple.__new__(type(tree), [map(f, *branch) for branch in branches])
 
 
 def items(tree: Any, path: str = "") -> list[tuple[str, Array]]:
@@ -65,8 +70,14 @@ def paths(structure: tuple | None, beginning: str = "") -> tuple[str, ...]:
 
 
 def unflatten(like: Any, leaves: Iterable[Array]) -> Any:
-    """The tree with the structure of `like` and these leaves, of any shape, in the order of items."""
-    return _fill(like, iter(leaves))
+    """The tree with the structure of `like` and these leaves, of any shape, in the order of items.
+
+    ValueError for too many or too few.
+    """
+    given, needed = list(leaves), len(items(like))
+    if len(given) != needed:
+        raise ValueError(f"the tree has {needed} leaves; got {len(given)}")
+    return _fill(like, iter(given))
 
 
 def _fill(like, remaining):

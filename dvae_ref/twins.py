@@ -12,6 +12,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
+from dvae_ref.arrays import shapes_named
+
 Call = ParamSpec("Call")
 Value = TypeVar("Value", covariant=True)
 _enabled = True
@@ -32,6 +34,7 @@ def twinned(readable: Callable[Call, Value]) -> Twinned[Call, Value]:
     Arrays of integers go to the readable form as float64. TypeError for numbers that are neither: float16, complex.
     """
     module, name = readable.__module__.rpartition(".")[2], readable.__name__
+    checked = shapes_named(readable)
 
     @functools.cache
     def twin():
@@ -44,7 +47,7 @@ def twinned(readable: Callable[Call, Value]) -> Twinned[Call, Value]:
             value = twin()(*args, **options)
             if value is not NotImplemented:
                 return value
-        return readable(*(_real(argument, readable) for argument in args), **options)
+        return checked(*(_real(argument, readable) for argument in args), **options)
 
     function.readable, function.twin = readable, twin
     return function

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from docstring_contents import PUBLIC, SAID, counts, missing, public_functions
 
-EXAMPLES = 35  # as many as there are, so that none is lost unnoticed
+EXAMPLES = 36  # as many as there are, so that none is lost unnoticed
 FLOORS = {  # how many functions say what; see docstring_contents.py
-    **{"formula": 274, "source": 193, "shapes": 260, "units": 162, "domain": 186, "errors": 104, "accuracy": 144},
+    **{"formula": 274, "source": 193, "shapes": 259, "units": 162, "domain": 188, "errors": 118, "accuracy": 144},
     **{"page": 250, "example": 35},
 }
 

@@ -139,9 +139,13 @@ def objective(
     return bound, Cache(encoder_cache, prior_cache, decoder_cache, likelihood_cache, weights, kappa)
 
 
-def _check(statistics, x, noise, config):
+def _check_images(statistics, x):
     if x.ndim != 2 or x.shape[1:] != statistics.mean_x.shape:
         raise ValueError(f"x must hold images of {statistics.mean_x.size} pixels in rows, got shape {x.shape}")
+
+
+def _check(statistics, x, noise, config):
+    _check_images(statistics, x)
     if not (x.min() >= 0 and x.max() <= 1):
         raise ValueError(f"pixels must lie in [0, 1], got {x.min()} to {x.max()}")
     shape = (len(x) * config.k, config.structure.latents)
@@ -155,7 +159,7 @@ def objective_backward(d_bound: Array, cache: Cache, negative: Negative, *, conf
 
     Proved by differences of the bound and by enumeration (tests/model/test_autoencoder.py). negative: the Moments of
     the RBM, exact or sampled, since d log Z = E[z] da + E[z_left z_right'] dW; or a function that returns them, called
-    when all else is done.
+    when all else is done. ValueError for a d_bound or moments of other shapes.
     """
     posterior, prior, _ = config.method
     d_log_w = bounds.backward(d_bound, cache.weights).reshape(-1)
@@ -167,6 +171,10 @@ def objective_backward(d_bound: Array, cache: Cache, negative: Negative, *, conf
     d_sample = d_sample._replace(zeta=_add(d_zeta, d_sample.zeta))
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
     total, moments = d_log_ratio.sum(), negative() if callable(negative) else negative
+    if (moments.z.shape, moments.zz.shape) != (positive.a.shape, positive.W.shape):
+        raise ValueError(
+            f"the RBM {positive.W.shape} takes moments of its units; got {moments.z.shape}, {moments.zz.shape}"
+        )
     d_rbm = tree.map(lambda p, n: (p - total * n).astype(p.dtype, copy=False), positive, RBM(moments.z, moments.zz))
     return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
 
@@ -229,14 +237,23 @@ def update_statistics(statistics: Statistics, cache: Cache) -> Statistics:
     return statistics._replace(encoder=encoder, decoder=update(statistics.decoder, cache.decoder))
 
 
+def _centred(params, statistics, x, u):
+    """x - mean_x; ValueError unless x (B, V) and u (B K, D) are of this model."""
+    _check_images(statistics, x)
+    d = len(params.rbm.a)
+    if u.ndim != 2 or u.shape[1] != d or len(x) == 0 or len(u) % len(x):
+        raise ValueError(f"u must have the shape (B K, {d}), K rows to each of {len(x)} images; got {u.shape}")
+    return x - statistics.mean_x
+
+
 def discrete_log_weights(params: Params, statistics: Statistics, x: Array, u: Array, *, log_z: float) -> Array:
     """log w = -E(z) - log Z - log q(z|x) + log p(x|z) on the discrete model, z ~ q(z|x): the limit beta -> infinity.
 
     x: (B, V); u: (B K, D) uniform on (0, 1) -> (B, K), nats. The mean of w is an unbiased estimate of p(x) if log_z is
     exact. By AIS, log Z is low by half its variance in the mean, and log p(x) too high by as much.
-    ValueError for a u that has no K rows an image.
+    ValueError for an x of other pixels, and for a u of other units or that has no K rows an image.
     """
-    z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
+    z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, _centred(params, statistics, x, u), u)
     decoder = _biased(params.decoder, statistics)
     y, _ = networks.hidden_evaluate(decoder, statistics.decoder, z)
     log_px = layers.dense_bernoulli(decoder.out, y, x)
@@ -249,6 +266,6 @@ def decode_discrete(params: Params, statistics: Statistics, z: Array) -> Array:
 
 
 def reconstruct(params: Params, statistics: Statistics, x: Array, u: Array) -> Array:
-    """E[x|z] for z ~ q(z|x): (B, V), u (B, D) -> (B, V)."""
-    z, _ = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
+    """E[x|z] for z ~ q(z|x): (B, V), u (B, D) -> (B, V).  ValueError for an x or a u of another model."""
+    z, _ = networks.encode_discrete(params.encoder, statistics.encoder, _centred(params, statistics, x, u), u)
     return sigmoid(decode_discrete(params, statistics, z))

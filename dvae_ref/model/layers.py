@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array, short
+from dvae_ref.arrays import Array, shapes_named, short
 from dvae_ref.fast import team
 from dvae_ref.theory.elementary import per_row, sigmoid, softplus
 from dvae_ref.twins import twinned
@@ -32,6 +32,7 @@ class DenseCache(NamedTuple):
     zeta: np.ndarray | None
 
 
+@shapes_named
 def dense_of_x(params: Dense, x: Array) -> Array:
     """What x and the bias contribute to dense: x kernel[:V] + bias, (B, V) -> (B, outputs)."""
     y = x @ params.kernel[: x.shape[1]]
@@ -43,8 +44,10 @@ def dense(params: Dense, x: Array, zeta: Array | None = None, of_x: Array | None
     """[x, zeta] kernel + bias, each of the B rows of x serving K consecutive rows of zeta.
 
     x: (B, V), zeta: (B K, P) or None -> (B K, outputs), or (B, outputs) without zeta. What depends on x alone is
-    computed once, not K times; of_x: dense_of_x, if the caller has it already.
+    computed once, not K times; of_x: dense_of_x, if the caller has it already. ValueError for inputs of other units
+    than the kernel's rows, and for a zeta that has no K rows an image.
     """
+    _check_inputs(params, x, zeta)
     y = dense_of_x(params, x) if of_x is None else of_x
     if zeta is not None:
         shared, y = y, zeta @ params.kernel[x.shape[1] :]
@@ -52,6 +55,14 @@ def dense(params: Dense, x: Array, zeta: Array | None = None, of_x: Array | None
     return y, DenseCache(params.kernel, x, zeta)
 
 
+def _check_inputs(params, x, zeta):
+    inputs = x.shape[-1] + (0 if zeta is None else zeta.shape[-1])
+    if inputs != len(params.kernel) or (zeta is not None and (len(x) == 0 or len(zeta) % len(x))):
+        beside = "" if zeta is None else f" and zeta {zeta.shape}, K rows to one of x"
+        raise ValueError(f"a dense layer with the kernel {params.kernel.shape} cannot take x {x.shape}{beside}")
+
+
+@shapes_named
 def dense_backward(d_y: Array, cache: DenseCache, *, need_x: bool = True) -> tuple[Array | None, Array | None]:
     """Gradients (d_x, d_zeta) = d_y kernel', summed over the K samples in d_x: (B, V) and (B K, P).
 
@@ -63,6 +74,7 @@ def dense_backward(d_y: Array, cache: DenseCache, *, need_x: bool = True) -> tup
     return d_x, None if zeta is None else d_y @ kernel[n_x:].T
 
 
+@shapes_named
 def dense_gradient(d_y: Array, cache: DenseCache) -> Dense:
     """Gradient in the parameters, a Dense: [x, zeta]' d_y of shape (V + P, outputs), and the sum of d_y, (outputs,)."""
     kernel, x, zeta = cache
@@ -106,6 +118,7 @@ BATCH_NORM_EPSILON = 1e-2
 BATCH_NORM_MOMENTUM = 0.8
 
 
+@shapes_named
 def batch_norm(params: BatchNorm, x: Array) -> tuple[Array, BatchNormCache]:
     """scale (x - mean) / sqrt(variance + 1e-2) + offset with the batch's mean and biased variance.  (N, H).
 
@@ -151,6 +164,7 @@ def batch_norm_tanh_backward(d_y: Array, cache: tuple[BatchNormCache, Array]) ->
     return batch_norm_backward(tanh_backward(d_y, y), norm)
 
 
+@shapes_named
 def folded(dense: Dense, norm: BatchNorm, averages: Averages) -> Dense:
     """The Dense that does what `dense` and then batch norm by given averages do, for evaluation.
 
@@ -160,6 +174,7 @@ def folded(dense: Dense, norm: BatchNorm, averages: Averages) -> Dense:
     return Dense(dense.kernel * f, (dense.bias - averages.mean) * f + norm.offset)
 
 
+@shapes_named
 def update_averages(moving: Averages, batch: Averages) -> Averages:
     """moving <- 0.8 moving + 0.2 batch, (H,) each."""
     return Averages(
@@ -173,6 +188,7 @@ def tanh(x: Array) -> tuple[Array, Array]:
     return y, y
 
 
+@shapes_named
 def tanh_backward(d_y: Array, y: Array) -> Array:
     """Gradient in x: d_y (1 - tanh(x)^2), of the shape of d_y."""
     return d_y * (1 - y * y)

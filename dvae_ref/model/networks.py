@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dvae_ref import tree
-from dvae_ref.arrays import Array, short
+from dvae_ref.arrays import Array, shapes_named, short
 from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers
 from dvae_ref.model.layers import Averages, BatchNorm, Dense
@@ -91,7 +91,12 @@ def first_layer(params: Network) -> Dense:
 def hidden_evaluate(
     params: Network, moving: tuple[Averages, ...], x: Array, zeta: Array | None = None
 ) -> tuple[Array, Array | None]:
-    """(y, zeta), the inputs of the output layer, y (B K, H), by the moving averages: one of Averages a hidden layer."""
+    """(y, zeta), the inputs of the output layer, y (B K, H), by the moving averages, one a hidden layer.
+
+    ValueError for another number of averages.
+    """
+    if len(moving) != len(params.hidden):
+        raise ValueError(f"a network of {len(params.hidden)} hidden layers takes as many averages; got {len(moving)}")
     for layer, averages in zip(params.hidden, moving, strict=True):
         y, _ = layers.dense(layers.folded(*layer, averages), x, zeta)
         x, zeta = np.tanh(y, out=y), None
@@ -118,6 +123,7 @@ class EncoderCache(NamedTuple):
     k: int
 
 
+@shapes_named
 def encode(
     params: tuple[Network, ...], x: Array, noise: Noise, *, posterior: Posterior, extra: tuple[Array, ...] = ()
 ) -> tuple[Any, EncoderCache]:
@@ -186,8 +192,10 @@ def encode_discrete(
     """Draw binary z group by group, z_g ~ Bernoulli(q(z_g|x, z_<g)), batch norm by the moving averages.
 
     x: (B, V); u: (B K, D) uniform on (0, 1) -> z (B K, D) and log q(z|x) (B K,), nats. A network's first outputs are
-    logit q; what else a posterior takes from it belongs to zeta.
+    logit q; what else a posterior takes from it belongs to zeta. ValueError for x or u of other units.
     """
+    if len(params[0].out.bias) % max(1, u.shape[-1] // len(params)):
+        raise ValueError(f"u must have a number for each latent unit, (B K, D); got shape {u.shape}")
     z, log_q = np.empty_like(u), np.zeros(len(u), u.dtype)
     for g, own in enumerate(group_slices(len(params), u.shape[1])):
         out = network_evaluate(params[g], moving[g], x, z[:, : own.start] if g else None)

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array, short
+from dvae_ref.arrays import Array, shapes_named, short
 from dvae_ref.sampling import backend as backends
 from dvae_ref.sampling import engines, fields, gibbs, philox
 from dvae_ref.sampling.engines.path import Path
@@ -275,6 +275,7 @@ def target(path: Path) -> RBM:
     return RBM(path.base.astype(np.float64) + path.slope, path.W)
 
 
+@shapes_named
 def correction(rbm: RBM, path: Path, z_left: Array) -> Array:
     """log p*(z_left) of the RBM as given minus that of the rounded one: (R,), float64."""
     rounded = target(path)
@@ -288,12 +289,14 @@ def _log_p_left(rbm, z_left):
 
 def summarize(log_weights: Array) -> AISResult:
     """AISResult from the log-weights (R,): the standard error of log mean w is std(w) / (mean(w) sqrt(R)) (delta
-    method).
+    method).  ValueError for another shape.
 
     >>> found = summarize(np.log([1.0, 3.0] * 20))
     >>> round(math.exp(found.log_z), 12), round(found.standard_error, 3), round(found.effective_sample_size, 6)
     (2.0, 0.08, 32.0)
     """
+    if np.ndim(log_weights) != 1:
+        raise ValueError(f"log-weights of a machine are (R,); got shape {np.shape(log_weights)}")
     log_z, error, effective = (float(value) for value in statistics(log_weights))
     chains = len(log_weights)
     if effective < least_effective(chains):
@@ -319,7 +322,12 @@ def _summarize_batch(log_weights):
 
 
 def statistics(log_weights: Array) -> tuple[Array, Array, Array]:
-    """(log mean w, its standard error, effective number of chains) over the last axis: (..., R) -> (...,), nats."""
+    """(log mean w, its standard error, effective number of chains) over the last axis: (..., R) -> (...,), nats.
+
+    ValueError for less than 2 weights.
+    """
+    if np.shape(log_weights)[-1:] in ((), (0,), (1,)):
+        raise ValueError(f"a standard error takes log-weights (..., R), R >= 2; got shape {np.shape(log_weights)}")
     top = np.max(log_weights, -1)
     w = np.exp(log_weights - top[..., None])
     error = np.std(w, -1, ddof=1) / np.mean(w, -1) / math.sqrt(w.shape[-1])

@@ -19,7 +19,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from dvae_ref.arrays import Array
+from dvae_ref.arrays import Array, shapes_named
 from dvae_ref.fast.jit import compiled
 from dvae_ref.sampling import vector
 from dvae_ref.theory import boltzmann, domains
@@ -104,6 +104,7 @@ def _whole(values, step):
     return values
 
 
+@shapes_named
 def reach(a: Array, W: Array) -> Array:
     """The most that a unit's field can be in absolute value: |a_u| + sum |W|, of all units (D,)."""
     size = np.abs(W)
@@ -122,11 +123,13 @@ def sides(vector: Array, W: Array) -> tuple[Array, Array]:
 
 
 def pack(z: Array) -> Array:
-    """Binary z (R, D) -> nibbles (R, ceil(D / 4)), uint8.
+    """Binary z (R, D) -> nibbles (R, ceil(D / 4)), uint8.  ValueError for another shape.
 
     >>> pack(np.array([[1, 0, 0, 1, 1]])).tolist()  # units 0, 2, 4 and 1, 3
     [[5, 2]]
     """
+    if z.ndim != 2:
+        raise ValueError(f"states to pack are (R, D); got shape {z.shape}")
     rows, units = z.shape
     planes = np.zeros((rows, 4, -(-units // 4)), np.uint8)
     planes.reshape(rows, -1)[:, :units] = z
@@ -156,7 +159,9 @@ def _present(units):
 
 
 def unpack(nibbles: Array, units: int) -> Array:
-    """Nibbles (R, q) -> z (R, units), float32."""
+    """Nibbles (R, q) -> z (R, units), float32.  ValueError unless q is ceil(units / 4)."""
+    if nibbles.ndim != 2 or nibbles.shape[1] != -(-units // 4):
+        raise ValueError(f"{units} units are packed in (R, {-(-units // 4)}); got {nibbles.shape}")
     planes = nibbles[:, None, :] >> np.arange(4, dtype=np.uint8)[:, None] & 1
     return planes.reshape(len(nibbles), -1)[:, :units].astype(np.float32)
 

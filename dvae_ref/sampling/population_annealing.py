@@ -112,7 +112,9 @@ def step(
     if not 0 <= overlap < 1:
         raise ValueError(f"a step takes 0 <= overlap < 1; got {overlap}")
     if tuple(state.chains.shape) != np.shape(rbm.W):
-        raise ValueError(f"the replicas are of a machine {tuple(state.chains.shape)}, the RBM's W is {np.shape(rbm.W)}")
+        raise ValueError(
+            f"the replicas are of a machine {tuple(state.chains.shape.tolist())}, the RBM's W is {np.shape(rbm.W)}"
+        )
     if int(state.updates) % family_updates == 0:
         state = replicas.number_families(state)
     way, log_z, quality = RBM(rbm.a - state.rbm.a, rbm.W - state.rbm.W), float(state.log_z), []

@@ -17,7 +17,7 @@ Derived in docs/derivations/09-sampling.md.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +45,7 @@ def log_z(
     key: philox.Key,
     machines: Iterable[RBM],
     start: bracket.Start,
-    steps: int | Array = 8,
+    steps: int | Sequence[int] | Array = 8,
     groups: int = 20,
     replicas: int = 100,
     sweeps: int = 5,
@@ -65,7 +65,7 @@ def log_z(
 def below(
     key: philox.Key,
     machines: Iterable[RBM],
-    steps: int | Array = 8,
+    steps: int | Sequence[int] | Array = 8,
     groups: int = 20,
     replicas: int = 100,
     sweeps: int = 5,
@@ -86,7 +86,7 @@ def above(
     key: philox.Key,
     machines: Iterable[RBM],
     start: bracket.Start,
-    steps: int | Array = 8,
+    steps: int | Sequence[int] | Array = 8,
     groups: int = 20,
     sweeps: int = 5,
     backend: str = "cpu",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array
+from dvae_ref.arrays import Array, shapes_named
 from dvae_ref.theory.boltzmann import RBM, couple, field, split
 from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid
 
@@ -42,6 +42,7 @@ class LogP(NamedTuple):
     d_log_det: np.ndarray  # d/dW of log det((J + lam I) / 2 pi) / 2
 
 
+@shapes_named
 def log_p(rbm: RBM, zeta: Array, lam: float) -> tuple[Array, LogP]:
     """log p(zeta) + log Z of Eq. 7 in nats, (N, D) -> (N,), with its cache.  lam > ||W||, else ValueError.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array
+from dvae_ref.arrays import Array, shapes_named
 from dvae_ref.theory.boltzmann import RBM, couple, split
 from dvae_ref.theory.elementary import bernoulli_entropy, per_row, sigmoid
 
@@ -27,6 +27,7 @@ class Overlapping(NamedTuple):
     nu: np.ndarray
 
 
+@shapes_named
 def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[Array, Overlapping]:
     """-KL + log Z of DVAE++ = sum H(mu) + a·mu + nu_left W mu_right, nats: (N, D) -> (N,), with its cache.
 
@@ -74,6 +75,7 @@ class Spike(NamedTuple):
     last: int  # the first unit of the last group, from which on z = q
 
 
+@shapes_named
 def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Array, Spike]:
     """-KL + log Z of DVAE = sum H(q) + a·q + z_left W z_right, nats: (N, D) -> (N,), with its cache.
 
@@ -81,6 +83,8 @@ def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Arra
     Unbiased; exact for one group. ValueError for arrays of other units than the RBM's. Relative error 1e-12 in float64
     (tests/theory/test_joint.py).
     """
+    if zeta.shape != logit_q.shape:
+        raise ValueError(f"zeta and logit_q must be of one shape (N, D); got {zeta.shape} and {logit_q.shape}")
     q = sigmoid(logit_q)
     last = zeta.shape[1] * (groups - 1) // groups
     z = np.concatenate([(zeta[:, :last] > 0).astype(zeta.dtype), q[:, last:]], -1)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import elementwise
 
-from dvae_ref.arrays import Array
+from dvae_ref.arrays import Array, shapes_named
 from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid, softplus
 from dvae_ref.theory.mirror import Smoothing
 from dvae_ref.theory.smoothing import check_uniform, inside
@@ -48,6 +48,7 @@ def sample(logit_q: Array, u: Array, rho: Array, smoothing: Smoothing) -> Array:
     return draw(logit_q, u, rho, smoothing)[0]
 
 
+@shapes_named
 def inverse_cdf(logit_q: Array, rho: Array, smoothing: Smoothing) -> Array:
     """t at which CDF(zeta) = rho (Eq. 8), solved in float64 to about 1e-14 relative in CDF, for any rho in (0, 1).
 
@@ -86,6 +87,7 @@ def _log(cdf):
     return np.log(np.maximum(cdf, np.finfo(cdf.dtype).tiny))
 
 
+@shapes_named
 def cdf(t: Array, logit_q: Array, smoothing: Smoothing) -> Array:
     """CDF(zeta) = (1 - q) R(zeta|0) + q R(zeta|1) (Eq. 8), in (0, 1); any shapes that broadcast."""
     return sigmoid(-logit_q) * smoothing.cdf0(t) + sigmoid(logit_q) * smoothing.cdf1(t)
