@@ -5,14 +5,15 @@ the nodes' probabilities q(zeta|x) move, so nothing is reparameterised, no sampl
 a finite sum (autograd's). Plain formulas of the paper throughout; of dvae_ref only the containers of parameters.
 
 A node of a unit has the weights w0 = r(zeta|0) dzeta and w1 = r(zeta|1) dzeta. Quadratures:
-- exp, unexp: Gauss-Legendre in zeta; everything is analytic there.
-- power: Gauss-Legendre in theta, zeta = I_theta(beta, beta) (incomplete beta function): zeta^(1/beta) and
+- exponentials, with the uniform or without: Gauss-Legendre in zeta; everything is analytic there.
+- power function: Gauss-Legendre in theta, zeta = I_theta(beta, beta) (incomplete beta function): zeta^(1/beta) and
   (1 - zeta)^(1/beta) are analytic in theta at both ends.
-- gauss, Gaussian integral: the trapezoidal rule, which converges geometrically.
+- Gaussians, Gaussian integral: the trapezoidal rule, which converges geometrically.
 - spike: the node 0, and Gauss-Legendre on (0, 1].
 """
 
 import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import autograd.numpy as np
@@ -24,6 +25,7 @@ from scipy.special import betainc
 
 from dvae_ref import tree
 from dvae_ref.model.baselines import BASELINES
+from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential
 
 CHUNK = 20_000  # nodes differentiated at a time
 SWEEPS = 30  # of the mean field, at which it has converged for the couplings used here
@@ -43,28 +45,65 @@ def legendre(n):
     return (x + 1) / 2, w / 2
 
 
-def grid(kind, beta, n):
-    """The Grid of a smoothing with about n nodes."""
-    if kind in ("gauss", "gi"):
-        reach = 5.2 * beta**-0.5 + (0.3 if kind == "gi" else 0)
-        zeta = numpy.linspace(-reach, 1 + reach, n)
-        step = numpy.full(n, zeta[1] - zeta[0])
-        if kind == "gi":
-            return Grid(zeta, step, step)
-        return Grid(
-            zeta, *(step * numpy.sqrt(beta / (2 * numpy.pi)) * numpy.exp(-beta / 2 * (zeta - z) ** 2) for z in (0, 1))
-        )
+def exponential(beta, n, share=0.0):
+    zeta, weight = legendre(n)
+    parts = (beta * numpy.exp(-beta * x) / (1 - numpy.exp(-beta)) for x in (zeta, 1 - zeta))
+    return Grid(zeta, *(((1 - share) * r + share) * weight for r in parts))
+
+
+def uniform_exponential(beta, n):
+    return exponential(beta, n, UNIFORM)
+
+
+def power(beta, n):
     theta, weight = legendre(n)
-    if kind == "power":
-        zeta, one_minus = betainc(beta, beta, theta), betainc(beta, beta, 1 - theta)
-        d_zeta = (theta * (1 - theta)) ** (beta - 1) / beta_function(beta, beta) * weight
-        return Grid(zeta, *(x ** (1 / beta - 1) / beta * d_zeta for x in (zeta, one_minus)))
-    w0, w1 = (beta * numpy.exp(-beta * x) / (1 - numpy.exp(-beta)) * weight for x in (theta, 1 - theta))
-    if kind == "unexp":
-        w0, w1 = ((1 - UNIFORM) * w + UNIFORM * weight for w in (w0, w1))
-    if kind == "spike_exp":
-        return Grid(*(numpy.concatenate(pair) for pair in (([0.0], theta), ([1.0], 0 * theta), ([0.0], w1))))
-    return Grid(theta, w0, w1)
+    zeta, one_minus = betainc(beta, beta, theta), betainc(beta, beta, 1 - theta)
+    d_zeta = (theta * (1 - theta)) ** (beta - 1) / beta_function(beta, beta) * weight
+    return Grid(zeta, *(x ** (1 / beta - 1) / beta * d_zeta for x in (zeta, one_minus)))
+
+
+def line(reach, n):
+    """(zeta, dzeta) of the trapezoidal rule from -reach to 1 + reach."""
+    zeta = numpy.linspace(-reach, 1 + reach, n)
+    return zeta, numpy.full(n, zeta[1] - zeta[0])
+
+
+def gaussian(beta, n):
+    zeta, step = line(5.2 * beta**-0.5, n)
+    return Grid(zeta, *(step * normal(zeta - z, beta**-0.5) for z in (0, 1)))
+
+
+def gaussian_integral(beta, n):
+    zeta, step = line(5.2 * beta**-0.5 + 0.3, n)
+    return Grid(zeta, step, step)
+
+
+def spike(beta, n):
+    zeta, w0, w1 = exponential(beta, n)
+    return Grid(*(numpy.concatenate(pair) for pair in (([0.0], zeta), ([1.0], 0 * w0), ([0.0], w1))))
+
+
+class Rule(NamedTuple):
+    """A quadrature for a law of zeta, and with which beta and how many nodes a unit it is exact enough."""
+
+    grid: Callable
+    beta: float
+    nodes: int
+
+
+OF_SMOOTHING = {
+    Exponential: Rule(exponential, 4.0, 9),
+    UniformExponential: Rule(uniform_exponential, 5.0, 9),
+    Power: Rule(power, 3.0, 9),
+    Gaussian: Rule(gaussian, 4.0, 16),
+}
+OF_PRIOR = {"gaussian_integral": Rule(gaussian_integral, 7.0, 19), "spike_joint": Rule(spike, 3.0, 7)}
+
+
+def rule(baseline):
+    """The Rule of a baseline; KeyError for one that has none."""
+    record = BASELINES[baseline]
+    return OF_PRIOR[record.prior] if record.prior in OF_PRIOR else OF_SMOOTHING[SMOOTHINGS[record.law.name]]
 
 
 class Setting(NamedTuple):
@@ -82,14 +121,15 @@ class Setting(NamedTuple):
         return BASELINES[self.baseline].family
 
     @property
-    def kind(self):
-        return BASELINES[self.baseline].law.name
+    def integral(self):
+        """Is the prior that of the Gaussian integral?"""
+        return BASELINES[self.baseline].prior == "gaussian_integral"
 
 
 def bound(params, x, setting):
     """(the expected K-sample bound, averaged over the images x, -kappa log Z included; its gradient in params)."""
     like, d = params, params.rbm.a.size
-    axes = grid(setting.kind, setting.beta, setting.nodes)
+    axes = rule(setting.baseline).grid(setting.beta, setting.nodes)
     index = numpy.array(list(itertools.product(range(len(axes.zeta)), repeat=d)))
     objective = importance_weighted if setting.k > 1 else variational
     value, gradient = 0.0, [numpy.zeros_like(leaf) for leaf in tree.leaves(params)]
@@ -138,7 +178,7 @@ def posterior(params, image, nodes, setting):
         out = shared + np.dot(zeta[:, : own.start], network.out.kernel[len(image) :])
         logit_q = out[:, :width]
         w0, w1 = nodes.w0[:, own], nodes.w1[:, own]
-        if setting.kind == "gi":
+        if setting.integral:
             shift, std = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2, np.abs(params.posterior.s[own]) / 5 + 0.05
             w0, w1 = (w * normal(zeta[:, own] - z - shift, std) for z, w in ((0, w0), (1, w1)))
         q = 1 / (1 + np.exp(-logit_q))
@@ -161,7 +201,7 @@ def log_likelihood(params, image, nodes, setting):
 
 def log_prior(rbm, nodes, setting):
     """log p(zeta) dzeta + log Z: by mean field, H(m) - E^(m), or by the sum over z of Gaussians."""
-    if setting.kind == "gi":
+    if setting.integral:
         return log_gaussians(rbm, nodes, setting.beta)
     b, c = np.log(nodes.w1 / nodes.w0), np.sum(np.log(nodes.w0), 1)
     n = rbm.W.shape[0]

@@ -21,11 +21,11 @@ def as_text(verdict):
     if verdict.note:
         return "\n".join([*lines, f"      {verdict.note}"])
     for diagnosis in verdict.diagnoses:
-        whole = len(verdict.diagnoses) == 1 and not verdict.unexplained
+        whole = len(verdict.diagnoses) == 1 and not verdict.not_explained
         arrays = "all that differ" if whole else ", ".join(diagnosis.arrays)
         lines.append(f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({arrays})")
-    if verdict.unexplained:
-        lines.append(f"      like no mistake known here: {', '.join(verdict.unexplained)}")
+    if verdict.not_explained:
+        lines.append(f"      like no mistake known here: {', '.join(verdict.not_explained)}")
     return "\n".join(lines)
 
 

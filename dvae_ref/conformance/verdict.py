@@ -31,7 +31,7 @@ class Verdict:
         return bool(self.findings)
 
     @property
-    def unexplained(self):
+    def not_explained(self):
         """The arrays whose numbers differ for no reason that is known."""
         explained = {name for diagnosis in self.diagnoses for name in diagnosis.arrays}
         return [f.array for f in self.findings if f.failure == "differs" and f.array not in explained]

@@ -160,8 +160,10 @@ def d_log_ratio(t, smoothing):
 def _gaussian_d_beta(t, logit_q, c, out):
     for i in range(t.shape[0]):
         for j in range(t.shape[1]):
-            nu = scalar.sigmoid(logit_q[i, j] + c[0, j] * t[i, j])
-            out[i, j] = (nu - _HALF - t[i, j]) / (c[0, j] + c[0, j])
+            nu_logit, upper = logit_q[i, j] + c[0, j] * t[i, j], t[i, j] > _ZERO
+            off = scalar.sigmoid(-nu_logit if upper else nu_logit)  # 1 - nu, or nu
+            away = _HALF - abs(t[i, j])  # 1 - zeta, or zeta
+            out[i, j] = (away - off if upper else off - away) / (c[0, j] + c[0, j])
 
 
 def d_t_d_beta(t, logit_q, smoothing):

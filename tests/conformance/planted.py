@@ -71,9 +71,7 @@ PLANTED = (
     ),
     Planted(MORE_SWEEPS, "objective_dvaes_exp_1nonlin_k3", (("range(sweeps)", "range(sweeps + 1)"),), single=False),
     Planted("H(m) is in bits", "mean_field", (("entropy(m, 1 - m) -", "entropy(m, 1 - m) / np.log(2) -"),)),
-    Planted(
-        "H(m) is in bits", "log_p_overlapping_unexp", (("entropy(m, 1 - m) -", "entropy(m, 1 - m) / np.log(2) -"),)
-    ),
+    Planted("H(m) is in bits", "log_p_overlapping_exp", (("entropy(m, 1 - m) -", "entropy(m, 1 - m) / np.log(2) -"),)),
     Planted(
         "kappa multiplies log p(zeta) alone",
         "bound_importance_weighted",
@@ -106,7 +104,7 @@ PLANTED = (
     ),
     Planted(
         "the mean over units in place of the sum",
-        "objective_dvaes_unexp_1nonlin_k1",
+        "objective_dvaes_gauss_1nonlin_k1",
         (('i["kappa"] * term', 'i["kappa"] * term / zeta.shape[1]'),),
     ),
     Planted(

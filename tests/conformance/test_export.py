@@ -29,8 +29,8 @@ REQUIRED = {
         "log_p_gaussian_integral",
         "log_w_discrete",
     ),
-    *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in ("exp", "unexp", "power")),
-    *("smoothing_gauss", "log_q_gauss", "log_p_overlapping_gauss", "smoothing_spike"),
+    *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in SMOOTHINGS),
+    "smoothing_spike",
     *("bound_importance_weighted", "bound_variational"),
     *(f"objective_{baseline}_{structure}_k{k}" for baseline in BASELINES for structure in SHORT for k in (1, 3)),
 }

@@ -8,6 +8,7 @@ from judging import EXAMPLES
 
 from dvae_ref.conformance import case, cases, quantity
 from dvae_ref.conformance.catalogue import QUANTITIES
+from dvae_ref.theory.smoothing import SMOOTHINGS
 
 MY_ENERGY = """
 import numpy as np
@@ -107,7 +108,7 @@ def test_arrays_of_any_kind(kind):
 def test_patterns_choose_cases_and_name_tests():
     assert len(cases("objective_*")) == 64
     assert [one.__name__ for one in cases("log_[zq]*", "adam")] == [
-        *("log_z", "log_q_exp", "log_q_unexp", "log_q_power", "log_q_gauss", "adam")
+        *("log_z", *(f"log_q_{name}" for name in SMOOTHINGS), "adam")
     ]
     assert len(cases()) == len(QUANTITIES)
     assert repr(cases("adam", seed=3, dtype="float32")) == "[case('adam', seed=3, dtype='float32')]"

@@ -19,7 +19,7 @@ from dvae_ref.model.structures import Structure
 from dvae_ref.theory.boltzmann import RBM
 
 BETAS = {"dvaes_gi": 9.0, "dvaepp_exp": 4.0, "dvaepp_power": 3.0, "dvae_spike_exp": 3.0}
-EVERY_BETA = {"dvaes_gauss": 6.0, "dvaes_exp": 4.0, "dvaes_unexp": 5.0, "dvaes_power": 3.0} | BETAS
+EVERY_BETA = dict.fromkeys(BASELINES, 4.0) | BETAS
 each_baseline = pytest.mark.parametrize("name", BETAS)
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 each_k = pytest.mark.parametrize("k", [1, 5])

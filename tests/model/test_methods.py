@@ -42,7 +42,7 @@ def test_a_name_s_parts(name):
         assert getattr(method.posterior, "beta", 7) == getattr(method.prior, "beta", 7) == 7
     assert getattr(method.prior, "groups", 2) == 2
     assert getattr(method.prior, "mean_field_sweeps", 3) == 3
-    if name == "dvaes_unexp":
+    if smooth is smoothing.UniformExponential:
         assert method.posterior.smoothing.epsilon == 0.1
 
 

@@ -47,6 +47,12 @@ def test_the_kit_has_it_and_agrees_with_itself(tmp_path):
     names = {entry["name"] for entry in json.loads((tmp_path / "manifest.json").read_text())["quantities"]}
     assert {"smoothing_toy", "log_q_toy", "log_p_overlapping_toy", "objective_dvaes_toy_4nonlin_k3"} <= names
     assert "smallest-of-several" in with_toy("dvae_ref.cli", "conformance", "show", "smoothing_toy")
+    said = with_toy("dvae_ref.cli", "conformance", "check", tmp_path, tmp_path, "--only", "*_toy")
+    assert [line.split()[0] for line in said.splitlines()[:3]] == ["ok"] * 3, said
+    with np.load(tmp_path / "smoothing_toy.npz") as kit:
+        beta, zeta = float(kit["beta"]), kit["zeta"]
+        np.testing.assert_allclose(np.exp(kit["log_r0"]), beta * (1 - zeta) ** (beta - 1), rtol=1e-8)  # by hand
+        assert np.abs(np.exp(kit["log_r1"]) - beta * (1 - zeta) ** (beta - 1)).max() > 0.1  # and another
 
 
 def test_fig1_draws_it(tmp_path):

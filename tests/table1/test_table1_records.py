@@ -45,7 +45,7 @@ def trained(tmp_path_factory):
     for baseline in ("dvaes_power", "dvaes_exp"):
         cell = grid.cell(root, Settings(baseline=baseline, **TINY))
         assert grid.run_cell(cell, threads=1, measurement=MEASUREMENT) is None
-    begun = grid.cell(root, Settings(baseline="dvaes_unexp", **TINY))
+    begun = grid.cell(root, Settings(baseline="dvaes_gauss", **TINY))
     calls = iter(range(100))
     assert grid.run_cell(begun, threads=1, stop=lambda: next(calls) > 3) == grid.INTERRUPTED
     return root

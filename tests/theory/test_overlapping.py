@@ -7,9 +7,11 @@ from autograd import grad
 
 from dvae_ref import overlapping
 from dvae_ref.theory.boltzmann import RBM
+from dvae_ref.theory.mirror import RealLine
+from dvae_ref.theory.smoothing import SMOOTHINGS, named
 
 LEFT, RIGHT, N = 3, 4, 5
-ZETA = {"power": (0.01, 0.99), "exp": (0.01, 0.99), "unexp": (0.01, 0.99), "gauss": (-0.5, 1.5)}
+ZETA = {name: (-0.5, 1.5) if name in named(RealLine) else (0.01, 0.99) for name in SMOOTHINGS}
 BETA = 5.0
 
 

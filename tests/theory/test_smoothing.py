@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential
+from dvae_ref.model.baselines import LAWS
+from dvae_ref.theory.mirror import RealLine
+from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential, named
+from validation.laws import exact
 
-BETAS = {"power": (1.5, 40.0), "exp": (8.0, 40.0), "unexp": (8.0, 40.0), "gauss": (20.0, 40.0)}
-CASES = [(name, beta) for name, betas in BETAS.items() for beta in betas]
+CASES = [(name, beta) for name in SMOOTHINGS for beta in (float(LAWS[name].drawn[0]), 40.0)]
+MIXED, LINE = named(UniformExponential), named(RealLine)
 LEAST = {np.float32: 2.0**-24, np.float64: 2.0**-53}  # the smallest uniform number; the largest is 1 less it
 each_case = pytest.mark.parametrize(("name", "beta"), CASES)
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -28,97 +31,8 @@ def random_numbers(dtype):
 def coordinates(smoothing, dtype):
     """Every t that random_numbers draw, given z = 0 and z = 1, and some in the middle."""
     t = smoothing.sample0(random_numbers(dtype))
-    middle = np.array([-0.6, -0.3, 0, 0.01, 0.5], dtype) * (1 if isinstance(smoothing, Gaussian) else 5)
+    middle = np.array([-0.6, -0.3, 0, 0.01, 0.5], dtype) * (1 if isinstance(smoothing, RealLine) else 5)
     return np.concatenate([t, -t, middle])
-
-
-# -- the exact values ----------------------------------------------------------------------------------------------
-
-
-class Exact:
-    """r, R and what follows, in mpmath, as functions of zeta, 1 - zeta and beta; u is 1 - zeta."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def zeta(self, t):
-        return t + mpmath.mpf(1) / 2 if self.name == "gauss" else 1 / (1 + mpmath.exp(-t))
-
-    def log_r0(self, t, beta):
-        zeta = self.zeta(t)
-        if self.name == "gauss":
-            return -beta * zeta**2 / 2 + mpmath.log(beta / (2 * mpmath.pi)) / 2
-        if self.name == "power":
-            return (1 / beta - 1) * mpmath.log(zeta) - mpmath.log(beta)
-        r = mpmath.exp(-beta * zeta) * beta / (1 - mpmath.exp(-beta))
-        share = mpmath.mpf(witness.UNIFORM_SHARE) if self.name == "unexp" else 0
-        return mpmath.log((1 - share) * r + share)
-
-    def cdf0(self, t, beta):
-        zeta = self.zeta(t)
-        if self.name == "gauss":
-            return mpmath.ncdf(mpmath.sqrt(beta) * zeta)
-        if self.name == "power":
-            return zeta ** (1 / beta)
-        r = (1 - mpmath.exp(-beta * zeta)) / (1 - mpmath.exp(-beta))
-        share = mpmath.mpf(witness.UNIFORM_SHARE) if self.name == "unexp" else 0
-        return (1 - share) * r + share * zeta
-
-    def survival0(self, t, beta):
-        return mpmath.ncdf(-mpmath.sqrt(beta) * self.zeta(t)) if self.name == "gauss" else 1 - self.cdf0(t, beta)
-
-    def cdf1(self, t, beta):
-        return self.survival0(-t, beta)
-
-    def survival1(self, t, beta):
-        return self.cdf0(-t, beta)
-
-    def cdf_gap(self, t, beta):
-        return self.cdf0(-abs(t), beta) - self.cdf1(-abs(t), beta)
-
-    def log_ratio(self, t, beta):
-        return self.log_r0(-t, beta) - self.log_r0(t, beta)
-
-    def d_zeta(self, t, beta):
-        return mpmath.mpf(1) if self.name == "gauss" else self.zeta(t) * self.zeta(-t)
-
-    def log_f0(self, t, beta):
-        return self.log_r0(t, beta) + mpmath.log(self.d_zeta(t, beta))
-
-    def log_r1(self, t, beta):
-        return self.log_r0(-t, beta)
-
-    def log_f1(self, t, beta):
-        return self.log_f0(-t, beta)
-
-    def log_r_max(self, t, beta):
-        return max(self.log_r0(t, beta), self.log_r1(t, beta))
-
-    def d_log_r0(self, t, beta):
-        return mpmath.diff(lambda t: self.log_r0(t, beta), t)
-
-    def d_log_ratio(self, t, beta):
-        return mpmath.diff(lambda t: self.log_ratio(t, beta), t)
-
-    def d_beta_log_r0(self, t, beta):
-        return mpmath.diff(lambda beta: self.log_r0(t, beta), beta)
-
-    def d_beta_log_ratio(self, t, beta):
-        return mpmath.diff(lambda beta: self.log_ratio(t, beta), beta)
-
-    def d_beta_cdf0(self, t, beta):
-        return mpmath.diff(lambda beta: self.cdf0(t, beta), beta)
-
-    def d_beta_cdf1(self, t, beta):
-        return mpmath.diff(lambda beta: self.cdf1(t, beta), beta)
-
-
-def exact(name, function, t, beta):
-    """The exact value as an mpmath number, with 50 digits beyond those that 1 - R loses to a tail of e^-|t| (e^-beta
-    zeta^2 / 2 of the Gaussian), twice that because a numerical derivative halves them."""
-    tail = beta * (abs(t) + 0.5) ** 2 / 2 if name == "gauss" else abs(t)
-    with mpmath.workdps(50 + int(2 * tail / math.log(10))):
-        return getattr(Exact(name), function)(mpmath.mpf(float(t)), mpmath.mpf(beta))
 
 
 POSITIVE = ["cdf0", "cdf1", "survival0", "survival1", "cdf_gap", "d_zeta", "d_log_r0", "d_log_ratio"]
@@ -224,7 +138,7 @@ def test_density_integrates_to_the_distribution(name, beta):
     for log_f, cdf in ((smoothing.log_f0, smoothing.cdf0), (smoothing.log_f1, smoothing.cdf1)):
         total = 0.0
         ends = np.array([-2000, -400, -100, -20, -5, -1, 0, 1, 5, 20, 100, 400, 2000.0])
-        ends = ends / 20 if name == "gauss" else ends
+        ends = ends / 20 if name in LINE else ends
         for low, high in itertools.pairwise(ends):
             total += integrate.quad(lambda t, f=log_f: math.exp(f(np.float64(t))), low, high, epsabs=1e-12)[0]
             assert total == pytest.approx(cdf(np.float64(high)), abs=1e-10)
@@ -235,26 +149,26 @@ def test_density_integrates_to_the_distribution(name, beta):
 def test_against_scipy_stats(name, beta):
     """In zeta, where it is held well: beta(1/beta, 1), truncexpon and norm, the uniform share added."""
     smoothing = SMOOTHINGS[name](beta)
-    zeta = np.linspace(-1, 2, 31) if name == "gauss" else np.array([1e-9, 1e-4, 0.02, 0.1, 0.37, 0.5, 0.8, 0.99])
+    zeta = np.linspace(-1, 2, 31) if name in LINE else np.array([1e-9, 1e-4, 0.02, 0.1, 0.37, 0.5, 0.8, 0.99])
     t = smoothing.t(zeta)
     for z, log_r, cdf in ((0, smoothing.log_r0, smoothing.cdf0), (1, smoothing.log_r1, smoothing.cdf1)):
         np.testing.assert_allclose(log_r(t), np.log(witness.density(name, beta, zeta, z)), rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(cdf(t), witness.distribution(name, beta, zeta, z), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(smoothing.zeta(t), zeta, rtol=1e-13)
     law = witness.law0(name, beta)
-    if name != "unexp":
+    if name not in MIXED:
         np.testing.assert_allclose(np.exp(smoothing.log_r0(t)), law.pdf(zeta), rtol=1e-10)
         rho = np.array([1e-10, 0.01, 0.3, 0.6, 0.999])
         np.testing.assert_allclose(smoothing.zeta(smoothing.sample0(rho)), law.ppf(rho), rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["exp", "unexp"])
+@pytest.mark.parametrize("name", named(Exponential, UniformExponential))
 def test_the_paper_s_b_and_c_of_the_exponential(name):
     """Below Eq. 4: b = beta (2 zeta - 1), c = -beta zeta - log Z; by r' = (1 - eps) r + eps the uniform is added."""
     beta, zeta = 10.0, np.array([0.1, 0.4, 0.9])
     b, c = beta * (2 * zeta - 1), -beta * zeta - np.log((1 - np.exp(-beta)) / beta)
     smoothing = SMOOTHINGS[name](beta)
-    if name == "unexp":
+    if name in MIXED:
         r0, r1 = 0.95 * np.exp(c) + 0.05, 0.95 * np.exp(c + b) + 0.05
         b, c = np.log(r1 / r0), np.log(r0)
     np.testing.assert_allclose(smoothing.log_ratio(smoothing.t(zeta)), b, rtol=1e-12)
@@ -269,7 +183,7 @@ def test_draws_follow_the_distribution(name, beta):
     rho = (np.arange(n) + 0.5) / n
     smoothing = SMOOTHINGS[name](beta)
     levels = np.sort(smoothing.cdf0(smoothing.sample0(rho)))
-    if name == "unexp":
+    if name in MIXED:
         assert np.abs(levels - rho).max() < 1.5 / n
     else:
         np.testing.assert_allclose(levels, rho, rtol=1e-12)

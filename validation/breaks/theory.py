@@ -8,7 +8,7 @@ from dvae_ref import gaussian_integral, mean_field, mixture, overlapping, spike
 from dvae_ref.exact import accumulate, general
 from dvae_ref.theory.boltzmann import RBM, split
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential
+from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential, named
 from validation.sabotage import Break, breaks
 
 GUARD = 1e-7
@@ -236,7 +236,7 @@ BREAKS = (
         UniformExponential,
         "cdf_gap",
         {"epsilon left out of R0 - R1": without_share},
-        names=("unexp",),
+        names=named(UniformExponential),
     ),
     *breaks(
         "reparameterisation",

@@ -3,13 +3,14 @@
 import numpy as np
 
 from dvae_ref import exact, overlapping
+from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import oracles
 from validation.claim import Claim, at_most
 from validation.claims.mean_field import log_ratios
 
-BETAS = {"exp": (4, 10), "unexp": (8, 16), "power": (4, 30), "gauss": (8, 25)}
+BETAS = {name: (LAWS[name].tried[0], LAWS[name].candidates[1]) for name in SMOOTHINGS}
 COUPLINGS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 SWEEPS = 60  # where the mean field has converged
 FLOOR = 1e-12  # rounding of either gradient
@@ -157,7 +158,7 @@ def negative_phase(rng):
 
 
 def picture(points, figure):
-    grid = figure.subplots(1, 4, sharex=True, sharey=True)
+    grid = figure.subplots(1, len(BETAS), sharex=True, sharey=True)
     line = np.logspace(-13, 0, 50)
     for axes, name in zip(grid, BETAS, strict=True):
         for beta in BETAS[name]:

@@ -17,8 +17,6 @@ from dvae_ref.theory.boltzmann import RBM
 from validation import expectation, oracles
 from validation.claim import OUT_OF_LUCK, STANDARD_ERRORS, Claim, Finding, at_most, mean_score
 
-BETAS = {"spike_exp": 3.0, "exp": 4.0, "power": 3.0, "gi": 7.0, "gauss": 4.0, "unexp": 5.0}
-NODES = {"spike_exp": 7, "exp": 9, "power": 9, "gi": 19, "gauss": 16, "unexp": 9}  # a unit
 CELLS = tuple((b, g, 1) for b in BASELINES for g in (1, 2, 4)) + tuple(
     (b, g, 2) for b in BASELINES if BASELINES[b].family == "DVAE#" for g in (1, 2)
 )
@@ -87,10 +85,9 @@ def small_model(rng, baseline, groups, k):
     Where there is a mean field, couplings are weak enough for its 30 sweeps to converge: Eq. 5 is then the derivative
     of the bound.
     """
-    kind, d = BASELINES[baseline].law.name, 4 if k == 1 else 2
-    config = autoencoder.Config(
-        Structure(groups, d // groups), method(baseline, BETAS[kind], groups), 1 if k == 1 else k
-    )
+    d = 4 if k == 1 else 2
+    made = method(baseline, expectation.rule(baseline).beta, groups)
+    config = autoencoder.Config(Structure(groups, d // groups), made, k)
     mean_x = rng.uniform(0.2, 0.7, PIXELS)
     params, statistics = autoencoder.init(rng, config, mean_x, np.float64)
     params = tree.map(lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), params)
@@ -114,10 +111,10 @@ def method(baseline, beta, groups):
 
 def exact_gradient(params, x, baseline, k, mean_x):
     """((value, gradient), the gradient's error): by two quadratures, the coarser with two nodes less a unit."""
-    kind = BASELINES[baseline].law.name
-    nodes = NODES[kind] + (6 if k == 2 else 0)
+    rule = expectation.rule(baseline)
+    nodes = rule.nodes + (6 if k == 2 else 0)
     fine, coarse = (
-        expectation.bound(params, x, expectation.Setting(baseline, BETAS[kind], k, KAPPA, mean_x, n))
+        expectation.bound(params, x, expectation.Setting(baseline, rule.beta, k, KAPPA, mean_x, n))
         for n in (nodes, nodes - 2)
     )
     flat, other = (np.concatenate([np.ravel(g) for g in gradient]) for _, gradient in (fine, coarse))

@@ -10,13 +10,14 @@ from dvae_ref import bounds, exact, mean_field, tree
 from dvae_ref.model import autoencoder, methods
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.priors import Relaxed
-from dvae_ref.theory.smoothing import SMOOTHINGS
+from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Power, named
 from validation import expectation, oracles
 from validation.claim import Claim, at_most, mean_score, standard_error
 from validation.claims.gradients import small_model
 
 SAMPLES = (1, 5, 25, 125, 625)
-BETA, NODES = {"power": 3.0, "exp": 4.0}, {"power": 11, "exp": 11}
+NAMES = named(Power) + named(Exponential)
+NODES = 11  # a unit
 PRIORS = ("exact", "mean field")
 COUPLING = 1.5  # of the small model's: strong enough for the mean field's KL to show
 
@@ -31,7 +32,7 @@ class ExactlyRelaxed(Relaxed):
         return value - mean_field.log_partition_bound(*cache.log_p) + log_p, cache
 
 
-def check(quick, seed, names=tuple(BETA)):
+def check(quick, seed, names=NAMES):
     findings, curves = [], {}
     for name in names:
         rng = oracles.generator(seed, f"iw_bounds {name}")
@@ -61,10 +62,11 @@ class Oracle:
     """
 
     def __init__(self, params, image, mean_x, name, prior):
-        axes = expectation.grid(name, BETA[name], NODES[name])
+        rule = expectation.rule(f"dvaes_{name}")
+        axes = rule.grid(rule.beta, NODES)
         index = np.array(np.meshgrid(*[range(len(axes.zeta))] * 4, indexing="ij")).reshape(4, -1).T
         nodes = expectation.Grid(*(column[index] for column in axes))
-        setting = expectation.Setting(f"dvaes_{name}", BETA[name], 1, 1.0, mean_x, NODES[name])
+        setting = expectation.Setting(f"dvaes_{name}", rule.beta, 1, 1.0, mean_x, NODES)
         log_q, _ = expectation.posterior(params, image, nodes, setting)
         log_prior = five_sweeps(params.rbm, nodes) if prior == "mean field" else sum_over_z(params.rbm, nodes)
         log_p = log_prior - oracles.log_z(params.rbm)
@@ -100,7 +102,7 @@ def sum_over_z(rbm, nodes):
 
 def log_weights(rng, config, params, statistics, x, name, prior, repeats):
     """log w of independent samples by dvae_ref's objective, in groups of the largest K: (repeats, K)."""
-    method = methods.relaxed(SMOOTHINGS[name](BETA[name]))
+    method = methods.relaxed(SMOOTHINGS[name](expectation.rule(f"dvaes_{name}").beta))
     if prior == "exact":
         method = method._replace(prior=ExactlyRelaxed(method.posterior))
     config = autoencoder.Config(config.structure, method, 1)
@@ -150,7 +152,7 @@ def ordered(curves, name):
 
 
 def picture(curves, figure):
-    for axes, name in zip(figure.subplots(1, 2, sharey=True), BETA, strict=True):
+    for axes, name in zip(figure.subplots(1, 2, sharey=True), NAMES, strict=True):
         for prior, colour in zip(PRIORS, ("#2b5c8a", "#c9822b"), strict=True):
             gaps, oracle = curves[name, prior]
             axes.plot(list(gaps), list(gaps.values()), "o", color=colour, label=prior)

@@ -6,11 +6,12 @@ import numpy as np
 from scipy.special import entr, logsumexp
 
 from dvae_ref import mean_field
+from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import oracles
 from validation.claim import Claim, at_most, close
 
-BETAS = {"exp": (4, 8, 16), "unexp": (8, 16, 40), "power": (4, 10, 40), "gauss": (8, 16, 40)}
+BETAS = {name: (LAWS[name].tried[0], LAWS[name].candidates[0], LAWS[name].candidates[-1]) for name in SMOOTHINGS}
 SWEEPS = (0, 1, 2, 3, 5, 10, 30)
 ROUNDING = 1e-14  # of 1 + sum_i |b_i|: 45 eps for sums of some 50 terms that are no larger
 PAPER = 5  # sweeps
@@ -121,7 +122,7 @@ def sharper(curves):
 
 
 def picture(curves, figure):
-    for axes, name in zip(figure.subplots(1, 4, sharey=True), BETAS, strict=True):
+    for axes, name in zip(figure.subplots(1, len(BETAS), sharey=True), BETAS, strict=True):
         for beta in BETAS[name]:
             axes.plot(SWEEPS, np.maximum(curves[name, beta], 1e-9), ".-", lw=1, label=rf"$\beta={beta}$")
         axes.set(xscale="symlog", yscale="log", title=name, xlabel="sweeps", xticks=[0, 1, 3, 10, 30])

@@ -12,19 +12,26 @@ import numpy as np
 from mpmath import mp
 
 from dvae_ref import mixture, spike
+from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory.smoothing import SMOOTHINGS
 from validation import oracles
 from validation.claim import Claim, at_most
+from validation.laws import exact_law
 
-BETAS = {"exp": (0.1, 4, 12, 60), "unexp": (2, 16, 40, 100), "power": (1.2, 4, 15, 40), "gauss": (1, 8, 30, 200)}
+SHARPEST = 100  # of the betas
 LOGITS = (-20.0, -6.0, -1.5, 0.0, 0.7, 4.0, 12.0)
 RHOS = (1e-30, 1e-9, 1e-4, 0.03, 0.2, 0.45, 0.5, 0.7, 0.96, 1 - 1e-4, 1 - 2.0**-23)
 QUICK_LOGITS, QUICK_RHOS, QUICK_BETAS = (-6.0, 0.0, 4.0), (1e-9, 0.03, 0.7, 1 - 1e-4), slice(1, 3)
 DIGITS = 60
-UNIFORM = mpmath.mpf("0.05")
 
 
-def check(quick, seed, names=tuple(BETAS)):
+def betas(name):
+    """From next to none to sharper than anybody trains with; the middle two are those of a quick check."""
+    law = LAWS[name]
+    return law.least + 0.2, law.tried[0], law.candidates[0], SHARPEST
+
+
+def check(quick, seed, names=tuple(SMOOTHINGS)):
     """The grid is fixed; the seed only shifts it a little."""
     shift = 0.01 * oracles.generator(seed, "reparameterisation").random()
     logits, rhos = (QUICK_LOGITS, QUICK_RHOS) if quick else (LOGITS, RHOS)
@@ -32,7 +39,7 @@ def check(quick, seed, names=tuple(BETAS)):
     with mp.workdps(DIGITS):
         for name, dtype in itertools.product(names, (np.float64, np.float32)):
             rows = []
-            for beta in BETAS[name][QUICK_BETAS if quick else slice(None)]:
+            for beta in betas(name)[QUICK_BETAS if quick else slice(None)]:
                 points = itertools.product(logits, rhos)
                 rows += [compare(name, beta, dtype(logit + shift), dtype(rho), dtype) for logit, rho in points]
             errors[name, dtype.__name__] = np.array(rows)
@@ -98,7 +105,7 @@ def compare(name, beta, logit, rho, dtype):
     rounding = abs(density * at[0]) * np.finfo(dtype).eps / found
     cdf = max(float(abs(found / wanted - 1) - rounding), 0.0)
     size = scale_in_beta(name, *at)
-    d_zeta = mpmath.mpf(1) if name == "gauss" else 1 / ((1 + mpmath.exp(at[0])) * (1 + mpmath.exp(-at[0])))
+    d_zeta = exact_law(name).d_zeta(at[0], at[2])
     by_t = relative(float(smoothing.d_zeta(t)[0]), d_zeta, d_zeta, dtype)
     return cdf, relative(slopes[0], by_logit, by_logit, dtype), relative(slopes[1], by_beta, size, dtype), by_t
 
@@ -111,29 +118,9 @@ def relative(found, expected, size, dtype):
 def tails(name, t, logit, beta):
     """(CDF, 1 - CDF) of the mixture at t, each without cancellation."""
     q, one_minus_q = 1 / (1 + mpmath.exp(-logit)), 1 / (1 + mpmath.exp(logit))
-    (f0, s0), (s1, f1) = branch(name, t, beta), branch(name, -t, beta)
+    law = exact_law(name)
+    (f0, s0), (s1, f1) = law.tails0(t, beta), law.tails0(-t, beta)
     return one_minus_q * f0 + q * f1, one_minus_q * s0 + q * s1
-
-
-def branch(name, t, beta):
-    """(R, 1 - R) of r(zeta|0) at t; those of r(zeta|1) are (1 - R, R) at -t."""
-    if name == "gauss":
-        x = mpmath.sqrt(beta / 2) * (t + mpmath.mpf(1) / 2)
-        return mpmath.erfc(-x) / 2, mpmath.erfc(x) / 2
-    log_zeta, zeta, one_minus = -softplus(-t), 1 / (1 + mpmath.exp(-t)), 1 / (1 + mpmath.exp(t))
-    if name == "power":
-        return mpmath.exp(log_zeta / beta), -mpmath.expm1(log_zeta / beta)
-    total = -mpmath.expm1(-beta)
-    exponential = (
-        -mpmath.expm1(-beta * zeta) / total,
-        -mpmath.exp(-beta * zeta) * mpmath.expm1(-beta * one_minus) / total,
-    )
-    share = UNIFORM if name == "unexp" else 0
-    return tuple((1 - share) * x + share * u for x, u in zip(exponential, (zeta, one_minus), strict=True))
-
-
-def softplus(t):
-    return mpmath.log1p(mpmath.exp(t)) if t < 0 else t + mpmath.log1p(mpmath.exp(-t))
 
 
 def slopes_of_solution(name, t, logit, beta):
@@ -156,7 +143,7 @@ def scale_in_beta(name, t, logit, beta):
     """|dt/dbeta| were the two terms of its numerator of one sign."""
 
     def numerator(sign, weight):
-        return abs(weight * mpmath.diff(lambda beta: min(branch(name, sign * t, beta)), beta))
+        return abs(weight * mpmath.diff(lambda beta: min(exact_law(name).tails0(sign * t, beta)), beta))
 
     q, one_minus_q = 1 / (1 + mpmath.exp(-logit)), 1 / (1 + mpmath.exp(logit))
     density = abs(mpmath.diff(lambda t: min(tails(name, t, logit, beta)), t))
@@ -165,7 +152,7 @@ def scale_in_beta(name, t, logit, beta):
 
 def picture(errors, figure):
     labels = ("CDF", r"$\partial t/\partial\,\mathrm{logit}\,q$", r"$\partial t/\partial\beta$")
-    for axes, name in zip(figure.subplots(1, 4, sharey=True), BETAS, strict=True):
+    for axes, name in zip(figure.subplots(1, len(SMOOTHINGS), sharey=True), SMOOTHINGS, strict=True):
         for place, colour in enumerate(("#2b5c8a", "#c9822b", "#5a8a3a")):
             for dtype, marker in (("float64", "o"), ("float32", "^")):
                 values = np.maximum(errors[name, dtype][:, place], 1e-18)
