@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # for editors and mypy, which do not see what is loaded later
     from dvae_ref.theory.boltzmann import Moments as Moments
     from dvae_ref.theory.smoothing import Exponential as Exponential
     from dvae_ref.theory.smoothing import Gaussian as Gaussian
+    from dvae_ref.theory.smoothing import Logistic as Logistic
     from dvae_ref.theory.smoothing import Power as Power
     from dvae_ref.theory.smoothing import UniformExponential as UniformExponential
 
@@ -57,7 +58,7 @@ __version__ = "0.2.0.dev0"
 _PUBLIC = {
     "arrays": ("Array",),
     "theory.boltzmann": ("RBM", "BoltzmannMachine", "Moments"),
-    "theory.smoothing": ("Exponential", "UniformExponential", "Power", "Gaussian"),
+    "theory.smoothing": ("Exponential", "UniformExponential", "Power", "Gaussian", "Logistic"),
     "model.structures": ("Structure", "STRUCTURES"),
     "model.methods": ("method",),
     "model.posteriors": ("Noise",),

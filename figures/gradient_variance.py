@@ -18,7 +18,7 @@ from dvae_ref.theory.smoothing import SMOOTHINGS
 from figures import style
 
 BETAS = {name: LAWS[name].drawn for name in SMOOTHINGS}  # of the curves
-GRIDS = {name: LAWS[name].candidates for name in SMOOTHINGS}  # Sec. 4, the markers
+GRIDS = {name: LAWS[name].candidates for name in SMOOTHINGS}  # the markers: those of Sec. 4, for the logistic ours
 PAIR = (("exp", 10.0), ("power", 30.0))  # Fig. 2(c)
 CURVE = {"quick": 25, "default": 60, "full": 60}
 POINTS = 20_001
@@ -62,8 +62,8 @@ def gradient_in_q(t, logit_q, smoothing):
 
 
 def grid(smoothing, points):
-    """Where the integrands live: |t| <= REACH on the unit interval, 12 standard deviations around both Gaussians."""
-    ends = REACH if isinstance(smoothing, UnitInterval) else 0.5 + 12 / smoothing.beta**0.5
+    """Where the integrands live: |t| <= REACH on the unit interval, up to quantiles of e^-40 on the line."""
+    ends = REACH if isinstance(smoothing, UnitInterval) else -smoothing.sample0(np.exp(-40.0))
     return np.linspace(-ends, ends, points)
 
 
@@ -81,7 +81,7 @@ def plot(data):
         axes[0, 2].plot(data["logit_q"], data[f"{name}_by_logit"], **look, label=label)
     for a in axes[0, :2]:
         a.set(xscale="log", yscale="log", ylim=(0.05, 1000))
-        a.plot([], [], "k.", label="values of Sec. 4")
+        a.plot([], [], "k.", label="candidates")
         a.xaxis.set_major_formatter("{x:g}")
         a.yaxis.set_major_formatter("{x:g}")
     axes[0, 0].set(xlabel="β", ylabel="Var(∂ζ/∂q), q = 1/2")

@@ -14,8 +14,9 @@ from dvae_ref.runs.plots import DPI, GREY
 
 COLORS = {name: law.color for name, law in LAWS.items()}
 TITLES = {name: law.title for name, law in LAWS.items()}
-DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))  # with the shades: told apart in black and white, too
-MARKERS = ("o", "s", "^", "D")
+# With the shades: told apart in black and white, too.
+DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2, 2, 2)), (0, (4, 4)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def panels(rows, columns, size, **options):

@@ -126,6 +126,8 @@ def density(name, beta, zeta, z):
     """r(zeta|z)."""
     if name == "gauss":
         return np.sqrt(beta / (2 * np.pi)) * np.exp(-beta * (zeta - z) ** 2 / 2)
+    if name == "logistic":
+        return beta / (4 * np.cosh(beta * (zeta - z) / 2) ** 2)
     if name == "power":
         return (1 - zeta if z else zeta) ** (1 / beta - 1) / beta
     exponential = np.exp(beta * (zeta - 1) if z else -beta * zeta) * beta / (1 - np.exp(-beta))
@@ -136,6 +138,8 @@ def law0(name, beta):
     """The law of zeta given z = 0 as a scipy.stats distribution (without the uniform share)."""
     if name == "gauss":
         return stats.norm(0, beta**-0.5)
+    if name == "logistic":
+        return stats.logistic(0, 1 / beta)
     return stats.beta(1 / beta, 1) if name == "power" else stats.truncexpon(beta, scale=1 / beta)
 
 

@@ -123,11 +123,24 @@ class Gaussian(RealLine):
         return mpmath.erfc(-x) / 2, mpmath.erfc(x) / 2
 
 
+class Logistic(RealLine):
+    def nats_of_tail(self, t, beta):
+        return beta * (abs(t) + 0.5)
+
+    def log_r0(self, t, beta):
+        return mpmath.log(beta / 4) - 2 * mpmath.log(mpmath.cosh(beta * self.zeta(t) / 2))
+
+    def tails0(self, t, beta):
+        x = beta * self.zeta(t)
+        return 1 / (1 + mpmath.exp(-x)), 1 / (1 + mpmath.exp(x))
+
+
 LAWS = {
     smoothing.Exponential: Exponential(),
     smoothing.UniformExponential: UniformExponential(),
     smoothing.Power: Power(),
     smoothing.Gaussian: Gaussian(),
+    smoothing.Logistic: Logistic(),
 }
 
 

@@ -137,6 +137,8 @@ def density(kind, zeta, z, beta, epsilon=0.0):
     """r(zeta|z), Eqs. 1 and 10 and Sec. 3.3."""
     if kind == "gauss":
         return np.sqrt(beta / (2 * np.pi)) * np.exp(-beta * (zeta - z) ** 2 / 2)
+    if kind == "logistic":
+        return beta * sigmoid(beta * (zeta - z)) * sigmoid(-beta * (zeta - z))
     distance = 1 - zeta if z else zeta
     if kind == "power":
         return distance ** (1 / beta - 1) / beta
@@ -147,6 +149,8 @@ def distribution(kind, zeta, z, beta, epsilon=0.0):
     """R(zeta|z)."""
     if kind == "gauss":
         return normal_cdf(np.sqrt(beta) * (zeta - z))
+    if kind == "logistic":
+        return sigmoid(beta * (zeta - z))
     if z:
         return 1 - distribution(kind, 1 - zeta, 0, beta, epsilon)
     if kind == "power":
@@ -165,7 +169,7 @@ def mixture(kind, zeta, weights, *law):
 
 def quantile(kind, q, rho, *law):
     """zeta at which the CDF is rho (Eq. 8), by bisection; 0 where rho is on the spike."""
-    low, high = (np.full(q.shape, end) for end in ((-9.0, 10.0) if kind == "gauss" else (0.0, 1.0)))
+    low, high = (np.full(q.shape, end) for end in ((-9.0, 10.0) if kind in ("gauss", "logistic") else (0.0, 1.0)))
     for _ in range(80):
         middle = (low + high) / 2
         below = fixed(mixture(kind, middle, (1 - q, q), *law)[1]) < rho
@@ -435,7 +439,7 @@ BASELINES = (
     *("dvaes_gi", "dvaes_gauss", "dvaes_exp", "dvaes_unexp", "dvaes_power"),
 )
 STRUCTURES = ("1lin", "1nonlin", "2nonlin", "4nonlin")
-KINDS = ("exp", "unexp", "power", "gauss")
+KINDS = ("exp", "unexp", "power", "gauss", "logistic")
 ANSWERS = {
     **{"energy": answer_energy, "log_z": answer_log_z, "mean_field": answer_mean_field, "gibbs": answer_gibbs},
     **{f"smoothing_{kind}": partial(answer_smoothing, kind) for kind in (*KINDS, "spike")},

@@ -19,6 +19,7 @@ from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.shapes import agree, alike, uniform
 from dvae_ref.fast.smoothing import sigmoid
 from dvae_ref.fast.sums import positive, sum_with_logs
+from dvae_ref.theory.logistic import Logistic
 from dvae_ref.theory.mixture import LogQ
 from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential
 
@@ -103,6 +104,10 @@ _FAMILIES = {
     Gaussian: _family(
         *(scalar.gaussian_constants, scalar.gaussian_sample0, scalar.shifted, scalar.no_slope),
         *(scalar.linear_log_ratio, scalar.constant_slope, scalar.gaussian_gap),
+    ),
+    Logistic: _family(
+        *(scalar.logistic_constants, scalar.logistic_sample0, scalar.shifted, scalar.no_slope),
+        *(scalar.logistic_log_ratio, scalar.logistic_slope, scalar.logistic_gap),
     ),
 }
 

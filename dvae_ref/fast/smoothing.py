@@ -14,7 +14,7 @@ from dvae_ref.fast.elementary import decay, growth, log, log1p, mean_decay, mean
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _LEAST, _MOST = np.float32(np.finfo(np.float32).tiny), np.float32(1 - np.finfo(np.float32).epsneg)
-_LARGE, _NEGLIGIBLE = np.float32(1e38), np.float32(40)
+_LARGE, _NEGLIGIBLE, _LOG_TWO = np.float32(1e38), np.float32(40), np.float32(math.log(2))
 _INLINE = {"forceinline": True, "error_model": "numpy"}
 
 
@@ -141,6 +141,44 @@ def exponential_gap(size, c, j):
     zeta, one_minus, part0, _ = _exponential_densities(-size, c, j)
     both = mean_decay(c[0, j] * zeta) * mean_decay(c[0, j] * one_minus)
     return c[0, j] * c[2, j] * both / (part0 + c[1, j])
+
+
+# -- logistics: c = beta, beta / 2, 1 / beta, (1 - e^-beta) / beta, 2 beta (1 - e^-beta) -------------------------------
+
+
+def logistic_constants(smoothing):
+    beta = smoothing.beta
+    return beta, beta / 2, 1 / beta, -math.expm1(-beta) / beta, -2 * beta * math.expm1(-beta)
+
+
+@register_jitable(**_INLINE)
+def logistic_sample0(rho, c, j):
+    rho = inside(rho)
+    return (log(rho) - log(_ONE - rho)) * c[2, j] - _HALF
+
+
+@register_jitable(**_INLINE)
+def logistic_log_ratio(t, c, j):
+    far = c[0, j] * abs(t)
+    low, high = min(far, c[1, j]), max(far, c[1, j])
+    apart = _ONE + decay(high - low)
+    small = min(low, _LOG_TWO)
+    near = log1p(min(growth(small) * rise(small) * rise(high) / apart, _ONE))
+    half = near if low < _LOG_TWO else low + log((_ONE + decay(low + high)) / apart)
+    return half + half if t > _ZERO else -half - half
+
+
+@register_jitable(**_INLINE)
+def logistic_slope(t, c, j):
+    return c[4, j] * product_of_sigmoids(c[0, j] * (_HALF + t), c[0, j] * (_HALF - t))
+
+
+@register_jitable(**_INLINE)
+def logistic_gap(size, c, j):
+    """At t = -size: (1 - e^-beta) (1 + e^x0) / (beta (1 + e^x1)), x0 = beta (1/2 - size), x1 = -beta (1/2 + size)."""
+    x0 = c[0, j] * (_HALF - size)
+    e = growth(x0) if x0 > _ZERO else decay(-x0)
+    return c[3, j] * (_ONE + e) / (_ONE + decay(c[0, j] * (_HALF + size)))
 
 
 # -- Gaussians: c = beta, beta, sqrt(beta), 1 / sqrt(beta) -------------------------------------------------------------

@@ -66,9 +66,10 @@ def agree() -> None:
     """Raise LookupError or ValueError unless every smoothing has its record, and the two say the same of it."""
     for name, cls in SMOOTHINGS.items():
         law = LAWS[name]
-        found, expected = (law.least, law.parameters), (cls.minimum_beta, parameters(name))
+        found = law.least, law.most, law.parameters
+        expected = cls.minimum_beta, cls.maximum_beta, parameters(name)
         if found != expected:
-            raise ValueError(f"the Law {name!r} says least, parameters = {found}, its class {expected}")
+            raise ValueError(f"the Law {name!r} says least, most, parameters = {found}, its class {expected}")
 
 
 agree()

@@ -56,3 +56,18 @@ def instance(name: str, value: object, kind: type) -> None:
 
 def _article(word):
     return "an" if word[0] in "AEIOUR" else "a"  # an RBM
+
+
+def check_uniform(**numbers: Array) -> None:
+    """Raise ValueError unless all numbers of these arrays, of any shape, are in [0, 1]; each is called by its name."""
+    for name, values in numbers.items():
+        within = (values >= 0) & (values <= 1)  # NaN is not
+        if not np.all(within):
+            worst = np.asarray(values)[~np.asarray(within)].flat[0]
+            raise ValueError(f"{name} is a uniform number in (0, 1); got {worst}")
+
+
+def inside(rho: Array) -> Array:
+    """rho with 0 and 1 moved to the nearest numbers of its dtype inside (0, 1)."""
+    info = np.finfo(rho.dtype)
+    return np.clip(rho, info.tiny, 1 - info.epsneg)

@@ -28,10 +28,13 @@ class Smoothing:
 
     beta: float | Array  # one number; of a Gaussian, one a unit as well
     minimum_beta = 0.0
+    maximum_beta = math.inf
 
     def __post_init__(self):
-        if not np.all((self.beta > self.minimum_beta) & (self.beta < math.inf)):
-            raise ValueError(f"{type(self).__name__} takes a finite beta > {self.minimum_beta:g}, got {self.beta}")
+        least, most = self.minimum_beta, self.maximum_beta
+        if not np.all((self.beta > least) & (self.beta < most)):
+            upper = f" and < {most:g}" if most < math.inf else ""
+            raise ValueError(f"{type(self).__name__} takes a finite beta > {least:g}{upper}, got {self.beta}")
 
     def log_r1(self, t: Array) -> Array:
         """log r(zeta|1), nats."""
@@ -77,6 +80,10 @@ class Smoothing:
     def log_f1(self, t: Array) -> Array:
         """log of the density of t given z = 1."""
         return self.log_f0(-t)
+
+    def mixture_quantile(self, logit_q: Array, rho: Array) -> Array | None:
+        """t at which (1 - q) R(zeta|0) + q R(zeta|1) = rho, rho <= 1/2, or None where there is no closed form."""
+        return None
 
     def quantile0_bounds(self, rho: Array) -> tuple[Array, Array]:
         """Two values of t that enclose the solution of R(zeta|0) = rho."""

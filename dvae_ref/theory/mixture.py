@@ -13,9 +13,9 @@ import numpy as np
 from scipy.optimize import elementwise
 
 from dvae_ref.arrays import Array, shapes_named
+from dvae_ref.theory.domains import check_uniform, inside
 from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid, softplus
 from dvae_ref.theory.mirror import Smoothing
-from dvae_ref.theory.smoothing import check_uniform, inside
 from dvae_ref.twins import twinned
 
 
@@ -50,7 +50,9 @@ def sample(logit_q: Array, u: Array, rho: Array, smoothing: Smoothing) -> Array:
 
 @shapes_named
 def inverse_cdf(logit_q: Array, rho: Array, smoothing: Smoothing) -> Array:
-    """t at which CDF(zeta) = rho (Eq. 8), solved in float64 to about 1e-14 relative in CDF, for any rho in (0, 1).
+    """t at which CDF(zeta) = rho (Eq. 8), in float64 to about 1e-14 relative in CDF, for any rho in (0, 1).
+
+    Solved by bracketing, or in closed form where the smoothing has one (`mixture_quantile`).
 
     rho = 0 and 1 are read as the nearest numbers inside. The upper half is solved as the mirror image of the lower,
     where the CDF has full relative accuracy. Raises ValueError where there is no solution: rho outside, NaN. Any shapes
@@ -68,6 +70,13 @@ def inverse_cdf(logit_q: Array, rho: Array, smoothing: Smoothing) -> Array:
         raise ValueError(f"inverse_cdf takes a finite logit_q; got {logit_q[~np.isfinite(logit_q)][0]}")
     logit, tail = flip * logit_q.astype(np.float64), np.where(upper, 1 - rho, rho).astype(np.float64)
     tail = inside(tail)
+    closed = smoothing.mixture_quantile(logit, tail)
+    t = _solve(logit, tail, smoothing) if closed is None else closed
+    return (flip * t).astype(np.result_type(logit_q, rho))
+
+
+def _solve(logit, tail, smoothing):
+    """The root of log CDF(t) - log(tail), by bracketing."""
     low = smoothing.quantile0_bounds(tail)[0]
     high = -smoothing.quantile0_bounds(1 - tail)[0]
     margin = 1e-6 * (1 + np.abs(low) + np.abs(high))
@@ -79,7 +88,7 @@ def inverse_cdf(logit_q: Array, rho: Array, smoothing: Smoothing) -> Array:
     )
     if not np.all(root.success):
         raise ValueError(f"inverse_cdf found no zeta for {np.sum(~root.success)} values of (logit_q, rho)")
-    return (flip * root.x).astype(np.result_type(logit_q, rho))
+    return root.x
 
 
 def _log(cdf):

@@ -17,7 +17,9 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from dvae_ref.arrays import Array
+from dvae_ref.theory.domains import inside
 from dvae_ref.theory.elementary import sigmoid, softplus
+from dvae_ref.theory.logistic import Logistic
 from dvae_ref.theory.mirror import RealLine, UnitInterval
 
 
@@ -259,25 +261,10 @@ def _log(beta):
     return math.log(beta) if np.ndim(beta) == 0 else np.log(beta)
 
 
-def check_uniform(**numbers: Array) -> None:
-    """Raise ValueError unless all numbers of these arrays, of any shape, are in [0, 1]; each is called by its name."""
-    for name, values in numbers.items():
-        within = (values >= 0) & (values <= 1)  # NaN is not
-        if not np.all(within):
-            worst = np.asarray(values)[~np.asarray(within)].flat[0]
-            raise ValueError(f"{name} is a uniform number in (0, 1); got {worst}")
+SMOOTHINGS = {"exp": Exponential, "unexp": UniformExponential, "power": Power, "gauss": Gaussian, "logistic": Logistic}
 
 
-def inside(rho: Array) -> Array:
-    """rho with 0 and 1 moved to the nearest numbers of its dtype inside (0, 1)."""
-    info = np.finfo(rho.dtype)
-    return np.clip(rho, info.tiny, 1 - info.epsneg)
-
-
-SMOOTHINGS = {"exp": Exponential, "unexp": UniformExponential, "power": Power, "gauss": Gaussian}
-
-
-def build(name: str, beta: float, **others: Any) -> Exponential | UniformExponential | Power | Gaussian:
+def build(name: str, beta: float, **others: Any) -> Exponential | UniformExponential | Power | Gaussian | Logistic:
     """The smoothing of a name in SMOOTHINGS; of the other parameters (epsilon) it takes those that it has.
 
     KeyError for another name, ValueError for a beta outside its domain.

@@ -9,8 +9,8 @@ import math
 import numpy as np
 
 from dvae_ref.arrays import Array
+from dvae_ref.theory.domains import check_uniform
 from dvae_ref.theory.elementary import sigmoid
-from dvae_ref.theory.smoothing import check_uniform
 from dvae_ref.twins import twinned
 
 

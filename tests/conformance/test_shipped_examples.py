@@ -97,7 +97,7 @@ def test_the_documented_commands_and_code_run(tmp_path, monkeypatch):
         assert python == "python"
         done = subprocess.run([sys.executable, *arguments], cwd=EXAMPLES.parents[1], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "all 6 quantities agree"
+    assert done.stdout.splitlines()[-1] == "all 7 quantities agree"
     (code,) = (block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "@mistake" in block)
     monkeypatch.setattr("dvae_ref.conformance.mistakes.registry.REGISTRY", registry := [])
     exec(code, {})

@@ -14,7 +14,7 @@ from dvae_ref.model import layers
 from dvae_ref.runs import optimizer
 from dvae_ref.theory import boltzmann, mixture, overlapping, spike
 from dvae_ref.theory.boltzmann import RBM
-from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential
+from dvae_ref.theory.smoothing import Exponential, Gaussian, Logistic, Power, UniformExponential
 
 FAR = 1e-33  # compiled sigmoids stop at e^-80 = 2e-35, times slopes of up to beta
 
@@ -84,6 +84,7 @@ SMOOTHINGS = (
     *(UniformExponential(beta, 0.05) for beta in (0.5, 16.0, 40.0)),
     *(Gaussian(beta) for beta in (0.5, 20.0, 40.0)),
     Gaussian(SPREAD),
+    *(Logistic(beta) for beta in (0.5, 8.0, 40.0, 140.0)),
 )
 
 

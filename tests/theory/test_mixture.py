@@ -1,14 +1,16 @@
 """The mixture q(zeta|x): inverse CDF, Eq. 9 and its counterpart in beta, ancestral samples, density."""
 
+import autograd.numpy as anp
 import mpmath
 import numpy as np
 import pytest
 import witness
+from autograd import elementwise_grad
 from scipy import stats
 from test_smoothing import CASES
 
 from dvae_ref import mixture
-from dvae_ref.theory.smoothing import SMOOTHINGS, Gaussian
+from dvae_ref.theory.smoothing import SMOOTHINGS, Gaussian, Logistic
 from validation.laws import exact_law
 
 each_case = pytest.mark.parametrize(("name", "beta"), CASES)
@@ -58,6 +60,19 @@ def test_inverse_cdf_by_hand():
         assert zeta[1][1] == pytest.approx(0.5, abs=1e-12)
         np.testing.assert_allclose(witness.distribution(name, beta, zeta[0], 0), rho, rtol=1e-9)
         np.testing.assert_allclose(witness.distribution(name, beta, zeta[2], 1), rho, rtol=1e-9)
+
+
+def test_the_closed_form_of_two_logistics_is_the_solution():
+    """Against the root that is bracketed for any smoothing, at every pair, in the CDF; and not that of another beta."""
+    logit_q, rho = (a[GRID[1] <= 0.5] for a in GRID)
+    for beta in (0.2, 8.0, 150.0):
+        logistic, solved = Logistic(beta), mixture._solve(logit_q, rho, Logistic(beta))
+        closed = logistic.mixture_quantile(logit_q, rho)
+        np.testing.assert_allclose(
+            mixture.cdf(closed, logit_q, logistic), mixture.cdf(solved, logit_q, logistic), 4e-13
+        )
+        off = Logistic(1.001 * beta).mixture_quantile(logit_q, rho)
+        assert np.abs(mixture.cdf(off, logit_q, logistic) / rho - 1).max() > 1e-4
 
 
 def test_inverse_cdf_reads_the_end_points_as_the_nearest_numbers_and_refuses_others():
@@ -180,6 +195,25 @@ def test_finite_in_float32_for_every_q(name, rho):
         for result in (t, value, *gradients, *slopes):
             assert result.dtype == np.float32
             assert np.all(np.isfinite(result))
+
+
+@pytest.mark.parametrize("beta", [2.0, 10.0])
+def test_slopes_of_the_logistic_against_autograd(beta):
+    """By the quadratic equation that e^(beta t) solves, written plainly: at moderate numbers."""
+
+    def t_of(logit_q, beta):
+        h, q, rest = anp.exp(beta / 2), 1 / (1 + anp.exp(-logit_q)), 1 / (1 + anp.exp(logit_q))
+        linear = rest * h + q / h - rho * (h + 1 / h)
+        return anp.log((-linear + anp.sqrt(linear**2 + 4 * rho * (1 - rho))) / (2 * (1 - rho))) / beta
+
+    logit_q, rho = (a.ravel() for a in np.meshgrid([-2.0, 0.3, 1.5], [0.05, 0.3, 0.5, 0.8]))
+    t, smoothing = t_of(logit_q, beta), Logistic(beta)
+    np.testing.assert_allclose(t, mixture.inverse_cdf(logit_q, rho, smoothing), rtol=1e-11, atol=1e-11)
+    in_q = elementwise_grad(t_of, 0)(logit_q, beta)
+    in_beta = elementwise_grad(t_of, 1)(logit_q, np.full_like(logit_q, beta))
+    np.testing.assert_allclose(mixture.d_t_d_logit_q(t, logit_q, smoothing), in_q, rtol=1e-10)
+    np.testing.assert_allclose(mixture.d_t_d_beta(t, logit_q, smoothing), in_beta, rtol=1e-9, atol=1e-11)
+    assert np.abs(mixture.d_t_d_logit_q(t, -logit_q, smoothing) / in_q - 1).max() > 0.1  # the control: 1 - q for q
 
 
 # -- ancestral samples ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The four smoothings against scipy.stats, quadrature, and mpmath with 50 digits and more."""
+"""The smoothings against scipy.stats, quadrature, and mpmath with 50 digits and more."""
 
 import itertools
 import math
