@@ -15,12 +15,15 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 INTERRUPTED = 130
 SOON = 0.02  # seconds until a Ctrl-C that was ignored comes again
 LEAVE = 1.0  # seconds that other threads are given to end, once interrupted
 FAILURES = (ValueError, OSError, ArithmeticError, ImportError, MemoryError, RuntimeError)  # said in a line
 FAILURES += (SystemError,)  # what Python 3.11 raises where memory is too short for one more function call
+
+_with_its_place = warnings.formatwarning
 
 
 class UsageError(Exception):
@@ -45,6 +48,7 @@ def ready():
 def run(main):
     """Exit with what main() returns."""
     open_streams()
+    warnings.formatwarning = _in_words
     sys.unraisablehook = _raise_anew
     try:
         code = main()
@@ -58,6 +62,13 @@ def run(main):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one, in Python's own end, would be the exit code
         _leave_soon()
     sys.exit(code if _flush(sys.stdout) else code or 1)
+
+
+def _in_words(message, category, filename, lineno, line=None):
+    """Ours are sentences for who runs the program; others are for who writes it, and say where they are from."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return _with_its_place(message, category, filename, lineno, line)
 
 
 def _raise_anew(unraisable):

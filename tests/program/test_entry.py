@@ -188,6 +188,21 @@ def test_what_numba_cannot_be_told(program):
     assert "threads" in error
 
 
+def test_warnings_of_ours_are_sentences_and_others_say_where_they_are_from():
+    code = """
+import warnings
+from dvae_ref.program import entry
+
+def main():
+    warnings.warn("replicas are few")
+    warnings.warn("overflow", RuntimeWarning)
+
+entry.run(main)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == ["warning: replicas are few", "<string>:7: RuntimeWarning: overflow"]
+
+
 @POSIX
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_without_docstrings(program):
