@@ -7,13 +7,14 @@ if __name__ == "__main__":
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
 from dvae_ref import blas
 from dvae_ref.program import process
 from figures import NAMES
-from figures.options import SCALES, Options
+from figures.options import SCALES, Options, better
 
 EPILOG = """
 figures:
@@ -25,7 +26,8 @@ figures:
   python -m figures fig2a --run-dir DIR    of a model that `python -m dvae_ref train` left in DIR
 
 Training runs and measurements are kept in --out by their settings: the same command again continues where it was
-stopped, and draws at once what is there already.
+stopped, and draws at once what is there already. What a figure is of, its scale, seed, version and settings, stands
+below it and in its npz; none is written in the place of one of a better scale.
 
 exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -63,8 +65,12 @@ def main(argv=None):
 def carry_out(args):
     chosen, options = checked(args)
     entry.ready()
-    with blas.one_thread():
-        made = [make(name, options) for name in chosen]
+    try:
+        with blas.one_thread():
+            made = [make(name, options) for name in chosen]
+    except KeyboardInterrupt:
+        print("interrupted; what is done is kept: the same command goes on from there", file=sys.stderr, flush=True)
+        raise
     if args.json:
         print(json.dumps({"scale": args.scale, "seed": args.seed, "figures": made}))
     return 0
@@ -89,12 +95,26 @@ def checked(args):
     for name in chosen:
         for path in paths(out, name).values():
             writing.check_writable(path)
+        refuse_to_worsen(paths(out, name)["npz"], args.scale)
     return chosen, Options(out, args.scale, args.seed, args.threads, args.data_dir, args.run_dir)
 
 
 def paths(out, name):
     """Where a figure goes, by kind of file."""
     return {kind: out / f"{name}.{kind}" for kind in ("npz", "png", "pdf")}
+
+
+def refuse_to_worsen(path, scale):
+    """ValueError if a figure's npz that is there is of a better scale than is asked for, or does not say."""
+    from figures import store
+
+    if not path.exists():
+        return
+    there = store.provenance(store.read(path))
+    if there is None and scale == "quick":
+        raise ValueError(f"{path} does not say of what scale it is, and --quick may be worse; give another --out")
+    if there is not None and better(there["scale"], scale):
+        raise ValueError(f"{path} is of the scale {there['scale']!r}, better than {scale!r}; give another --out")
 
 
 def make(name, options):
@@ -105,13 +125,23 @@ def make(name, options):
     start, module = time.perf_counter(), figures.load(name)
     data = module.compute(options)
     places = paths(options.out, name)
-    store.write(places["npz"], data)
-    picture = module.plot(store.read(places["npz"]))
+    store.write(places["npz"], data | store.origin(name, module, options))
+    picture = draw(module, store.read(places["npz"]))
     for kind in ("png", "pdf"):
         style.save(picture, places[kind], kind)
     seconds, text = time.perf_counter() - start, module.summary(data)
     print(f"{name}: {NAMES[name]}\n{text}\nwrote {places['png']}, .pdf and .npz in {seconds:.0f} s\n", flush=True)
     return {"name": name, "seconds": seconds, "summary": text, **{kind: str(path) for kind, path in places.items()}}
+
+
+def draw(module, data):
+    """The Figure of what is in an npz, with its provenance below it."""
+    from figures import store, style
+
+    picture = module.plot(data)
+    if found := store.provenance(data):
+        style.footer(picture, store.in_words(found))
+    return picture
 
 
 if __name__ == "__main__":

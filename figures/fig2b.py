@@ -86,7 +86,7 @@ def plot(data):
         style.iterations(a, data["iteration"][-1])
         a.set_yscale("log")
         a.set_title(style.TITLES[name], fontsize=11)
-        a.legend(fontsize=8, framealpha=0.9, loc="center right", ncols=2)
+        style.legend_below(a, columns=3)
     place = {"ha": "right", "va": "bottom", "fontsize": 8}
     axes[0, 0].text(data["iteration"][-1], PAPER * 1.05, "paper: typically below 0.2", **place)
     highest = max(kl.mean(1).max() for *_, prefix in found for kl in two(data, prefix))
@@ -107,6 +107,7 @@ def draw(axes, iteration, kl, other, *, color, i, label):
     axes.vlines(iteration[ambiguous] * shift, *span, color=color, linewidth=4, alpha=0.5)
     look = {"marker": style.MARKERS[i], "markersize": 4, "linestyle": style.DASHES[i], "linewidth": 1.4}
     style.band(axes, iteration * shift, kl.mean(1), error, color=color, **look, label=label)
+    style.at_the_foot(axes, iteration * shift, kl.mean(1), divergence.ROUNDING, color=color)
 
 
 def summary(data):

@@ -10,6 +10,11 @@ SCALES = {
 }
 
 
+def better(scale, other):
+    """Whether one of SCALES is of more quality than another one."""
+    return list(SCALES).index(scale) > list(SCALES).index(other)
+
+
 class Options(NamedTuple):
     out: Path  # folder of the figures, of training runs and of what is kept of long computations
     scale: str = "default"  # of SCALES

@@ -171,7 +171,7 @@ def plot(data):
     draw_log_z(axes[1, 0], data)
     axes[0, 0].set_title(f"led along: moments, {SHOWN} sweeps an update", fontsize=11)
     axes[0, 1].set_title("led along: moments, mean over the way", fontsize=11)
-    axes[1, 1].set_title("own updates less exact ones: mean over the way", fontsize=11)
+    axes[1, 1].set_title("own updates less exact ones: mean", fontsize=11)
     axes[1, 1].set_ylabel("log-likelihood gained, nats")
     for i, (name, title) in enumerate(VARIANT_TITLES.items()):
         axes[1, 1].axhline(data[f"{name}_gained"].mean(), color="0.3", linewidth=1, dashes=(6 - 4 * i, 2), label=title)
@@ -185,6 +185,7 @@ def plot(data):
         a.set(yscale="log", ylabel="rms error of the moments", yticks=TICKS, yticklabels=TICKS)
         a.minorticks_off()
     axes[1, 1].axhline(0, color="0.3", linewidth=1, linestyle=":")
+    axes[1, 1].margins(y=0.08)
     for a in axes.flat:
         a.legend(fontsize=8, framealpha=0.9)
     return figure

@@ -6,9 +6,11 @@ import json
 import numpy as np
 
 from dvae_ref import __version__
-from dvae_ref.files import npz, writing
+from dvae_ref.files import npz, reading, writing
+from dvae_ref.runs import sessions
 from dvae_ref.sampling import philox
 
+PROVENANCE = "provenance"  # the text, JSON, beside a figure's arrays
 SEAL = "sha256"  # the array beside those that are kept
 
 
@@ -21,6 +23,34 @@ def write(path, arrays):
 def read(path):
     """The dict of arrays in an npz. ValueError names a file that is damaged."""
     return npz.read(path, "npz of arrays; delete it to have it computed anew")
+
+
+def origin(name, module, options):
+    """What a figure is of, as an array beside its others: what `provenance` reads."""
+    sizes = getattr(module, "SCALES", {}).get(options.scale, ())
+    training = module.snapshots.TRAINING[options.scale] if hasattr(module, "snapshots") else {}
+    record = {
+        **{"figure": name, "scale": options.scale, "seed": options.seed},
+        **{"version": __version__, "commit": sessions.commit(), "run": options.run_dir and str(options.run_dir)},
+        **{"sizes": sizes._asdict() if sizes else {}, "training": training},
+    }
+    return {PROVENANCE: np.array(json.dumps(record))}
+
+
+def provenance(arrays):
+    """The record of `origin` in a figure's arrays; None in those of versions that left none."""
+    found = arrays.get(PROVENANCE)
+    return None if found is None else reading.json_value(str(found), "a figure's npz", {}, "of no known provenance")
+
+
+def in_words(record):
+    """A provenance in a line, to stand below the figure."""
+    parts = [f"{record['figure']}, {record['scale']} scale, seed {record['seed']}, dvae_ref {record['version']}"]
+    if record["run"]:
+        parts.append(f"run {record['run']}")
+    for values in (record["sizes"], record["training"]):
+        parts += [", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())] if values else []
+    return "; ".join(parts)
 
 
 def digest(settings):

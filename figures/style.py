@@ -1,8 +1,11 @@
 """How the figures look: palette and grid of dvae_ref.runs.plots, shades for the betas, PNG and PDF."""
 
 import io
+import string
+import textwrap
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -23,10 +26,32 @@ def panels(rows, columns, size, **options):
     """(Figure, its axes as a (rows, columns) array), grids behind the curves."""
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
-    for a in axes.flat:
+    for a, letter in zip(axes.flat, string.ascii_lowercase, strict=False):
         a.grid(color=GREY, linewidth=0.6)
         a.set_axisbelow(True)
+        if axes.size > 1:
+            a.text(-0.01, 1.015, f"({letter})", transform=a.transAxes, ha="right", va="bottom", fontsize=11)
     return figure, axes
+
+
+def footer(figure, text):
+    """Small grey words below a figure."""
+    figure.supxlabel("\n".join(textwrap.wrap(text, 150)), fontsize=6, color="0.45", x=0.99, ha="right")
+
+
+def legend_below(axes, columns):
+    """A legend below a panel, where it hides nothing."""
+    axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns)
+
+
+def at_the_foot(axes, x, y, foot, **look):
+    """Marks at the lower edge of a logarithmic axis, `foot`, for the values of y that are at or below it."""
+    below = y <= foot
+    if np.any(below):
+        label = f"at or below {foot:g}"
+        look = look if label in axes.get_legend_handles_labels()[1] else {"label": label, **look}
+        feet = np.full(np.sum(below), foot)
+        axes.plot(x[below], feet, "v", markersize=7, fillstyle="none", clip_on=False, zorder=5, **look)
 
 
 def shades(color, n):
