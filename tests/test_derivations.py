@@ -26,6 +26,7 @@ DERIVATIONS = ROOT / "docs" / "derivations"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = sorted(DERIVATIONS.glob("*.md"))
 CHAPTERS = sorted(DERIVATIONS.glob("[0-9]*.md"))
+WHY, *DERIVED = CHAPTERS  # page 0 says what for; the others derive
 
 
 def name(path):
@@ -314,7 +315,7 @@ def test_the_index_lists_every_chapter():
     assert list(dict.fromkeys(links)) == [path.name for path in CHAPTERS]
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+@pytest.mark.parametrize("path", DERIVED, ids=name)
 def test_a_chapter_has_its_parts(path):
     """Code with a check, common mistakes, three to five exercises with answers; where to go on."""
     text = path.read_text()
@@ -323,6 +324,58 @@ def test_a_chapter_has_its_parts(path):
     assert 3 <= text.count("<details>") == text.count("</details>") == text.count("<summary>Answer</summary>") <= 5
     assert {"python", "pycon", "math"} <= {block.language for block in blocks(text)}
     assert not re.search(r"\b(clearly|obviously|trivially|easy to see)\b", text, re.IGNORECASE)
+
+
+def test_page_0_is_two_screens_and_says_where_its_numbers_are_from():
+    """Each price has a link to where it was measured, or a source with a year."""
+    text = WHY.read_text()
+    assert len(prose(text).split()) < 1300
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", text.partition("## At what price")[2], re.MULTILINE)
+    assert len(rows) >= 9
+    assert [row for row, found in rows[2:] if not re.search(r"\]\(|\d{4}\)", row + found)] == []
+
+
+def needs(path):
+    """The pages that a page says it needs."""
+    line = re.search(r"\*\*Needs:\*\*(.*?)\*\*Gives:", path.read_text(), re.DOTALL).group(1)
+    return {int(number) for number in re.findall(r"\((\d\d)-[\w-]+\.md", line)}
+
+
+def reading_paths(text):
+    """{name: pages} of the list of paths."""
+    return {
+        name: [int(number) for number in re.findall(r"\d", pages)]
+        for name, pages in re.findall(r"^- \*\*([^*]+)\*\*: ((?:\d, )+\d)\.$", text, re.MULTILINE)
+    }
+
+
+def missing_on(path):
+    """(page, what it needs and the path has not had) of a path."""
+    return [(page, need) for i, page in enumerate(path) for need in sorted(needs(CHAPTERS[page]) - set(path[:i]))]
+
+
+def test_on_a_reading_path_nothing_is_used_before_it_is_there():
+    paths = reading_paths((DERIVATIONS / "README.md").read_text())
+    assert len(paths) >= 4
+    for pages in paths.values():
+        assert [missing for missing in missing_on(pages) if missing != (1, 0)] == []  # page 1: "for what it is for"
+    assert missing_on(range(10)) == []
+
+
+def test_control_a_path_that_skips_a_page_is_seen():
+    assert (5, 4) in missing_on([0, 1, 2, 3, 5])
+
+
+def test_on_a_page_a_letter_has_one_meaning():
+    rows = re.findall(r"^\| (\$.+?) \|.*\| (\[.*\)) \|$", (DERIVATIONS / "README.md").read_text(), re.MULTILINE)
+    named = []
+    for symbols, pages in rows:
+        for symbol in re.findall(r"\$([^$]+)\$", symbols):
+            letter = re.sub(r"\(.*\)|_.*", "", symbol)
+            named += [(letter, page) for page in re.findall(r"\[(\d)\]", pages)]
+    allowed = {("r", "2"), ("q", "2")}  # r_max is one of the r; q(zeta|x) the density that q makes
+    assert len(named) > 35
+    assert {one for one in named if named.count(one) > 1} <= allowed
 
 
 # -- pictures ------------------------------------------------------------------------------------------------------

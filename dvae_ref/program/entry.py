@@ -23,6 +23,8 @@ LEAVE = 1.0  # seconds that other threads are given to end, once interrupted
 FAILURES = (ValueError, OSError, ArithmeticError, ImportError, MemoryError, RuntimeError)  # said in a line
 FAILURES += (SystemError,)  # what Python 3.11 raises where memory is too short for one more function call
 
+_with_its_place = warnings.formatwarning
+
 
 class UsageError(Exception):
     """The arguments make no sense: exit code 2."""
@@ -46,8 +48,8 @@ def ready():
 def run(main):
     """Exit with what main() returns."""
     open_streams()
+    warnings.formatwarning = _in_words
     sys.unraisablehook = _raise_anew
-    warnings.formatwarning = in_a_line
     try:
         code = main()
     except SystemExit as left:  # argparse's
@@ -62,14 +64,11 @@ def run(main):
     sys.exit(code if _flush(sys.stdout) else code or 1)
 
 
-_as_python_does = warnings.formatwarning
-
-
-def in_a_line(message, category, filename, lineno, line=None):
-    """What a program says of a warning: of a UserWarning, meant for who runs it, without a place in the code."""
+def _in_words(message, category, filename, lineno, line=None):
+    """Ours are sentences for who runs the program; others are for who writes it, and say where they are from."""
     if category is UserWarning:
         return f"warning: {message}\n"
-    return _as_python_does(message, category, filename, lineno, line)
+    return _with_its_place(message, category, filename, lineno, line)
 
 
 def _raise_anew(unraisable):

@@ -13,6 +13,8 @@ from dvae_ref.sampling import bracket, gibbs, philox
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import RBM
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
     """log Z of the machine in an npz file, nats, from below and from above, and E[z] with standard errors.
@@ -41,12 +43,15 @@ def samples(key, rbm, chains, sweeps):
 
 def read_machine(path):
     arrays = _real_arrays(path, ("a", "W"))
-    rbm = RBM(*(np.ascontiguousarray(arrays[name], np.float32) for name in ("a", "W")))
+    rbm = RBM(*(np.ascontiguousarray(arrays[name], float) for name in ("a", "W")))
     try:
         boltzmann.check(rbm)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
-    return rbm
+    largest = max(np.max(np.abs(leaf)) for leaf in rbm)
+    if largest > LARGEST:
+        raise ValueError(f"{path}: samplers compute in float32, up to {LARGEST:.2g}; got a parameter of {largest:.2g}")
+    return RBM(*(leaf.astype(np.float32) for leaf in rbm))
 
 
 def nll(path, log_z, log_z_error=0.0):

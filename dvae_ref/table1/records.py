@@ -43,15 +43,19 @@ def record_all(root, destination, commit=None):
 
 
 def write_record(folder, there, settings, measured, commit=None):
-    """Copy to the folder `there` what is to be kept of a run folder."""
+    """Copy to the folder `there` what is to be kept of a run folder: all is read before anything is written."""
+    said = provenance(folder, settings, measured, commit)
+    metrics = thinned(folder / "metrics.jsonl")
+    log_px = (folder / "log_px.npz").read_bytes() if measuring.per_image(folder, measured) else None
     writing.make_folder(there)
-    writing.write_json(there / "record.json", provenance(folder, settings, measured, commit))
+    (there / "evaluation.json").unlink(missing_ok=True)  # which says that the others are whole
+    writing.write_json(there / "record.json", said)
     writing.write_json(there / "config.json", settings.to_json())
-    _write(there / "metrics.jsonl", thinned(folder / "metrics.jsonl"))
-    if measuring.per_image(folder, measured):
-        _write(there / "log_px.npz", (folder / "log_px.npz").read_bytes())
-    else:
+    _write(there / "metrics.jsonl", metrics)
+    if log_px is None:
         (there / "log_px.npz").unlink(missing_ok=True)
+    else:
+        _write(there / "log_px.npz", log_px)
     writing.write_json(there / "evaluation.json", measured)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import child
 import command_lines
 import data_inputs
+import doors
 import json_inputs
 import judge
 import kits
@@ -25,6 +26,7 @@ SURFACES = {
     "json": json_inputs.make,
     "data": data_inputs.make,
     "kits": kits.make,
+    "doors": doors.make,
 }
 MARKER = "a-pickle-ran"
 

@@ -3,6 +3,7 @@
 import argparse
 import functools
 
+import numpy as np
 import programs
 import values
 from child import Command
@@ -19,6 +20,8 @@ COMMANDS = {  # program, subcommands: what makes it small; options given later w
     ("dvae_ref", "conformance", "show"): (),
     ("dvae_ref", "conformance", "export"): ("new",),
     ("dvae_ref", "conformance", "check"): ("kit", "kit"),
+    ("dvae_ref", "log-z"): ("machine.npz", "--temperatures=4", "--chains=4", "--sweeps=2"),
+    ("dvae_ref", "nll"): ("weights.npz", "--log-z=1"),
     ("dvae_ref",): (),
     ("figures",): ("fig1", "--quick"),
     ("validation",): ("--list",),
@@ -47,7 +50,9 @@ def make(random, folder, template, marker):
 
 
 def furnish(folder):
-    """Things to be named: a file, a folder, links, a pipe, devices."""
+    """Things to be named: a machine and log-weights, a file, a folder, links, a pipe, devices."""
+    np.savez(folder / "machine.npz", a=np.zeros(5), W=np.ones((2, 3)))
+    np.savez(folder / "weights.npz", log_w=np.ones((2, 4)))
     (folder / "file").write_bytes(b"mine")
     (folder / "folder").mkdir()
     (folder / "link").symlink_to("file")

@@ -10,7 +10,7 @@ from dvae_ref.conformance.catalogue import QUANTITIES
 
 CODES = (0, 1, 2, 130)
 OURS = re.compile(  # names of what commands write, and may write over
-    r"config\.json|metrics\.jsonl|(last|best|snapshots|log_px)\.npz|evaluation\.json|sessions\.json|error\.txt|\.lock|.*\.(png|pdf)"
+    r"config\.json|metrics\.jsonl|(last|best|snapshots|log_px)\.npz|evaluation\.json|record\.json|sessions\.json|error\.txt|\.lock|.*\.(png|pdf)"
     r"|table1\.(md|csv)|manifest\.json|report\.html|(fig\w*|gradient_variance|pcd_vs_pa|\w+-[0-9a-f]{10})\.npz"
     rf"|({'|'.join(QUANTITIES)})\.npz"
 )

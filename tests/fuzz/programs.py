@@ -43,7 +43,7 @@ def here():
 
 
 def make(folder, main):
-    """In `folder`, once: what is whole, to be damaged. A run and its evaluation, a kit, data."""
+    """In `folder`, once: what is whole, to be damaged. A run and its evaluation, records, a kit, data."""
     folder.mkdir()
     evaluate = ("evaluate", "--run-dir", "run", "--ais-chains=4", *MEASURED)
     commands = [
@@ -51,6 +51,7 @@ def make(folder, main):
         evaluate,
         ("sample", "--run-dir", "run", "--number=1", "--sweeps=1"),
         ("table1", *TINY, *MEASURED, "--out", "table"),
+        ("table1", "--record", "records", "--out", "table"),
         ("conformance", "export", "kit"),
         ("conformance", "check", "kit", "kit"),
     ]

@@ -62,6 +62,10 @@ WRONG = {
     "no W": ({"a": np.zeros(3)}, "W is not there; expected an array of real numbers"),
     "words": ({"a": np.array(["a"]), "W": np.zeros((1, 1))}, "a is <U1; expected an array of real numbers"),
     "other units": ({"a": np.zeros(3), "W": np.zeros((3, 3))}, "machine.npz: "),
+    "beyond float32": (
+        {"a": np.array([0, 1e39]), "W": np.zeros((1, 1))},
+        "in float32, up to 3.4e+38; got a parameter of 1e+39",
+    ),
     "not finite": ({"a": np.full(2, np.nan), "W": np.zeros((1, 1))}, "machine.npz: "),
 }
 

@@ -99,6 +99,17 @@ def test_a_run_of_train_is_recorded_in_the_place_of_its_cell(table, tmp_path):
         records.record_all(tmp_path / "mine", tmp_path / "kept")
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "log_px.npz", "sessions.json"])
+def test_of_a_damaged_run_nothing_is_recorded(table, tmp_path, name):
+    """What is there of an earlier recording stays as it is."""
+    cell = grid.cell(table, Settings(**TINY))
+    there = grid.cell(tmp_path / "kept", cell.settings).folder
+    (cell.folder / name).write_bytes(b"{")
+    with pytest.raises(ValueError, match=name):
+        records.record_all(table, tmp_path / "kept")
+    assert not there.exists()
+
+
 def test_measured_anew_a_record_is_replaced(table, tmp_path):
     """Without log_px.npz of that measurement it has none."""
     before = records.record_all(table, tmp_path / "kept")
