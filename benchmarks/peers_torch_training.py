@@ -7,7 +7,7 @@ r(zeta|0), which p and q share; with b = log r(zeta|1) - log r(zeta|0) = (1 - 1/
 import math
 
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from benchmarks.peers_torch import sweep
 
@@ -32,7 +32,7 @@ class Draw(torch.autograd.Function):
 
 def _slope(t, logit_q, beta):
     """dt / dlogit q = (R0 - R1) / (f0 / q + f1 / (1 - q)), written for the half of the interval where zeta is small."""
-    log_far = -F.softplus(-t.abs())
+    log_far = -functional.softplus(-t.abs())
     log_near = log_far - t.abs()
     gap = torch.exp(log_near / beta) + torch.expm1(log_far / beta)
     logit = torch.where(t < 0, logit_q, -logit_q)
@@ -62,7 +62,7 @@ def _network(params, moving, x, zeta, batch_norm):
     epsilon, momentum = batch_norm
     hidden, out = params
     for ((kernel, bias), norm), averages in zip(hidden, moving, strict=True):
-        y = F.batch_norm(_dense(kernel, bias, x, zeta), *averages, *norm, True, momentum, epsilon)
+        y = functional.batch_norm(_dense(kernel, bias, x, zeta), *averages, *norm, True, momentum, epsilon)
         x, zeta = torch.tanh_(y), None
     return _dense(*out, x, zeta)
 
@@ -78,7 +78,7 @@ def _mean_field(a_left, a_right, W, b, sweeps):
         logit_left = torch.addmm(bias_left, right, W.T)
         left = torch.sigmoid(logit_left)
     size = torch.cat([logit_left, logit_right], 1).abs_()
-    return left, right, (F.softplus(-size) + size * torch.sigmoid(-size)).sum(1)
+    return left, right, (functional.softplus(-size) + size * torch.sigmoid(-size)).sum(1)
 
 
 def _log_ratio(rbm, logit_q, b, sweeps):
@@ -87,7 +87,7 @@ def _log_ratio(rbm, logit_q, b, sweeps):
     left, right, entropy = _mean_field(a[: len(W)], a[len(W) :], W, b.detach(), sweeps)
     m = torch.cat([left, right], 1)
     log_p = entropy + ((left @ W) * right).sum(1) + m @ a
-    return log_p + (b * m - F.softplus(logit_q + b) + F.softplus(logit_q)).sum(1)
+    return log_p + (b * m - functional.softplus(logit_q + b) + functional.softplus(logit_q)).sum(1)
 
 
 class Model:
@@ -121,7 +121,7 @@ class Model:
         logits = _network(self.decoder, self.moving[-1], zeta, None, step.batch_norm) + self.output_bias
         logits = logits.view(len(x), step.k, -1)
         target = x.unsqueeze(1).expand_as(logits)
-        log_px = -F.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(2)
+        log_px = -functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(2)
         return torch.logsumexp(log_ratio.view(len(x), -1) + log_px, 1) - math.log(step.k)
 
     def loss(self, bound, moments):

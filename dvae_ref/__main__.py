@@ -4,7 +4,7 @@ from dvae_ref.program import entry
 
 
 def main():
-    entry.at_once()
+    entry.leave_on_interrupt()
 
     from dvae_ref import cli
 

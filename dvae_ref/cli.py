@@ -81,8 +81,8 @@ def add_backend(parser, what):
     )
 
 
-def add_table1(commands):
-    table1 = commands.add_parser(
+def add_table1(subparsers):
+    table1 = subparsers.add_parser(
         "table1",
         help="train and evaluate a grid of models, beside the paper's Table 1",
         description="Every combination of the axes is a cell with a run folder of its own below --out. Finished cells "
@@ -120,8 +120,8 @@ def add_table1(commands):
     table1.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
-def add_conformance(commands):
-    conformance = commands.add_parser(
+def add_conformance(subparsers):
+    conformance = subparsers.add_parser(
         "conformance",
         help="test vectors for other implementations",
         description="Every equation's inputs and outputs as npz files, and a check of somebody's outputs against them.",
@@ -154,8 +154,8 @@ def add_conformance(commands):
         action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
-def add_foreign(commands):
-    log_z = commands.add_parser(
+def add_foreign(subparsers):
+    log_z = subparsers.add_parser(
         "log-z",
         help="log Z and moments of a machine in an npz file",
         description="log Z of E(z) = -a·z - z_left W z_right from below and above, and E[z]: somebody's a and W.",
@@ -167,7 +167,7 @@ def add_foreign(commands):
     log_z.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
     log_z.add_argument("--threads", type=int, help="cores to use (default: all that this process may use)")
     log_z.add_argument("--out", help="npz file for E[z], its error and E[z_left z_right']")
-    nll = commands.add_parser(
+    nll = subparsers.add_parser(
         "nll",
         help="the NLL of log-weights in an npz file",
         description="-log p(x), p(x) = (1/K) sum_k w_k / Z, of log w = -E(z) - log q(z|x) + log p(x|z).",
@@ -189,11 +189,11 @@ def build_parser():
     )
     parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(
+    subparsers = parser.add_subparsers(
         dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance | log-z | nll"
     )
 
-    train = commands.add_parser(
+    train = subparsers.add_parser(
         "train", help="train a model", description="Train a model into a run folder.", epilog=glossary(), **formatter
     )
     add_settings(train)
@@ -201,7 +201,7 @@ def build_parser():
     add_backend(train, "the samplers")
     train.add_argument("--resume", action="store_true", help="continue the run in --run-dir from its last checkpoint")
 
-    evaluate = commands.add_parser(
+    evaluate = subparsers.add_parser(
         "evaluate", help="test log-likelihood of a trained model", description="log Z by AIS, then importance sampling."
     )
     add_common(evaluate, "the run to evaluate")
@@ -217,7 +217,7 @@ def build_parser():
     )
     add_backend(evaluate, "AIS chains")
 
-    sample = commands.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
+    sample = subparsers.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
     add_common(sample, "the run to sample from")
     sample.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
     sample.add_argument("--number", type=int, default=100, help="images (default: 100)")
@@ -225,11 +225,13 @@ def build_parser():
     sample.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
     sample.add_argument("--out", help="picture to write (default: samples.png in the run folder)")
 
-    add_table1(commands)
-    add_conformance(commands)
-    add_foreign(commands)
+    add_table1(subparsers)
+    add_conformance(subparsers)
+    add_foreign(subparsers)
 
-    data = commands.add_parser("data", help="find or download data sets", description="What data are there, and where.")
+    data = subparsers.add_parser(
+        "data", help="find or download data sets", description="What data are there, and where."
+    )
     data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")
     data.add_argument("name", nargs="?", choices=DATASETS, help="data set to fetch")
     data.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")

@@ -152,8 +152,8 @@ def data(args):
     for name in [args.name] if args.name else datasets.LOADERS:
         try:
             loaded = datasets.load(name, args.data_dir)
-            sizes = [len(loaded.train), len(loaded.validation), len(loaded.test)]
-            record[name] = {"origin": loaded.origin, "images": sizes}
+            images = [len(loaded.train), len(loaded.validation), len(loaded.test)]
+            record[name] = {"origin": loaded.origin, "images": images}
         except (OSError, ValueError) as error:
             record[name] = {"error": str(error)}
     lines = [f"{name}: {found.get('origin') or found['error']}" for name, found in record.items()]

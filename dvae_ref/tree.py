@@ -11,7 +11,7 @@ from dvae_ref.arrays import Array
 _LEAF = np.ndarray, np.generic
 
 
-def map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
+def map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:  # noqa: A001 - called tree.map
     """Apply f leaf by leaf to trees of one structure, which the result has.  ValueError for trees of several."""
     if isinstance(tree, _LEAF):
         return f(tree, *others)

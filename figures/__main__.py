@@ -3,7 +3,7 @@
 from dvae_ref.program import entry
 
 if __name__ == "__main__":
-    entry.at_once()
+    entry.leave_on_interrupt()
 
 import argparse
 import json
@@ -34,11 +34,11 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 
 def build_parser():
-    figures = "\n".join(f"  {name:<19}{text}" for name, text in NAMES.items())
+    listed = "\n".join(f"  {name:<19}{text}" for name, text in NAMES.items())
     parser = argparse.ArgumentParser(
         "python -m figures",
         description="Regenerate the figures of the paper, and two supplements.",
-        epilog=EPILOG.format(figures=figures),
+        epilog=EPILOG.format(figures=listed),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="+", metavar="FIGURE", help=f"{', '.join(NAMES)} or all")

@@ -90,8 +90,8 @@ class OpenMP:
     def __init__(self):
         self.local = threading.local()
 
-    def set_num_threads(self, threads):
-        self.local.threads = threads
+    def set_num_threads(self, number):
+        self.local.threads = number
 
     @property
     def num_threads(self):

@@ -3,7 +3,7 @@
 from dvae_ref.program import entry
 
 if __name__ == "__main__":
-    entry.at_once()
+    entry.leave_on_interrupt()
 
 import argparse
 import json

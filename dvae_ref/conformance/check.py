@@ -14,7 +14,7 @@ from dvae_ref.files import npz, reading
 SEARCH = 60.0  # seconds of a whole check in which two mistakes at once are looked for
 
 
-def check(folder, theirs, manifest, chosen, on_verdict=lambda verdict: None, every=False):
+def check(folder, theirs, manifest, chosen, on_verdict=lambda _: None, every=False):
     """The Verdicts of the named quantities. ValueError for a kit that cannot be used; a file of theirs that cannot be
     is a verdict. every: what is missing fails, too."""
     verdicts, left = [], SEARCH

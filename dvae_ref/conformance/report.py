@@ -16,7 +16,7 @@ def as_text(verdict):
     lines = [f"FAIL  {verdict.quantity}{rest}"]
     lines += [f"        {finding.where}" for finding in verdict.findings if not finding.passed]
     if verdict.flags:
-        counts = (f"{name} {bad} of {all}" for name, (bad, all) in verdict.flags.items() if all)
+        counts = (f"{name} {bad} of {rows}" for name, (bad, rows) in verdict.flags.items() if rows)
         lines.append(f"      rows that fail: {', '.join(counts)}")
     if verdict.note:
         return "\n".join([*lines, f"      {verdict.note}"])

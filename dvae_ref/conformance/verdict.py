@@ -33,7 +33,7 @@ class Verdict:
     @property
     def not_explained(self):
         """The arrays whose numbers differ for no reason that is known."""
-        explained = {name for diagnosis in self.diagnoses for name in diagnosis.arrays}
+        explained = {name for found in self.diagnoses for name in found.arrays}
         return [f.array for f in self.findings if f.failure == "differs" and f.array not in explained]
 
     @property

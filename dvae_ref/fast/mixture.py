@@ -112,7 +112,7 @@ _FAMILIES = {
 }
 
 
-def takes(smoothing, *arrays):
+def has_kernels(smoothing, *arrays):
     """Whether there are kernels for this smoothing, with a beta or one a unit, and these arrays of one shape."""
     if type(smoothing) not in _FAMILIES or not alike(*arrays):
         return False
@@ -121,7 +121,7 @@ def takes(smoothing, *arrays):
 
 def _run(name, smoothing, inputs, outputs=1):
     """Fresh arrays of the inputs' shape, written by that kernel of the smoothing's family."""
-    if not takes(smoothing, *inputs):
+    if not has_kernels(smoothing, *inputs):
         return NotImplemented
     kernel = getattr(_FAMILIES[type(smoothing)], name) if isinstance(name, str) else name
     shape = inputs[0].shape
@@ -137,7 +137,7 @@ def _run(name, smoothing, inputs, outputs=1):
 
 
 def draw(logit_q, u, rho, smoothing):
-    if not (takes(smoothing, logit_q, u, rho) and uniform(u) and uniform(rho)):
+    if not (has_kernels(smoothing, logit_q, u, rho) and uniform(u) and uniform(rho)):
         return NotImplemented
     return _run("draw", smoothing, (logit_q, u, rho), 2)
 

@@ -39,7 +39,7 @@ class Posterior(Protocol):
         """How many of the network's outputs a unit takes."""
 
     @property
-    def Sample(self) -> Any:
+    def Sample(self) -> Any:  # noqa: N802 - a type
         """The type of its draws."""
 
     def init(self, latents: int, dtype: npt.DTypeLike) -> tuple[Array, ...]:

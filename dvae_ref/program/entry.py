@@ -1,9 +1,9 @@
 """How a program begins and ends: its streams, Ctrl-C, its exit code. For __main__ modules; a library does none of this.
 
     if __name__ == "__main__":
-        program.at_once()     # the first line that runs
+        entry.leave_on_interrupt()     # the first line that runs
         ...
-        program.run(main)
+        entry.run(main)
 
 Exit codes are those of main: 0, 1, 2, and 130 when interrupted. A result that cannot be printed is 1.
 """
@@ -34,7 +34,7 @@ def _leave(*_):
     os._exit(INTERRUPTED)
 
 
-def at_once():
+def leave_on_interrupt():
     """Until `ready`, Ctrl-C ends the process on the spot: half of the libraries are loaded, and nothing is begun."""
     signal.signal(signal.SIGINT, _leave)
 

@@ -11,7 +11,7 @@ AGAIN = 0.1  # seconds until the next look
 _abandonable = False
 
 
-class Abandoned(Exception):
+class AbandonedError(Exception):
     """SIGTERM came PATIENCE ago, and what runs would lose nothing but the time that it took."""
 
 
@@ -94,4 +94,4 @@ def _abandon(*_):
     global _abandonable
     if _abandonable:
         _abandonable = False  # here, as the exception may come while the context ends
-        raise Abandoned
+        raise AbandonedError

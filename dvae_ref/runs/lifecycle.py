@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from dvae_ref import blas
 from dvae_ref.files import partial, reading, schema, writing
-from dvae_ref.program.interrupt import Abandoned, abandonable
+from dvae_ref.program.interrupt import AbandonedError, abandonable
 from dvae_ref.runs import datasets, environment, image_files, sizes, training
 from dvae_ref.runs.checkpoints import check_data, load_state, save_state
 from dvae_ref.runs.metrics import Metrics
@@ -135,7 +135,7 @@ class Run:
                 return False
             try:
                 done = self._validate(stop, on_validation) if self._validation_due() else self._iterate(on_iteration)
-            except Abandoned:
+            except AbandonedError:
                 done = False
             if not done:
                 continue

@@ -117,9 +117,9 @@ def steps(reach: Array) -> Array:
     return np.ldexp(1.0, exponent)
 
 
-def sides(vector: Array, W: Array) -> tuple[Array, Array]:
-    """(left, right): views of a vector of all units, (D,), in its two sides."""
-    return vector[: len(W)], vector[len(W) :]
+def sides(values: Array, W: Array) -> tuple[Array, Array]:
+    """(left, right): views of the values of all units, (D,), in its two sides."""
+    return values[: len(W)], values[len(W) :]
 
 
 def pack(z: Array) -> Array:

@@ -52,7 +52,7 @@ def test_each_is_rejected_and_named(name):
         assert failing or not representative(name), one.name
         if not failing:
             continue
-        names = {name for diagnosis in found for name in diagnosis.mistakes}
+        names = {name for one_of in found for name in one_of.mistakes}
         if one.anywhere:  # a factor or a sign may be what a mistake of the theme comes to
             assert names
         elif representative(name):
@@ -67,7 +67,7 @@ def test_in_float32_most_are_still_seen_and_named(name):
         if one.anywhere or one.name in SMALL or (name.startswith("objective") and one.name in CONVERGED):
             continue
         assert failing, one.name
-        assert one.name in {name for diagnosis in found for name in diagnosis.mistakes}
+        assert one.name in {name for one_of in found for name in one_of.mistakes}
 
 
 def test_every_mistake_may_be_made_somewhere_and_is_registered_once():

@@ -151,7 +151,7 @@ def _address_space():
 def _call(main):
     """The exit code of a program that begins and ends as its __main__ module does."""
     try:
-        entry.at_once()
+        entry.leave_on_interrupt()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         entry.run(main)
     except SystemExit as end:

@@ -288,7 +288,7 @@ TRAIN = """
 import sys
 from dvae_ref import cli
 from dvae_ref.program import entry
-entry.at_once()
+entry.leave_on_interrupt()
 sys.argv = ["dvae_ref", *sys.argv[1:]]
 entry.run(cli.main)
 """
@@ -360,7 +360,7 @@ def main():
     time.sleep(60)
     return 0
 
-entry.at_once()
+entry.leave_on_interrupt()
 entry.ready()
 entry.run(main)
 """

@@ -66,8 +66,8 @@ def test_every_sampler_of_a_training_is_told(train, monkeypatch):
     told = []
 
     def disguised(name, function):
-        def call(*arguments, backend, **options):
-            told.append((name, backend))
+        def call(*arguments, **options):
+            told.append((name, options.pop("backend")))
             return function(*arguments, **options)
 
         return call
@@ -94,13 +94,13 @@ def test_a_cell_of_table1_tells_its_run_and_its_measurement(tmp_path, monkeypatc
     told = []
 
     class Told(lifecycle.Run):
-        def __init__(self, folder, settings, dataset, threads, backend):
-            told.append(backend)
-            super().__init__(folder, settings, dataset, threads, backend)
+        def __init__(self, folder, settings, dataset, threads, sampled_by):
+            told.append(sampled_by)
+            super().__init__(folder, settings, dataset, threads, sampled_by)
 
     monkeypatch.setattr(backend, "why_not_cuda", lambda: "there is none here")
     monkeypatch.setattr(lifecycle, "Run", Told)
-    monkeypatch.setattr(measuring, "measure", lambda *arguments, backend, **options: told.append(backend))
+    monkeypatch.setattr(measuring, "measure", lambda *arguments, **options: told.append(options["backend"]))
     small = {"batch_size": 10, "chains": 20, "sweeps": 2, "eval_samples": 1, "eval_temperatures": 3}
     (cell,) = grid.cells(tmp_path, {}, num_train_iter=3, **small)
     assert grid.run_cell(cell, threads=1, backend="auto") is None

@@ -240,18 +240,18 @@ def test_dask_refuses_what_cannot_work(tmp_path, cluster):
 
 
 def test_what_dask_says_of_a_cell():
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def future(status, **values):
         return SimpleNamespace(status=status, **{name: lambda value=value: value for name, value in values.items()})
 
     outcomes = [
-        executors._outcome(future(*args[:1], **args[1]), Killed)
+        executors._outcome(future(*args[:1], **args[1]), KilledError)
         for args in [
             ("finished", {"result": None}),
             ("finished", {"result": "an error"}),
-            ("error", {"exception": Killed("lost")}),
+            ("error", {"exception": KilledError("lost")}),
             ("error", {"exception": ModuleNotFoundError("no dvae_ref")}),
             ("cancelled", {}),
         ]
