@@ -7,7 +7,7 @@ INPUTS ?= 10000
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: kit docs demo test release fuzz kills bench bench-gpu figures lint clean
+.PHONY: kit docs notebooks demo test release fuzz kills bench bench-gpu figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -52,6 +52,9 @@ kit: .venv/.installed-data ## the conformance kit as one file, out/kit.json.gz, 
 
 docs: .venv/.installed-test,docs ## the site, out/docs/index.html, which needs no network: warnings are errors, links are checked
 	$(BIN)/python -m handbook site
+
+notebooks: .venv/.installed-test ## the derivations as notebooks, for students and for instructors, in out/notebooks/
+	$(BIN)/python -m handbook notebooks
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ NumPy and Numba, every gradient derived by hand and proved. What would you like 
 
 - **Learn it.** [The derivations](docs/derivations/README.md), step by step; each page has code that runs, common
   mistakes and exercises.
+- **Teach it.** [Three sessions](docs/teaching.md), with notebooks for students and instructors.
 - **Check your own implementation.** [The conformance kit](docs/conformance.md), and
   [its quantities](reference/quantities.md).
 - **Use it.** [README](README.md), and [the functions](reference/api/index.md).
@@ -32,6 +33,7 @@ NumPy and Numba, every gradient derived by hand and proved. What would you like 
 
 Readme <README>
 docs/derivations/README
+docs/teaching
 ```
 
 ```{toctree}

@@ -108,7 +108,8 @@ def log_normaliser(case):
 def exchanged_ends(case):
     swaps = {"log_r0": "log_r1", "log_r1": "log_r0", "c": "log_r1", "cdf0": "cdf1", "cdf1": "cdf0"}
     other = case.again({"q": 1 - case.inputs["q"]})
-    mixed = {name: other[name] for name in ("cdf", "quantile", "d_zeta_d_beta")} | {"d_zeta_d_q": -other["d_zeta_d_q"]}
+    mixed = {name: other[name] for name in ("cdf", "quantile", "d_zeta_d_beta") if name in other}
+    mixed |= {"d_zeta_d_q": -other["d_zeta_d_q"]}
     return {name: case.outputs[source] for name, source in swaps.items()} | mixed | {"b": -case.outputs["b"]}
 
 
