@@ -27,8 +27,10 @@ def energy(a, W, z):
 
 
 def log_z(a, W):
-    states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=a.dtype)] * len(a))
-    return torch.logsumexp(-energy(a, W, states), 0)
+    """The right side summed by hand: of a right unit there remains 1 + exp(its field)."""
+    n = len(W)
+    left = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=a.dtype)] * n)
+    return torch.logsumexp(left @ a[:n] + softplus(a[n:] + left @ W).sum(-1), 0)
 
 
 class Smoothing:
@@ -62,10 +64,13 @@ class Smoothing:
         return weights[0] * f(zeta, 0) + weights[1] * f(zeta, 1)
 
     def reparameterise(self, zeta, weights):
-        """The drawn zeta, with the derivative of Eq. 9."""
+        """The drawn zeta, with the derivative of Eq. 9. It takes the smaller of q and 1 - q: the gradient of a sigmoid
+        that rounds to 1 is lost."""
+        rest, q = weights
         with torch.no_grad():
             slope = (self.cdf(zeta, 0) - self.cdf(zeta, 1)) / self.mixture(self.density, zeta, weights)
-        return zeta + slope * (weights[1] - weights[1].detach())
+        rise = torch.where(q < 0.5, q, -rest)
+        return zeta + slope * (rise - rise.detach())
 
     def log_q(self, zeta, weights):
         return torch.log(self.mixture(self.density, zeta, weights)).sum(-1)

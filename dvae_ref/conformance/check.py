@@ -15,9 +15,10 @@ SEARCH = 60.0  # seconds of a whole check in which two mistakes at once are look
 
 
 def check(folder, theirs, manifest, chosen, on_verdict=lambda _: None, every=False):
-    """The Verdicts of the named quantities. ValueError for a kit that cannot be used; a file of theirs that cannot be
-    is a verdict. every: what is missing fails, too."""
+    """The Verdicts of the named quantities. ValueError for a kit, or a JSON file of theirs, that cannot be used; an npz
+    file of theirs that cannot be is a verdict. every: what is missing fails, too."""
     verdicts, left = [], SEARCH
+    theirs = _answers(theirs) if Path(theirs).is_file() else theirs
     for entry in manifest["quantities"]:
         if entry["name"] in chosen:
             start = time.monotonic()
@@ -37,9 +38,9 @@ def _check_file(folder, theirs, entry, every, seconds):
 
 
 def read_theirs(folder, entry):
-    """Their numeric arrays by name, none where there is no file. Of one JSON file, what it has of this quantity: nested
-    lists, or flat ones, row by row."""
-    if Path(folder).is_file():
+    """Their numeric arrays by name, none where there is no file. Of the content of one JSON file, what it has of this
+    quantity: nested lists, or flat ones, row by row."""
+    if isinstance(folder, dict):
         return _of_json(folder, entry)
 
     def check(headers):
@@ -53,11 +54,17 @@ def read_theirs(folder, entry):
         return {}
 
 
-def _of_json(path, entry):
+def _answers(path):
     everything = reading.json_file(path)
-    given = everything.get(entry["name"], {}) if isinstance(everything, dict) else None
-    if not isinstance(given, dict):
+    if not isinstance(everything, dict):
         raise ValueError(f"{path}: expected an object of quantities, in each an object of arrays")
+    return everything
+
+
+def _of_json(everything, entry):
+    given = everything.get(entry["name"], {})
+    if not isinstance(given, dict):
+        raise ValueError(f"{entry['name']}: expected an object of arrays")
     shapes, found = {array["name"]: tuple(array["shape"]) for array in entry["arrays"]}, {}
     for name, value in given.items():
         found[name] = array = as_array(name, value)

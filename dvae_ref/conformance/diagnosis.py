@@ -7,6 +7,7 @@ import numpy as np
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.mistakes import REGISTRY, Case
 from dvae_ref.conformance.pairs import SECONDS, explaining
+from dvae_ref.conformance.tolerances import Tolerance
 
 SLACK = 4  # tolerances: rounding in a wrong formula may be worse conditioned than in the right one
 
@@ -36,11 +37,24 @@ def of(quantity, given, theirs, failing, tolerances, seconds=SECONDS):
     or several for some of the arrays each."""
     case = case_of(quantity, given, theirs)
     wrongs = alternatives(case)
+    tolerances = sharpened(tolerances, case.outputs, theirs, failing)
     found = diagnose(wrongs, theirs, failing, tolerances)
     if len(found) == 1 and set(found[0].arrays) == failing and not _anywhere(found[0]):
         return found
     pairs = explaining(case, wrongs, failing, lambda wrong: errors(wrong, theirs, tolerances), seconds)
     return [Diagnosis(tuple(pairs), tuple(sorted(failing)))] if pairs else found
+
+
+def sharpened(tolerances, ours, theirs, failing):
+    """Tolerances with which a mistake explains a failing array only if it takes off three quarters of its error at
+    least: what is a little off by rounding alone is like no mistake that hardly changes the array."""
+    found = dict(tolerances)
+    for name in failing:
+        error = float(np.max(ratio(theirs[name], ours[name], tolerances[name])))
+        scale = min(1.0, error / (4 * SLACK))
+        absolute, relative, why = tolerances[name]
+        found[name] = Tolerance(scale * absolute, scale * relative, why)
+    return found
 
 
 def _anywhere(diagnosis):

@@ -22,6 +22,7 @@ class Quantity:
     compute: Callable
     gradient_of: str = ""  # what the gradients are gradients of
     terms: Callable = lambda inputs: {}  # by output, the size of the terms it is a sum of, where they may cancel
+    subtracted: Callable = lambda inputs: {}  # by output, the size of what cancels in plain formulas alone
     row_axis: int = 0  # of outputs with so many axes, or else their last one: where the inputs' rows are counted
 
 

@@ -11,13 +11,15 @@ MEANING = """Tolerances from an error estimate: what rounding may do to an outpu
 
 With u the unit roundoff (2^-53, 2^-24), the error of an element y is taken to be at most 64 u kappa, where
 
-    kappa = |y| + 1 + terms + condition + rounding
+    kappa = |y| + 1 + terms + condition + rounding + subtraction
 
 - 1: plain formulas add and subtract numbers of order one (q, 1 - zeta, CDFs), whose rounding stays when they cancel;
 - terms: the size of the terms of a sum that may cancel, where a quantity states it;
 - condition: by how much y moves per relative change of the inputs, the largest over 8 random changes of all of them
   (numbers between 0 and 1 relative to the nearer end);
-- rounding: |y in float32 - y in float64| / 2^-24, as measured on these inputs.
+- rounding: |y in float32 - y in float64| / 2^-24, as measured on these inputs;
+- subtraction: in float64 alone, what plain formulas subtract and ours do not: 1 - q in Eq. 9, and the slope that
+  log p(zeta) and log q(zeta|x) share near a vertex. In float32 who subtracts there has no digit left, and is told.
 
 64 is 10, sums of a hundred terms in another order, times 2, since both sides round, times 3, for formulas that round
 more often than ours. Of the pairs with absolute + relative |y| >= 64 u kappa for every element, the one that is
@@ -51,17 +53,25 @@ def roundoff(dtype):
 
 def estimate(quantity, seed, dtype):
     """{output: Tolerance} of the quantity for the inputs of this seed."""
-    given = quantities.inputs(quantity, seed)
-    found = quantities.outputs(quantity, given)
-    single = quantities.outputs(quantity, quantities.inputs(quantity, seed, np.float32))
-    parts = {"terms": quantity.terms(given), "condition": condition(quantity, given, found, seed)}
-    parts["rounding"] = {name: np.abs(single[name] - value) / FLOAT32_ROUNDOFF for name, value in found.items()}
+    found, parts = _parts(quantity, seed)
+    parts = parts | {"subtraction": {}} if dtype == np.float32 else parts
     return {
         name: _tolerance(value, {part: sizes.get(name, 0.0) for part, sizes in parts.items()}, roundoff(dtype))
         if value.dtype.kind == "f"
         else EXACT
         for name, value in found.items()
     }
+
+
+@functools.lru_cache(1024)
+def _parts(quantity, seed):
+    """(outputs in float64, the parts of kappa that are not in them), which are the same for both dtypes."""
+    given = quantities.inputs(quantity, seed)
+    found = quantities.outputs(quantity, given)
+    single = quantities.outputs(quantity, quantities.inputs(quantity, seed, np.float32))
+    parts = {"terms": quantity.terms(given), "condition": condition(quantity, given, found, seed)}
+    parts["rounding"] = {name: np.abs(single[name] - value) / FLOAT32_ROUNDOFF for name, value in found.items()}
+    return found, parts | {"subtraction": quantity.subtracted(given)}
 
 
 def condition(quantity, given, found, seed):

@@ -1,5 +1,6 @@
 """The kit's files: arrays in npz files without pickles, the same bytes for the same arrays, and the manifest."""
 
+import functools
 import hashlib
 import io
 import zipfile
@@ -119,8 +120,16 @@ def known(entry, given, outputs):
     """The Quantity of a manifest's entry; ValueError unless its inputs, and the names of its outputs, are those that
     this version knows."""
     item = QUANTITIES[entry["name"]]
-    expected = {name: (value.dtype.kind, value.shape) for name, value in quantity.inputs(item, 0).items()}
+    inputs, names = _arrays(item)
     found = {name: (value.dtype.kind, value.shape) for name, value in given.items()}
-    if found != expected or set(outputs) != set(quantity.outputs(item, given)):
+    if found != inputs or set(outputs) != names:
         raise ValueError(f"{MANIFEST} is of another version: {item.name} has other arrays than `conformance show` says")
     return item
+
+
+@functools.cache
+def _arrays(item):
+    """({input: (kind, shape)}, names of the outputs) of a Quantity."""
+    given = quantity.inputs(item, 0)
+    shapes = {name: (value.dtype.kind, value.shape) for name, value in given.items()}
+    return shapes, set(quantity.outputs(item, given))

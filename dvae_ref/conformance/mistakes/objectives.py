@@ -12,6 +12,7 @@ from dvae_ref.conformance.mistakes.machines import untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
+from dvae_ref.conformance.quantities.cancelling import with_slope_times
 from dvae_ref.conformance.quantities.given import GivenMixture
 from dvae_ref.model import autoencoder, layers
 from dvae_ref.model.baselines import BASELINES
@@ -157,17 +158,7 @@ def detached_zeta(case):
 
 @mistake("dzeta/dq for dzeta/dlogit(q): Eq. 9 without its q (1 - q)", EVERY)
 def by_q(case):
-    def change(method):
-        class ByQ(type(method.posterior)):
-            def draw_backward(self, d, sample, noise, extra=()):
-                d_out, d_extra = super().draw_backward(d, sample, noise, extra)
-                units, slope = sample.logit_q.shape[1], sigmoid(sample.logit_q) * sigmoid(-sample.logit_q)
-                moved = d_out[:, :units] - d.logit_q
-                return np.concatenate([d.logit_q + moved / slope, d_out[:, units:]], 1), d_extra
-
-        return method._replace(posterior=with_fields(ByQ, method.posterior))
-
-    return case.again(change=change)
+    return case.again(change=with_slope_times(lambda logit_q: 1 / (sigmoid(logit_q) * sigmoid(-logit_q))))
 
 
 @mistake("c = log r(zeta|0) is left out", *RELAXED)

@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 
 from dvae_ref import exact, tree
-from dvae_ref.conformance.quantities import trouble
+from dvae_ref.conformance.quantities import cancelling, trouble
 from dvae_ref.conformance.quantities.given import given
 from dvae_ref.conformance.quantities.smoothings import LEAST, MOST, log_q_terms, share_of_uniform
 from dvae_ref.conformance.quantity import Quantity
@@ -169,6 +169,7 @@ def of(baseline, structure_name, k):
         functools.partial(compute, baseline=baseline, structure=structure),
         "the mean of bound over the images (negative phase exact), zeta moving at fixed rho = CDF(zeta)",
         functools.partial(terms, baseline=baseline),
+        functools.partial(subtracted, baseline=baseline, structure=structure),
     )
 
 
@@ -180,6 +181,11 @@ def terms(inputs, baseline):
     elif record.prior == "relaxed":
         densities = log_q_terms(inputs, record.law.name)["log_q"].max()
     return {"bound": np.full(len(inputs["x"]), PIXELS + densities)}
+
+
+def subtracted(inputs, baseline, structure):
+    again = functools.partial(compute, inputs, baseline, structure)
+    return cancelling.sizes(again, BASELINES[baseline].prior == "relaxed")
 
 
 QUANTITIES = tuple(of(*case) for case in itertools.product(BASELINES, SMALL, SAMPLES))
