@@ -12,7 +12,7 @@ from dvae_ref.conformance.mistakes.machines import untransposed
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
-from dvae_ref.conformance.quantities.cancelling import with_slope_times
+from dvae_ref.conformance.quantities import cancelling
 from dvae_ref.conformance.quantities.given import GivenMixture
 from dvae_ref.model import autoencoder, layers
 from dvae_ref.model.baselines import BASELINES
@@ -158,7 +158,7 @@ def detached_zeta(case):
 
 @mistake("dzeta/dq for dzeta/dlogit(q): Eq. 9 without its q (1 - q)", EVERY)
 def by_q(case):
-    return case.again(change=with_slope_times(lambda logit_q: 1 / (sigmoid(logit_q) * sigmoid(-logit_q))))
+    return case.again(change=cancelling.with_slope_times(cancelling.by_q))
 
 
 @mistake("c = log r(zeta|0) is left out", *RELAXED)

@@ -23,8 +23,13 @@ def with_slope_times(factor):
 
 
 def by_q(logit_q):
-    """1 / (1 - q): Eq. 9 has q (1 - q), and where 1 - q is taken by subtraction, as backpropagation through a sigmoid
-    has it, that is off by the rounding of 1."""
+    """1 / (q (1 - q)), which is in Eq. 9. Backpropagation through a sigmoid s has s (1 - s), off by the rounding of 1
+    where s is nearly 1, be it q or 1 - q."""
+    return 1 / (sigmoid(logit_q) * sigmoid(-logit_q))
+
+
+def by_rest(logit_q):
+    """1 / (1 - q), for the spike, from which 1 - q alone leads to zeta."""
     return 1 / sigmoid(-logit_q)
 
 
@@ -43,10 +48,10 @@ def apart(method):
     return method._replace(prior=Apart(**vars(method.prior)))
 
 
-def sizes(compute, relaxed):
-    """{gradient: the size of what cancels in it}; compute(change) -> outputs; relaxed: of an overlapping relaxation."""
+def sizes(compute, prior):
+    """{gradient: the size of what cancels in it}; compute(change) -> outputs; prior: its name in a Baseline."""
     right = compute(lambda method: method)
-    changes = [with_slope_times(by_q)] + [apart] * relaxed
+    changes = [with_slope_times(by_rest if prior == "spike_joint" else by_q)] + [apart] * (prior == "relaxed")
     found = [compute(change) for change in changes]
     gradients = [name for name in right if name.startswith("d_")]
     return {name: sum(np.abs(other[name] - right[name]) for other in found) for name in gradients}

@@ -185,7 +185,7 @@ def terms(inputs, baseline):
 
 def subtracted(inputs, baseline, structure):
     again = functools.partial(compute, inputs, baseline, structure)
-    return cancelling.sizes(again, BASELINES[baseline].prior == "relaxed")
+    return cancelling.sizes(again, BASELINES[baseline].prior)
 
 
 QUANTITIES = tuple(of(*case) for case in itertools.product(BASELINES, SMALL, SAMPLES))
