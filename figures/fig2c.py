@@ -9,7 +9,7 @@ unit i, the total derivative g_i(x) = dL/dl_i(x), by way of zeta_i in the later 
 
 with the unbiased sample variance; its standard error is that over images. `between` is the variance over images of
 the mean over noise, less its share of the noise: both together are the variance over noise and data. The gradient in
-log p(zeta) is Eq. 5's.
+log p(zeta) is Eq. 5's. The same runs without warm-up (kappa = 1 from the start) say what of the curves is due to it.
 """
 
 from typing import NamedTuple
@@ -19,11 +19,13 @@ import numpy as np
 from dvae_ref.model import autoencoder
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.runs import training
+from dvae_ref.runs.presets import Settings
 from dvae_ref.sampling import philox
 from dvae_ref.theory.boltzmann import Moments
 from figures import snapshots, style
 
 CURVES = (("exp", 10), ("power", 30))
+WARM_UPS = {"": {}, "_without": {"warm_up": 0.0}}  # what the keys of a curve end in: settings other than the paper's
 ROLE = 22
 
 
@@ -61,13 +63,23 @@ def logit_gradient(snapshot, x, noise, config, kappa):
 
 
 def compute(options):
-    """iteration (T,), warm_up; for each curve, variance, error and between, by group of q: (T, G)."""
-    scale, data = SCALES[options.scale], {}
+    """iteration (T,), warm_up; for each curve, with the warm-up and `_without`, by group of q (T, G): variance, error
+    and between."""
+    data = {}
     for name, beta in CURVES:
-        settings, iterations = snapshots.settings_for(f"dvaes_{name}", beta, options)
-        rows = list(snapshots.measured("fig2c", "variance", settings, iterations, scale, options, measure))
-        data |= {f"{name}_{beta}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
-    return data | {"iteration": np.array(iterations), "warm_up": np.array(settings.warm_up * settings.num_train_iter)}
+        for ending, changed in WARM_UPS.items():
+            settings, iterations = snapshots.settings_for(f"dvaes_{name}", beta, options, **changed)
+            found = along(settings, iterations, options)
+            data |= {f"{name}_{beta}_{key}{ending}": values for key, values in found.items()}
+    warm_up = np.array(Settings().warm_up * iterations[-1])
+    return data | {"iteration": np.array(iterations), "warm_up": warm_up}
+
+
+def along(settings, iterations, options):
+    """What `measure` finds at the snapshots of a run, (T, G) each."""
+    scale = SCALES[options.scale]
+    rows = list(snapshots.measured("fig2c", "variance", settings, iterations, scale, options, measure))
+    return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
 
 def measure(settings, snapshot, images, scale, seed):
@@ -106,6 +118,10 @@ def plot(data):
         label, color = f"{style.TITLES[name]}, β = {beta}", style.COLORS[name]
         look = {"color": color, "marker": style.MARKERS[i], "markersize": 4, "linewidth": 1.5}
         style.band(axes[0, 0], data["iteration"], variance[:, -1], error[:, -1], **look, label=label)
+        without = data[f"{name}_{beta}_variance_without"][:, -1]
+        axes[0, 0].plot(
+            data["iteration"], without, linestyle=style.DASHES[3], color=color, label=f"{label}, no warm-up"
+        )
         for g, dashes in enumerate(style.DASHES[1 : variance.shape[1]]):
             look = {"color": color, "linestyle": dashes, "linewidth": 1.3}
             text = f"{label}, group {g + 1}"
@@ -113,7 +129,7 @@ def plot(data):
     for a, title in zip(axes[0], ("mean over all units", "by group of q"), strict=True):
         a.axvspan(0, data["warm_up"], color=style.GREY, alpha=0.6, linewidth=0, label="KL warm-up")
         style.iterations(a, data["iteration"][-1])
-        a.set_ylim(0, 1.4 * max(data[f"{name}_{beta}_variance"].max() for name, beta in CURVES))
+        a.set_ylim(0, 1.4 * max(values.max() for key, values in data.items() if "_variance" in key))
         a.set_title(title, fontsize=11)
         a.legend(fontsize=8, framealpha=0.9)
     axes[0, 0].set_ylabel("variance of ∂bound/∂logit q, nats²")
@@ -128,6 +144,10 @@ def summary(data):
         lines.append(
             f"  {name} beta {beta}: {variance[0]:.3g} at first, largest {variance.max():.3g}, {variance[-1]:.3g} +- "
             f"{error:.1g} at last, where images differ by {between:.3g}"
+        )
+        without = data[f"{name}_{beta}_variance_without"][:, -1]
+        lines.append(
+            f"    without warm-up {without[0]:.3g} at first, largest {without.max():.3g}, {without[-1]:.3g} at last"
         )
     ratio = rows[0][2] / rows[1][2]
     after = data["iteration"] >= data["warm_up"]

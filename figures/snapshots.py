@@ -38,11 +38,11 @@ class Snapshot(NamedTuple):
     statistics: autoencoder.Statistics
 
 
-def settings_for(baseline, beta, options):
+def settings_for(baseline, beta, options, **others):
     """The Settings of a figure's run, and the iterations of its snapshots. Without validations: they are not shown."""
     given = TRAINING[options.scale]
     total = given["num_train_iter"]
-    given = {"struct": "2-layer-nonlin", "eval_every": total, **given}
+    given = {"struct": "2-layer-nonlin", "eval_every": total, **given, **others}
     settings = Settings(baseline=baseline, beta=float(beta), seed=options.seed, **given)
     return settings, [round(fraction * total) for fraction in FRACTIONS[options.scale]]
 

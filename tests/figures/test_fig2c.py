@@ -86,6 +86,7 @@ def test_variances_within_and_between():
 def test_fig2c_has_both_curves(options):
     data = fig2c.compute(options)
     for prefix in ("exp_10", "power_30"):
-        assert data[f"{prefix}_variance"].shape == (3, 3)
+        assert data[f"{prefix}_variance_without"].shape == data[f"{prefix}_variance"].shape == (3, 3)
         assert np.all(data[f"{prefix}_variance"] > 0)
+        assert np.all(data[f"{prefix}_variance_without"][0] != data[f"{prefix}_variance"][0])
         np.testing.assert_allclose(data[f"{prefix}_variance"][:, :2].mean(1), data[f"{prefix}_variance"][:, 2])
