@@ -64,6 +64,10 @@ class Work:
         folder.mkdir(), said.mkdir()
         try:
             command = self.make(name, folder)
+        except Exception as error:  # of the fuzzer: a fault as others are, and the campaign goes on
+            shutil.rmtree(folder), shutil.rmtree(said)
+            return judge.not_made(name, error)
+        try:
             before = judge.footprint(folder)
             outcome = child.run(self.mains[command.program], command, folder, said)
             after = judge.footprint(folder)

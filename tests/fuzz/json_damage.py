@@ -14,6 +14,14 @@ ODD = (
 NAMES = ("", "nll", "settings", "images", "__class__", "\ud800", "x" * 1000, "0", "a.b")
 
 
+def of_values(random, text):
+    """JSON text with a few places changed."""
+    value = json.loads(text)
+    for _ in range(random.choice([1, 1, 1, 2, 5])):
+        value = of_value(random, value)
+    return as_text(value)
+
+
 def of_value(random, value):
     """A copy with one place changed."""
     found = {"it": copy.deepcopy(value)}
@@ -49,12 +57,9 @@ def of_text(random, text):
     kind = random.random()
     if kind < 0.6:
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):  # it is damaged already
+            return of_values(random, text)
+        except (ValueError, RecursionError):  # it is damaged already, or deep
             return damage.of_bytes(random, text)
-        for _ in range(random.choice([1, 1, 1, 2, 5])):
-            value = of_value(random, value)
-        return as_text(value)
     if kind < 0.8:
         return damage.of_bytes(random, text)
     if kind < 0.9:

@@ -58,6 +58,12 @@ def judge(name, command, outcome, before, after, marker):
     )
 
 
+def not_made(name, error):
+    """The Verdict of an input that the fuzzer failed to make."""
+    fault = ("not made", f"{type(error).__name__}: {error}"[:200])
+    return Verdict(name, None, None, 0.0, 0.0, False, 0, (fault,), "", "")
+
+
 def _of_process(outcome):
     if outcome.hung:
         yield "hung", f"killed after {outcome.seconds:.0f} s"

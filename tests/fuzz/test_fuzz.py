@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 import re
 import signal
 import subprocess
@@ -9,7 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+import campaign
 import child
+import json_damage
 import judge
 import npz_damage
 import outcomes
@@ -140,6 +143,25 @@ def test_the_streams_are_of_the_encoding_that_is_asked_for(tmp_path):
     command = child.Command("dvae_ref", [], encoding="ascii")
     outcome = child.run(lambda: print("é"), command, tmp_path, tmp_path / "said", LIMITS)
     assert (outcome.code, outcome.output) == (0, "\\xe9\n")
+
+
+def test_an_input_that_the_fuzzer_cannot_make_is_a_fault_and_the_campaign_goes_on(tmp_path, monkeypatch):
+    def cannot(*_):
+        raise RecursionError("deep")
+
+    monkeypatch.setitem(campaign.SURFACES, "json", cannot)
+    verdict = campaign.Work({}, tmp_path, seed=0)("json/3")
+    assert (verdict.name, verdict.faults) == ("json/3", (("not made", "RecursionError: deep"),))
+    assert "| json | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 |" in outcomes.table([verdict])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_of_any_depth_can_be_damaged():
+    """At each depth 30 times: what Python's own limits refuse is damaged as bytes."""
+    for depth in (1, 300, 900, 1100, 100_000):
+        text = b"[" * depth + b"1" + b"]" * depth
+        for seed in range(30):
+            assert isinstance(json_damage.of_text(random.Random(seed), text), bytes)
 
 
 def test_control_the_campaign_counts_what_is_planted_in_a_reader():
