@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # for editors and mypy, which do not see what is loaded later
     from dvae_ref.runs.library import load_run as load_run
     from dvae_ref.runs.library import train as train
     from dvae_ref.runs.presets import Settings as Settings
+    from dvae_ref.runs.teaching import teaching_images as teaching_images
+    from dvae_ref.runs.teaching import teaching_model as teaching_model
     from dvae_ref.theory import boltzmann as boltzmann
     from dvae_ref.theory import bounds as bounds
     from dvae_ref.theory import elementary as elementary
@@ -65,6 +67,7 @@ _PUBLIC = {
     "model.autoencoder": ("Config", "Params", "Statistics", "objective", "objective_backward"),
     "runs.presets": ("Settings",),
     "runs.library": ("Trained", "load_run", "train"),
+    "runs.teaching": ("teaching_images", "teaching_model"),
 }
 _THEORY = (
     *("boltzmann", "bounds", "elementary", "gaussian_integral", "joint", "mean_field", "mixture", "overlapping"),

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]  # its shape, and what it holds, stand in the docstring
 SMALL = 12  # numbers that are printed one by one
-Call, Value = ParamSpec("Call"), TypeVar("Value")
+Call = ParamSpec("Call")
+Value = TypeVar("Value")
 NUMPYS = re.compile(r"operands could not be broadcast|matmul: |shapes .* not aligned|cannot reshape array")
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from docstring_contents import PUBLIC, SAID, counts, missing, public_functions
 
-EXAMPLES = 36  # as many as there are, so that none is lost unnoticed
+EXAMPLES = 37  # as many as there are, so that none is lost unnoticed
 FLOORS = {  # how many functions say what; see docstring_contents.py
-    **{"formula": 274, "source": 193, "shapes": 259, "units": 162, "domain": 188, "errors": 118, "accuracy": 144},
-    **{"page": 250, "example": 35},
+    **{"formula": 289, "source": 206, "shapes": 277, "units": 177, "domain": 205, "errors": 119, "accuracy": 161},
+    **{"page": 264, "example": 36},
 }
 
 

@@ -53,7 +53,7 @@ def understood(line):
     return False
 
 
-def follow(folder, python):
+def follow(folder, python, warnings="error"):
     """Run all blocks that are to be run, small, in order, with `python` in the place of python."""
     for mark, replacements, language, code in blocks(README):
         if mark != "run":
@@ -61,7 +61,7 @@ def follow(folder, python):
         code = small(code, replacements)
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         environment |= {"PATH": f"{python.parent}:{os.environ['PATH']}", "DVAE_REF_DATA": str(folder / "none")}
-        start = [str(python), "-W", "error", "-c"] if language == "python" else ["bash", "-euc"]
+        start = [str(python), "-W", warnings, "-c"] if language == "python" else ["bash", "-euc"]
         done = subprocess.run([*start, code], cwd=folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
 
