@@ -179,10 +179,10 @@ def _work_for_dask(cell, stop_name, options):
         return f"{worker.address} has {worker.state.nthreads} threads: start dask worker with --nthreads 1"
     if not Path(cell.folder).is_dir():
         return f"{cell.folder} is not seen by {worker.address}: the workers must share the file system"
-    return run_cell(cell, stop=_now_and_then(Event(stop_name).is_set), **options)
+    return run_cell(cell, stop=now_and_then(Event(stop_name).is_set), **options)
 
 
-def _now_and_then(ask):
+def now_and_then(ask):
     """ask(), but every POLL seconds at most; True for ever after it was, or when nobody answers."""
     asked, answer = -POLL, False
 

@@ -135,11 +135,11 @@ def test_without_dask_it_says_what_to_install(tmp_path, monkeypatch):
         executors.run_dask(cells(tmp_path, "a"), address="tcp://x:1", on_done=print)
 
 
-def test_an_answer_is_asked_for_now_and_then(monkeypatch):
+def test_an_answer_is_asked_fornow_and_then(monkeypatch):
     clock, answers = iter(range(100)), [False, False, True]
     monkeypatch.setattr(executors, "POLL", 2.0)
     monkeypatch.setattr(executors.time, "monotonic", lambda: next(clock))
-    asked = executors._now_and_then(lambda: answers.pop(0))
+    asked = executors.now_and_then(lambda: answers.pop(0))
     given = [asked() for _ in range(10)]
     assert given == sorted(given)
     assert given[0] is False
@@ -149,7 +149,7 @@ def test_an_answer_is_asked_for_now_and_then(monkeypatch):
     def gone():
         raise OSError
 
-    assert executors._now_and_then(gone)()
+    assert executors.now_and_then(gone)()
 
 
 @pytest.fixture
