@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dvae_ref.conformance.mistakes.registry import replaced
 from validation import claims
 from validation.claim import failure
 from validation.report import number, ratio
@@ -30,15 +31,18 @@ class Break:
     def applied(self):
         with contextlib.ExitStack() as stack:
             for target, attribute, broken in self.patches:
-                original = vars(target)[attribute]
-                stack.callback(setattr, target, attribute, original)
-                setattr(target, attribute, broken(original))
+                stack.enter_context(replaced(target, **{attribute: broken(vars(target)[attribute])}))
             yield
 
 
 def breaks(claim, target, attribute, ways, **part):
     """A Break for each of {name: what becomes of the original}."""
     return [Break(name, claim, ((target, attribute, way),), part) for name, way in ways.items()]
+
+
+def known(claim, target, attribute, wrong, **part):
+    """A Break for each of the library's wrong functions that may take the place of this one: {name: function}."""
+    return breaks(claim, target, attribute, {name: lambda _, f=f: f for name, f in wrong.items()}, **part)
 
 
 class Outcome(NamedTuple):

@@ -1,35 +1,18 @@
 """Breaks of the bounds and of the gradient estimators of the eight methods."""
 
 import functools
-import math
 
 import numpy as np
 
 from dvae_ref import bounds, joint, mixture, overlapping
+from dvae_ref.conformance.mistakes.formulas import IMPORTANCE_WEIGHTED, equal_weights, over_the_batch
 from dvae_ref.model import autoencoder, layers
 from dvae_ref.model.posteriors import ShiftedGaussian
 from dvae_ref.theory.boltzmann import RBM, Moments, split
 from dvae_ref.theory.elementary import sigmoid
+from dvae_ref.theory.smoothing import Exponential, named
 from validation.breaks.theory import scaled
-from validation.sabotage import breaks
-
-
-def without_the_mean(original):
-    """log sum w for log (1/K) sum w."""
-
-    def bound(log_w):
-        value, weights = original(log_w)
-        return value + math.log(log_w.shape[1]), weights
-
-    return bound
-
-
-def mean_of_logs(original):
-    return bounds.variational
-
-
-def uniform_weights(original):
-    return lambda d_bound, weights: original(d_bound, np.full_like(weights, 1 / weights.shape[1]))
+from validation.sabotage import breaks, known
 
 
 def without_kappa(original):
@@ -150,17 +133,15 @@ def cell(baseline, groups, k=1):
 power, power_iw, plus, spike = (
     cell("dvaes_power", 2), cell("dvaes_power", 2, 2), cell("dvaepp_exp", 2), cell("dvae_spike_exp", 2)
 )  # fmt: skip
-tighter = functools.partial(breaks, "iw_bounds", names=("exp",))
+GRADIENTS = {name: f for name, f in IMPORTANCE_WEIGHTED.items() if f is equal_weights}
+VALUES = {name: f for name, f in IMPORTANCE_WEIGHTED.items() if f not in (equal_weights, over_the_batch)}
+tighter = functools.partial(breaks, "iw_bounds", names=named(Exponential))
 limit = functools.partial(breaks, "beta_limit", baselines=("dvaes_power",))
 BREAKS = (
-    *tighter(
-        bounds,
-        "importance_weighted",
-        {"log-mean-exp without the mean": without_the_mean, "mean of logs for log of the mean": mean_of_logs},
-    ),
+    *known("iw_bounds", bounds, "importance_weighted", VALUES, names=named(Exponential)),
     *tighter(mixture, "log_q", {"log q(zeta|x) at q = 1/2": without_the_normaliser}),
     *power_iw(mixture, "log_q_backward", {"log q: no gradient in q": drop(0)}),  # with K = 1 its mean is 0
-    *power_iw(bounds, "backward", {"equal weights in the IW gradient": uniform_weights}),
+    *known("gradients", bounds, "importance_weighted", GRADIENTS, cells=(("dvaes_power", 2, 2),)),
     *power(bounds, "log_weights_backward", {"kappa not applied to the gradient": without_kappa}),
     *power(bounds, "log_weights", {"kappa not applied to the value": without_kappa_in_value}),
     *power(

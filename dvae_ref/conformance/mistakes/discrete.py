@@ -1,11 +1,9 @@
 """Mistakes in the log-weights of the discrete model."""
 
-from unittest.mock import patch
-
 import numpy as np
 
 from dvae_ref.conformance.mistakes.objectives import DISCRETE, regrouped
-from dvae_ref.conformance.mistakes.registry import mistake
+from dvae_ref.conformance.mistakes.registry import mistake, replaced
 from dvae_ref.model import networks
 
 
@@ -41,7 +39,7 @@ def of_the_batch(case):
         out = networks.network(params, x, zeta)[1].out
         return out.x, out.zeta
 
-    with patch.object(networks, "hidden_evaluate", evaluate):
+    with replaced(networks, hidden_evaluate=evaluate):
         return case.again()
 
 

@@ -4,68 +4,41 @@ Some are no mistakes: sticking the landing and DReG estimate the same gradient o
 term is another method's. Who has them should know that they are not Eq. 3's.
 """
 
-import math
-from unittest.mock import patch
-
 import numpy as np
 
+from dvae_ref.conformance.mistakes import formulas
 from dvae_ref.conformance.mistakes.objectives import RELAXED, with_fields
-from dvae_ref.conformance.mistakes.registry import mistake
+from dvae_ref.conformance.mistakes.registry import mistake, replaced
 from dvae_ref.model import layers
 from dvae_ref.model.priors import Relaxed
 from dvae_ref.theory import bounds, mixture
 from dvae_ref.theory.boltzmann import energy, energy_backward
 from dvae_ref.theory.elementary import sigmoid, softplus
 
-RIGHT = bounds.importance_weighted
 BOUND, EVERY = "bound_importance_weighted", "objective_dvaes_*"
+IN_BOTH = (formulas.of_losses, formulas.best_sample, formulas.log_k_twice, formulas.over_the_batch)
 
 
-def in_place_of_the_bound(name):
-    """Register a function log_w -> (bound, d bound / d log_w) in the place of bounds.importance_weighted."""
+def in_models(name, wrong):
+    """Register a function in the place of bounds.importance_weighted, in whole models."""
 
-    def register(wrong):
-        def inside(case):
-            with patch.object(bounds, "importance_weighted", wrong):
-                return case.again()
+    def inside(case):
+        with replaced(bounds, importance_weighted=wrong):
+            return case.again()
 
+    mistake(name, EVERY)(inside)
+
+
+def register(name, wrong):
+    """What bounds.py and objectives.py have by other means is not registered again."""
+    if wrong in IN_BOTH:
         mistake(name, BOUND)(lambda case: case.again(bound=wrong))
-        mistake(name, EVERY)(inside)
-        return wrong
-
-    return register
+    if wrong in (*IN_BOTH, formulas.equal_weights):
+        in_models(name, wrong)
 
 
-@in_place_of_the_bound("log-sum-exp of the negative log-weights, taken negative")
-def of_losses(log_w):
-    value, weights = RIGHT(-log_w)
-    return -value, weights
-
-
-@in_place_of_the_bound("the best sample in place of the mean over samples")
-def best_sample(log_w):
-    return log_w.max(-1), 1.0 * (log_w == log_w.max(-1, keepdims=True))
-
-
-@in_place_of_the_bound("-log K is there twice")
-def log_k_twice(log_w):
-    value, weights = RIGHT(log_w)
-    return value - math.log(log_w.shape[-1]), weights
-
-
-@in_place_of_the_bound("one log-mean-exp over the whole batch")
-def over_the_batch(log_w):
-    value, weights = RIGHT(log_w.reshape(1, -1))
-    return np.full(len(log_w), value[0]), len(log_w) * weights.reshape(log_w.shape)
-
-
-@mistake("equal weights in the gradient", EVERY)
-def equal_weights(case):
-    def wrong(log_w):
-        return RIGHT(log_w)[0], np.full_like(log_w, 1 / log_w.shape[-1])
-
-    with patch.object(bounds, "importance_weighted", wrong):
-        return case.again()
+for _name, _wrong in formulas.IMPORTANCE_WEIGHTED.items():
+    register(_name, _wrong)
 
 
 @mistake("the mean over pixels in place of the sum", "objective_*")
@@ -79,7 +52,7 @@ def mean_over_pixels(case):
     def scaled_backward(d, cache):
         return backward(d / pixels, cache)
 
-    with patch.multiple(layers, bernoulli=scaled_value, bernoulli_backward=scaled_backward):
+    with replaced(layers, bernoulli=scaled_value, bernoulli_backward=scaled_backward):
         return case.again()
 
 
@@ -109,10 +82,10 @@ def stuck(case):
 @mistake("DReG: the encoder's gradient has squared weights (on purpose? it is not Eq. 3's gradient)", *RELAXED)
 def doubly_reparameterised(case):
     def squared(log_w):
-        value, weights = RIGHT(log_w)
+        value, weights = formulas.RIGHT(log_w)
         return value, weights**2
 
-    with patch.object(bounds, "importance_weighted", squared):
+    with replaced(bounds, importance_weighted=squared):
         found = with_prior(case, Stuck)
     return case.outputs | {name: value for name, value in found.items() if name.startswith("d_encoder")}
 

@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import replace
-from unittest.mock import patch
 
 import numpy as np
 
 from dvae_ref import exact, tree
 from dvae_ref.conformance.mistakes.bounds import gradients
 from dvae_ref.conformance.mistakes.machines import untransposed
-from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
+from dvae_ref.conformance.mistakes.registry import mistake, negated, replaced, scaled
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
 from dvae_ref.conformance.quantities import cancelling
@@ -186,7 +185,7 @@ def without_output_bias(case):
 @mistake("batch norm adds 1e-5 to the variance, not 0.01", EVERY, DISCRETE)
 def other_batch_norm(case):
     # a constant of the module, which nothing hands down
-    with patch.object(layers, "BATCH_NORM_EPSILON", 1e-5):
+    with replaced(layers, BATCH_NORM_EPSILON=1e-5):
         return case.again()
 
 

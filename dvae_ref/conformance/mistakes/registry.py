@@ -1,5 +1,6 @@
 """The registry of mistakes, and what a mistake is told."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -52,6 +53,19 @@ def mistake(name, *quantities):
         return wrong
 
     return register
+
+
+@contextlib.contextmanager
+def replaced(target, **values):
+    """While it lasts, these attributes of a module or a class are others."""
+    before = {name: vars(target)[name] for name in values}
+    try:
+        for name, value in values.items():
+            setattr(target, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(target, name, value)
 
 
 def scaled(outputs, factor, *names):
