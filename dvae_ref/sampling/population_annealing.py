@@ -12,11 +12,14 @@ machine without couplings, as an estimator of log Z.
     forward:    log mean w          over the replicas before it,
     reversed:  -log mean 1/w        over the replicas after its sweeps.
 
-`anneal` adds up the forward one: then Z itself is unbiased (for a given schedule; an adaptive one is chosen by looking
-at the same replicas, which adds a bias of order 1/R), and log Z is low by about half its variance. `step` must not: an
-update subtracts the very moments of the replicas that the forward estimate averages over, which raises E_new where they
-are. The estimate is too low every time, by the learning rate times the moments' variance, and these errors have one
-sign. `step` therefore reports the reversed estimate. Its replicas still remember the old ones as far as the sweeps do
+`anneal` adds up the forward one: then Z itself is unbiased, and log Z is low by about half its variance. That holds for
+a schedule that was chosen without these replicas: one that is chosen by looking at them stops where their weights
+happen to be even, and Z is low by a fifth with 20 replicas on a machine with two modes, by a twentieth with 100
+(docs/derivations/09-sampling.md). So a pilot with replicas of its own chooses.
+
+`step` must not add it up: an update subtracts the very moments of the replicas that the forward estimate averages over,
+which raises E_new where they are. The estimate is too low every time, by the learning rate times the moments' variance,
+and these errors have one sign. `step` therefore reports the reversed estimate. Its replicas still remember the old ones as far as the sweeps do
 not mix (without sweeps both estimates are the same), so what is left of that bias is their autocorrelation over the
 sweeps; the standard error does not contain it. Measured over the first 1,200 updates of a 2-layer-nonlin, 1,000 chains
 and 40 sweeps: log Z 310.94 +- 0.04 by AIS, reversed 309.9 +- 0.5, forward 267.8. So `log_z` of a training run is for
@@ -29,13 +32,14 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.arrays import Array
-from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, replicas
+from dvae_ref.sampling import ais, fields, gibbs, modes, pcd, philox, population, replicas
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM, Moments, energy
 from dvae_ref.theory.elementary import softplus
 
 OVERLAP_STEP, OVERLAP_ANNEAL = 0.5, 0.86
-_START = 1  # what a key is for, beside replicas.RESAMPLING
+PILOT = 200  # replicas, at most, that choose a schedule
+_START, _PILOT = 1, 2  # what a key is for, beside replicas.RESAMPLING
 
 
 State = replicas.State
@@ -163,11 +167,12 @@ def anneal(
 ) -> Result:
     """Result for the RBM's log Z and moments, from the machine without couplings, base and errors as in `ais.log_z`.
 
-    temperatures: how many inverse temperatures, evenly spaced, or the increasing array of them; by default each step is
-    as long as leaves the weights an overlap of `overlap` (0.86 means that 14% of the replicas are replaced). sweeps:
-    block Gibbs sweeps at each. ValueError if more than `most` temperatures would be needed. For error bars beyond those
-    of one run, repeat it with other keys: Z, not log Z, is to be averaged. backend: of resampling and sweeps
-    (`backend.resolve`). log Z in nats, arrays (T - 1,). TypeError for a key or an RBM that is none.
+    temperatures: how many inverse temperatures, evenly spaced, or the increasing array of them; by default those that a
+    pilot of up to 200 replicas, other ones, chose, each step as long as left its weights an overlap of `overlap` (0.86
+    means that 14% of the replicas are replaced): Z is unbiased. sweeps: block Gibbs sweeps at each. ValueError if more
+    than `most` temperatures would be needed. For error bars beyond those of one run, repeat it with other keys: Z, not
+    log Z, is to be averaged. backend: of resampling and sweeps (`backend.resolve`). Warns where log Z is certainly
+    missing a mode (`modes`). log Z in nats, arrays (T - 1,). TypeError for a key or an RBM that is none.
 
     >>> found = anneal(philox.key(0), RBM(np.zeros(5), np.zeros((2, 3))), chains=200)  # 5 log 2
     >>> round(float(found.log_z / np.log(2)), 6), found.inv_temps.tolist()
@@ -177,20 +182,53 @@ def anneal(
     chains, most = domains.whole("chains", chains, 2), domains.whole("most", most, 2)
     if temperatures is None and not 0 < overlap < 1:
         raise ValueError(f"an adaptive schedule takes 0 < overlap < 1; got {overlap}")
-    given = None if temperatures is None else ais.schedule(temperatures).astype(np.float64)
     path = ais.annealing_path(rbm, base)
     target = ais.target(path)
     fields.warn_of_rounding(rbm, target, fields.steps(fields.reach(*target)))  # log Z is corrected, moments are not
+    if temperatures is None:
+        pilot, replicas_of_it = philox.fold_in(key, _PILOT), min(chains, PILOT)
+        _, inv_temps, _ = _walk(pilot, path, replicas_of_it, sweeps, _adaptive(overlap, most), backend)
+    else:
+        inv_temps = ais.schedule(temperatures).astype(np.float64)
+    state, inv_temps, record = _walk(key, path, chains, sweeps, _given(inv_temps), backend)
+    columns = np.array(record).T
+    reason = "there are too few temperatures"
+    replicas.warn_if_collapsed(chains, columns[0].min(), columns[2, -1], families=100, reason=reason)
+    log_z = float(state.log_z) + population.log_mean_exp(_correction(rbm, path, state.chains.z))
+    error = replicas.standard_error(state)
+    modes.warn_if_missed(log_z, error, chains, rbm)
+    return Result(log_z, error, moments(state), np.array(inv_temps), *columns, state)
+
+
+def _adaptive(overlap, most):
+    """The next temperature of a population: as far as its weights overlap by `overlap`."""
+
+    def following(score, inv_temps):
+        t = inv_temps[-1]
+        if len(inv_temps) >= most:
+            raise ValueError(
+                f"{most} temperatures led to {t:.3g} of 1: the weights are large; raise `most`, or see base"
+            )
+        return population.next_temperature(score, t, overlap)
+
+    return following
+
+
+def _given(schedule):
+    """The next temperature of a schedule."""
+    return lambda score, inv_temps: float(schedule[len(inv_temps)])
+
+
+def _walk(key, path, chains, sweeps, following, backend):
+    """(State, inverse temperatures, (effective sample, overlap, family entropy, rho_t) of each step) of fresh replicas.
+
+    following(score, inv_temps): the next temperature of replicas that score d log w / dt and have come this way.
+    """
     state, way = _start(key, path, chains), RBM(path.slope, path.W)
     start, tables, inv_temps, record = state.rbm, population.energy_tables(way), [0.0], []
     while inv_temps[-1] < 1:
         score = population.minus_energy(state.chains, tables)
-        t, number = inv_temps[-1], len(inv_temps)
-        t_next = population.next_temperature(score, t, overlap) if given is None else given[number]
-        if number >= most and given is None:
-            raise ValueError(
-                f"{most} temperatures led to {t:.3g} of 1: the weights are large; raise `most`, or see base"
-            )
+        t, t_next = inv_temps[-1], following(score, inv_temps)
         log_w = (t_next - t) * score
         tau = population.relative_weights(log_w)
         state = replicas.account(state, log_w, 1)
@@ -198,11 +236,7 @@ def anneal(
         families = population.family_entropy(state.families), population.rho_t(state.families)
         record.append((population.effective_sample_size(tau), population.overlap(tau), *families))
         inv_temps.append(t_next)
-    columns = np.array(record).T
-    reason = "there are too few temperatures"
-    replicas.warn_if_collapsed(chains, columns[0].min(), columns[2, -1], families=100, reason=reason)
-    log_z = float(state.log_z) + population.log_mean_exp(_correction(rbm, path, state.chains.z))
-    return Result(log_z, replicas.standard_error(state), moments(state), np.array(inv_temps), *columns, state)
+    return state, inv_temps, record
 
 
 def samples(state: State) -> Array:

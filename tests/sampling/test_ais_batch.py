@@ -98,6 +98,6 @@ def test_what_does_not_fit_is_refused():
 
 def test_hopeless_machines_are_counted():
     W, a = batch(4, 12, 9)
-    a[2:] = -9  # nothing is on: W does not matter
+    a[2:] = -90  # nothing is on: W does not matter
     with pytest.warns(UserWarning, match="below 10 for 2 of 4 machines"):
         ais.log_z_batch(KEY, 6 * W, a, 2, 100)

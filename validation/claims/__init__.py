@@ -10,6 +10,7 @@ NAMES = (
     "reparameterisation",
     "iw_bounds",
     "gradients",
+    "training",
     "beta_limit",
     "gibbs",
     "ais",

@@ -1,0 +1,132 @@
+"""The gradient that trains: float32, compiled, hidden layers, batch norm in shares, K samples; against autograd.
+
+At fixed noise the bound is an ordinary function of the parameters, the mean field being converged; its derivative by
+plain float64 formulas (validation.plain) is what every leaf of the gradient is held against. That the mean over noise
+is right is the claim `gradients`.
+"""
+
+import numpy as np
+
+from dvae_ref import tree
+from dvae_ref.model import autoencoder, layers
+from dvae_ref.model.baselines import BASELINES
+from dvae_ref.model.posteriors import Noise
+from dvae_ref.model.structures import Structure
+from dvae_ref.theory import gaussian_integral
+from dvae_ref.theory.boltzmann import RBM
+from validation import oracles, plain
+from validation.claim import Claim, at_most
+from validation.claims import gradients
+
+CELLS = tuple((b, g, k) for b in ("dvaes_power", "dvaes_exp", "dvaes_gauss", "dvaes_gi") for g, k in ((1, 1), (2, 5)))
+PIXELS, LATENTS, HIDDEN = 12, 8, (10,)
+ROWS = 500  # samples of zeta, which make a team of two
+KAPPA = 0.7
+RELATIVE = 3e-5  # of a leaf's norm: 250 eps of float32; 1.5e-6 where measured, more where 500 rows nearly cancel
+VALUE = 3e-5  # nats, of bounds of some ten
+
+
+def check(quick, seed, cells=CELLS):
+    findings, errors = [], {}
+    for cell in cells:
+        found, errors[cell] = compare(*cell, seed)
+        findings += found
+    return findings, errors
+
+
+def compare(baseline, groups, k, seed):
+    """Findings of a cell: the worst leaf of the gradient, the bounds, and the moving averages."""
+    rng = oracles.generator(seed, f"training {baseline} {groups} {k}")
+    config, params, statistics, x, noise = model(rng, baseline, groups, k)
+    weights = rng.uniform(0.5, 1.5, len(x)).astype(np.float32) / len(x)
+    double = tree.map(np.float64, params)
+    negative = oracles.moments(double.rbm)
+    bound, gradient, moved = autoencoder.objective_and_gradient(
+        params, statistics, x, noise, weights, negative, config=config, kappa=KAPPA
+    )
+    setting = plain.setting(baseline, gradients.BETAS[BASELINES[baseline].law.name], k, KAPPA, statistics.mean_x)
+    point = plain.Point(np.float64(x), *drawn(params, statistics, x, noise, config), None)
+    if setting.kind == "gi":
+        point = point._replace(lam=gaussian_integral.precision(double.rbm, setting.beta))
+    value, averages, expected = plain.bound_and_gradient(double, point, np.float64(weights), setting)
+    errors = dict(leaf_errors(gradient, expected))
+    worst = max(errors, key=errors.get)
+    label = f"{baseline}, {groups} group{'s' * (groups > 1)}, K = {k}"
+    value_error = np.max(np.abs(bound - KAPPA * oracles.log_z(double.rbm) - value))
+    basis = f"of its norm; the worst of {len(errors)}"
+    finding = at_most(f"gradient: {label}, {worst}", errors[worst], RELATIVE, basis)
+    return [
+        finding._replace(would_have_caught=2 * RELATIVE),
+        at_most(f"bounds: {label}", float(value_error), VALUE, f"nats; the worst of {len(x)} images"),
+        at_most(f"moving averages: {label}", average_error(statistics, moved, averages), 1e-5, "float32 rounding"),
+    ], errors
+
+
+def leaf_errors(gradient, expected):
+    for (name, found), wanted in zip(tree.items(gradient), tree.leaves(expected), strict=True):
+        if name.endswith("dense.bias") and ".hidden." in name:
+            continue  # batch norm takes it off: its gradient is 0, and found of rounding alone
+        yield name, oracles.relative_norm(found, wanted)
+
+
+def average_error(before, after, averages):
+    """The moving averages against 0.8 of the old and 0.2 of the batch's."""
+    old, new = ([layer for net in (*s.encoder, s.decoder) for layer in net] for s in (before, after))
+    pairs = [
+        np.max(np.abs(getattr(n, part) - (0.8 * getattr(o, part) + 0.2 * batch[i])))
+        for o, n, batch in zip(old, new, averages, strict=True)
+        for i, part in enumerate(layers.Averages._fields)
+    ]
+    return float(max(pairs))
+
+
+def drawn(params, statistics, x, noise, config):
+    """zeta and 1 - zeta of the float32 sample, which the oracle takes as given: by its t where t is a logit."""
+    _, cache = autoencoder.objective(params, statistics, x, noise, config=config, kappa=KAPPA)
+    sample = cache.encoder.sample
+    zeta, t = np.float64(sample.zeta), np.float64(sample.t)
+    logits = np.max(np.abs(oracles.sigmoid(t) - zeta)) < 1e-6
+    return (oracles.sigmoid(t), oracles.sigmoid(-t)) if logits else (zeta, 1 - zeta)
+
+
+def model(rng, baseline, groups, k):
+    """A float32 model with hidden layers, its moving averages not at their start, couplings that the mean field can
+    take, and a batch whose samples make two shares."""
+    structure = Structure(groups, LATENTS // groups, HIDDEN)
+    method = gradients.method(baseline, gradients.BETAS[BASELINES[baseline].law.name], groups)
+    config, images = autoencoder.Config(structure, method, k), ROWS // k
+    mean_x = rng.uniform(0.2, 0.7, PIXELS)
+    params, statistics = autoencoder.init(rng, config, mean_x)
+    params = tree.map(lambda leaf: np.float32(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
+    half = LATENTS // 2
+    W = 0.5 * rng.uniform(0.4, 1.2, (half, half)) * rng.choice([1, 1, -1], (half, half))
+    rbm = RBM(*map(np.float32, (rng.normal(-0.4, 0.6, LATENTS), W)))
+    extra = tree.map(lambda s: np.float32(rng.uniform(1.4, 2.0, s.shape)), params.posterior)
+    params = params._replace(rbm=rbm, posterior=extra)
+    moving = [tree.map(lambda a: np.float32(a + rng.uniform(0, 0.5, a.shape)), part) for part in statistics[1:]]
+    x = np.float32(rng.random((images, PIXELS)) < mean_x)
+    noise = Noise(*np.float32(rng.uniform(0.002, 0.998, (2, images * k, LATENTS))))
+    return config, params, statistics._replace(encoder=moving[0], decoder=moving[1]), x, noise
+
+
+def picture(errors, figure):
+    axes = figure.subplots()
+    for i, found in enumerate(errors.values()):
+        axes.plot(np.full(len(found), i), list(found.values()), ".", color="#2b5c8a", ms=4)
+    axes.axhline(RELATIVE, color="#b3261e", lw=0.8, ls="--", label="allowed")
+    axes.set(yscale="log", ylabel="|float32 - autograd| / |autograd|", title="a point a leaf of the gradient")
+    axes.set_xticks(range(len(errors)), [f"{b}\n{g} groups, K = {k}" for b, g, k in errors], fontsize=6)
+    axes.legend(frameon=False)
+
+
+CLAIM = Claim(
+    name="training",
+    statement="The gradient that trains (float32, compiled, batch norm in shares, K samples) is that of the bound.",
+    equations=(
+        r"\nabla\ \log\dfrac{1}{K}\sum_k\left(\dfrac{p(\zeta^k)}{q(\zeta^k|x)}\right)^{\kappa}p(x|\zeta^k),\qquad"
+        r"\zeta^k=F^{-1}(\rho^k)\ \mathrm{of\ a\ network\ with\ batch\ norm}",
+    ),
+    check=check,
+    picture=picture,
+    seconds=(4, 4),
+)
