@@ -67,8 +67,8 @@ def _warn(log_z, error, chains, bound):
         which = f" ({np.sum(missed)} of {len(missed)} machines; this is the worst)" if len(missed) > 1 else ""
         warnings.warn(
             f"log Z = {log_z[worst]:.2f} +- {error[worst]:.2g} is too low: it is at least {bound[worst]:.2f}, by "
-            f"a mean field (sampling.modes){which}. Annealing has missed a mode, and its error bar does not show it: take "
-            "another base, or more temperatures",
+            f"a mean field (sampling.modes){which}. Annealing has missed a mode, and its error bar does not show it: "
+            "take another base, or more temperatures",
             stacklevel=4,
         )
 

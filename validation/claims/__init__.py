@@ -11,10 +11,13 @@ NAMES = (
     "iw_bounds",
     "gradients",
     "training",
+    "adam",
     "beta_limit",
     "gibbs",
+    "population",
     "ais",
     "log_px",
+    "evaluation",
     "float32",
     "released_code",
 )

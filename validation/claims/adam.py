@@ -1,0 +1,109 @@
+"""Adam, weight decay and schedules, against their definitions as sums: what turns a gradient into an update."""
+
+import numpy as np
+
+from dvae_ref import tree
+from dvae_ref.model import autoencoder, layers
+from dvae_ref.model.structures import Structure
+from dvae_ref.runs import optimizer
+from validation import oracles
+from validation.claim import Claim, at_most
+from validation.claims import gradients
+
+STEPS = 40
+RATE, BETA1, BETA2, EPSILON, DECAY = 3e-3, 0.9, 0.999, 1e-3, 1e-2
+BOUND = {np.float64: 1e-11, np.float32: 3e-5}  # of the distance walked: float32 rounds 40 steps of p to 1e-7 each
+
+
+def check(quick, seed):
+    findings, walks = [], {}
+    for dtype in (np.float64, np.float32):
+        rng = oracles.generator(seed, "adam")
+        walks[dtype.__name__], error = walk(rng, dtype)
+        quantity = f"parameters after {STEPS} updates, {dtype.__name__}"
+        findings.append(at_most(quantity, error, BOUND[dtype], "of the distance walked; the worst leaf"))
+    return [*findings, *schedules(), averages(oracles.generator(seed, "averages"))], walks
+
+
+def walk(rng, dtype):
+    """(distance of the worst leaf by step, its error): `update` beside the definition, given the same gradients."""
+    config = autoencoder.Config(Structure(2, 3, (5,)), gradients.method("dvaes_power", 3.0, 2))
+    params, _ = autoencoder.init(rng, config, np.full(4, 0.5), dtype)
+    params = tree.map(lambda leaf: dtype(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
+    start, state, given, path = params, optimizer.init(params), [], [params]
+    for t in range(STEPS):
+        given.append(tree.map(lambda leaf: dtype(0.01 * (1 + rng.standard_normal(leaf.shape))), params))
+        options = {"beta1": BETA1, "beta2": BETA2, "epsilon": EPSILON, "decay": DECAY}
+        params, state = optimizer.update(params, given[-1], state, iteration=t + 1, learning_rate=RATE, **options)
+        path.append(params)
+    errors = {}
+    for n, (name, first) in enumerate(tree.items(start)):
+        along = [np.float64(tree.leaves(p)[n]) for p in path]
+        defined = by_definition(name, along, [np.float64(tree.leaves(g)[n]) for g in given])
+        errors[name] = oracles.relative_norm(along[-1] - np.float64(first), defined - np.float64(first))
+    worst = max(errors, key=errors.get)
+    return worst, errors[worst]
+
+
+def by_definition(name, along, given):
+    """p_T = p_0 - sum_t lr m^_t / (sqrt(v_t) + epsilon) sqrt(1 - beta2^t): m_t and v_t as weighted sums of all g_s.
+
+    Weights and the RBM's couplings decay, biases and offsets do not: by g + decay p, p as it was then.
+    """
+    decays = name.endswith(("kernel", "scale", "W"))
+    g = [one + DECAY * decays * p for one, p in zip(given, along, strict=False)]
+    p = along[0]
+    for t in range(1, len(g) + 1):
+        ages = t - np.arange(1, t + 1)
+        m = sum((1 - BETA1) * BETA1**age * one for age, one in zip(ages, g, strict=False))
+        v = sum((1 - BETA2) * BETA2**age * one**2 for age, one in zip(ages, g, strict=False))
+        unbiased = m / (1 - BETA1**t)
+        p = p - RATE * np.sqrt(1 - BETA2**t) * unbiased / (np.sqrt(v) + EPSILON)
+    return p
+
+
+def schedules():
+    """The learning rate falls behind each boundary; kappa rises to 1 over the first part of a run."""
+    options = {"base": 3.0, "boundaries": (0.6, 0.75, 0.95), "factors": (1, 0.3, 0.1, 0.03)}
+    wanted = [3.0] * 601 + [0.9] * 150 + [0.3] * 200 + [0.09] * 49
+    found = [optimizer.learning_rate(i, 1000, **options) for i in range(1000)]
+    yield at_most("learning rate", float(np.max(np.abs(np.subtract(found, wanted)))), 1e-12, "1,000 iterations")
+    kappa = [optimizer.warm_up(i, 1000, 0.3) for i in range(1000)]
+    wanted = np.minimum(np.arange(1000) / 300, 1)
+    yield at_most("KL warm-up", float(np.max(np.abs(kappa - wanted))), 1e-12, "1,000 iterations")
+
+
+def averages(rng):
+    """Of batch norm after 20 batches: 0.8^20 of the start and 0.2 0.8^age of each batch."""
+    batches = [layers.Averages(*rng.uniform(0, 2, (2, 3))) for _ in range(20)]
+    moving = start = layers.Averages(np.zeros(3), np.ones(3))
+    for batch in batches:
+        moving = layers.update_averages(moving, batch)
+    shares = 0.2 * 0.8 ** np.arange(19, -1, -1)
+    wanted = [0.8**20 * a + np.tensordot(shares, b, 1) for a, b in zip(start, np.moveaxis(batches, 1, 0), strict=True)]
+    return at_most(
+        "moving averages of 20 batches", float(np.max(np.abs(np.subtract(moving, wanted)))), 1e-13, "rounding"
+    )
+
+
+def picture(walks, figure):
+    axes = figure.subplots()
+    i = np.arange(1000)
+    options = {"base": 1.0, "boundaries": (0.6, 0.75, 0.95), "factors": (1, 0.3, 0.1, 0.03)}
+    axes.plot(i, [optimizer.learning_rate(int(n), 1000, **options) for n in i], color="#2b5c8a", label="learning rate")
+    axes.plot(i, [optimizer.warm_up(int(n), 1000, 0.3) for n in i], color="#c9822b", label=r"$\kappa$")
+    axes.set(xlabel="iteration of 1,000", title="schedules of a run")
+    axes.legend(frameon=False)
+
+
+CLAIM = Claim(
+    name="adam",
+    statement="An update is Adam's: unbiased moments, epsilon beside the uncorrected root, decay of weights alone.",
+    equations=(
+        r"\theta_t=\theta_{t-1}-\eta\,\dfrac{\sqrt{1-\beta_2^t}}{1-\beta_1^t}\,\dfrac{m_t}{\sqrt{v_t}+\epsilon},\qquad"
+        r"m_t=(1-\beta_1)\sum_{s\leq t}\beta_1^{t-s}g_s,\quad v_t=(1-\beta_2)\sum_{s\leq t}\beta_2^{t-s}g_s^2",
+    ),
+    check=check,
+    picture=picture,
+    seconds=(0.5, 0.5),
+)

@@ -1,0 +1,131 @@
+"""Population annealing: what it says of Z and of moments is unbiased, in numbers a schedule and a trajectory decide.
+
+For given temperatures every estimate Z^ f^ (Z^ times a mean over the replicas) has the expectation Z E[f] however few
+replicas and sweeps there are (Del Moral): no tolerance for finite populations is needed. That fails for weights of the
+wrong sign, and where sweeps come before the resampling that they are to follow.
+"""
+
+import warnings
+
+import numpy as np
+from scipy import stats
+
+from dvae_ref import exact
+from dvae_ref.sampling import philox, population
+from dvae_ref.sampling import population_annealing as pa
+from dvae_ref.theory.boltzmann import RBM
+from validation import oracles
+from validation.claim import STANDARD_ERRORS, Claim, Finding, at_most, mean_score
+
+SCHEDULE = [0, 0.2, 0.35, 0.5, 0.65, 0.8, 1]
+RARE = 1e-6
+REPLICAS, FEW = 50, 20
+
+
+def check(quick, seed):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few replicas
+        return _check(quick, seed)
+
+
+def _check(quick, seed):
+    rbm = two_modes()
+    key, runs = philox.key(seed), 400 if quick else 4000
+    given = [pa.anneal(philox.fold_in(key, i), rbm, REPLICAS, 1, SCHEDULE) for i in range(runs)]
+    findings = [*unbiased(rbm, given), *error_bars(key, runs), *trajectory(key, runs // 8)]
+    return [*findings, *default_schedule(key, 400 if quick else 4000), families(given[0])], (given, exact.log_z(rbm))
+
+
+def two_modes():
+    """5 + 4 units that are all up or all down, unequally: what a sweep hardly changes, weights have to."""
+    W = 0.95 + 0.2 * oracles.generator(0, "population").standard_normal((5, 4))
+    return RBM(0.3 - np.concatenate([W.sum(1), W.sum(0)]) / 2, W)
+
+
+def unbiased(rbm, results):
+    """E[Z^] / Z = 1, and E[Z^ E^[z]] / Z = E[z], every moment."""
+    ratio = np.exp(np.array([r.log_z for r in results]) - exact.log_z(rbm))
+    yield mean_score(f"Z^ / Z, {REPLICAS} replicas and given temperatures", ratio, 1.0)
+    true = exact.moments(rbm)
+    expected = np.concatenate([true.z, true.zz.ravel()])
+    found = np.array([np.concatenate([r.moments.z, r.moments.zz.ravel()]) for r in results]) * ratio[:, None]
+    error = found.std(0, ddof=1) / np.sqrt(len(found))
+    scores = np.abs(found.mean(0) - expected) / error
+    worst, basis = np.argmax(scores), f"standard errors; the worst of {len(scores)}"
+    caught = 6 * float(np.median(error / expected))
+    mean, wanted = found.mean(0)[worst], expected[worst]
+    yield Finding("moments, weighed by Z^", mean, wanted, scores[worst], STANDARD_ERRORS, basis, caught)
+
+
+def error_bars(key, runs):
+    """The spread of log Z^ over its error bar, on a machine where 200 replicas are many."""
+    rbm = oracles.random_rbm(oracles.generator(0, "population error"), 8, 10, 0.5)
+    found = [pa.anneal(philox.fold_in(key, 1, i), rbm, 200, 2, 9) for i in range(runs // 2)]
+    scores = (np.array([r.log_z for r in found]) - exact.log_z(rbm)) / [r.standard_error for r in found]
+    size, count = float(np.sqrt(np.mean(scores**2))), len(scores)
+    low, high = np.sqrt(stats.chi2.ppf([RARE, 1 - RARE], count) / count)
+    distance, basis = max(size / high, low / size), f"chi-square: {low:.2f} to {high:.2f}"
+    yield Finding("spread of log Z over error bar", size, 1.0, distance, 1.0, basis, float(max(high - 1, 1 / low - 1)))
+
+
+def trajectory(key, runs):
+    """`step` along 12 machines: moments of the last, and log Z by the reversed estimate."""
+    end = oracles.random_rbm(oracles.generator(0, "population trajectory"), 6, 7, 0.8)
+    moments, log_z = [], []
+    for i in range(runs):
+        own = philox.fold_in(key, 2, i)
+        state = pa.init(own, end, 200)
+        for t in np.linspace(0, 1, 13)[1:]:
+            state, info = pa.step(own, state, RBM(t * end.a, t * end.W), 3)
+        moments.append(np.concatenate([info.moments.z, info.moments.zz.ravel()]))
+        log_z.append(info.log_z)
+    true = exact.moments(end)
+    expected, moments = np.concatenate([true.z, true.zz.ravel()]), np.array(moments)
+    error = moments.std(0, ddof=1) / np.sqrt(runs)
+    scores = np.maximum(np.abs(moments.mean(0) - expected) - 2e-3, 0) / error  # a finite population's bias, of 1/200
+    worst, basis = np.argmax(scores), f"standard errors; the worst of {len(scores)}"
+    caught = 6 * float(np.median(error / expected))
+    found, wanted = moments.mean(0)[worst], expected[worst]
+    yield Finding("moments along a trajectory", found, wanted, scores[worst], STANDARD_ERRORS, basis, caught)
+    yield mean_score("log Z along a trajectory", np.array(log_z), exact.log_z(end), 0.01)
+
+
+def default_schedule(key, runs):
+    """E[Z^] / Z = 1 with the default schedule, too. A schedule that these replicas chose themselves makes it 0.89."""
+    rbm = two_modes()
+    found = [pa.anneal(philox.fold_in(key, 3, i), rbm, FEW, 3).log_z for i in range(runs)]
+    ratio = np.exp(np.array(found) - exact.log_z(rbm))
+    yield mean_score(f"Z^ / Z, {FEW} replicas and the default schedule", ratio, 1.0)
+
+
+def families(result):
+    """Effective number of families from their shares, counted anew."""
+    shares = np.unique(result.state.families, return_counts=True)[1] / REPLICAS
+    told = population.family_entropy(result.state.families), population.rho_t(result.state.families)
+    defined = -np.sum(shares * np.log(shares)), REPLICAS * np.sum(shares**2)
+    return at_most(
+        "families less their definition", float(np.max(np.abs(np.subtract(told, defined)))), 1e-10, "rounding"
+    )
+
+
+def picture(data, figure):
+    given, log_z = data
+    left, right = figure.subplots(1, 2)
+    left.hist(np.exp(np.array([r.log_z for r in given]) - log_z), bins=30, color="#2b5c8a", alpha=0.8)
+    left.axvline(1, color="#c9822b")
+    left.set(xlabel=r"$\hat Z/Z$", title=f"{len(given)} runs of {REPLICAS} replicas")
+    right.plot(SCHEDULE[1:], np.mean([r.overlap for r in given], 0), "o-", ms=3, color="#2b5c8a")
+    right.set(xlabel="inverse temperature", ylabel="overlap of the weights")
+
+
+CLAIM = Claim(
+    name="population",
+    statement="Population annealing estimates Z and moments without bias, by its default schedule and along training.",
+    equations=(
+        r"\mathbb{E}\left[\hat Z\,\hat f\right]=Z\,\mathbb{E}_p[f],\qquad\hat Z=Z_0\prod_k\dfrac{1}{R}\sum_r"
+        r"e^{-(E_{k+1}-E_k)(z_r)}",
+    ),
+    check=check,
+    picture=picture,
+    seconds=(8, 60),
+)
