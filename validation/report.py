@@ -45,7 +45,8 @@ a {{ color: inherit; }} summary {{ cursor: pointer; color: var(--soft); font-siz
 <h1>Validation of dvae_ref</h1>
 <p>Each claim of the paper that the implementation relies on is held against an exact answer: enumeration, quadrature,
 or arithmetic of 50 digits and more. A finding passes if its error is within its bound; the last columns say what the
-bound follows from and, for a statistical finding, which relative error of the estimate the sample would have shown.</p>
+bound follows from and, for a statistical finding, which relative error of the estimate the sample would have shown:
+its power, of which the summary gives the median and the worst.</p>
 <p class="soft">{facts}</p>
 {summary}
 {sections}
@@ -63,8 +64,15 @@ class Result(NamedTuple):
     def passed(self):
         return bool(self.findings) and all(f.passed for f in self.findings)
 
+    @property
+    def power(self):
+        """(median, largest) relative error that a statistical finding would have caught; None if there is none."""
+        caught = [f.would_have_caught for f in self.findings if f.would_have_caught is not None]
+        return (float(np.median(caught)), float(max(caught))) if caught else None
+
     def to_json(self):
         record = {"name": self.claim.name, "statement": self.claim.statement, "passed": self.passed}
+        record["power"] = self.power
         return record | {"seconds": round(self.seconds, 2), "findings": [f.to_json() for f in self.findings]}
 
 
@@ -75,7 +83,8 @@ def number(x, digits=4):
 
 def as_text(result):
     """The findings of a claim as lines of text."""
-    rows = [f"{result.claim.name}: {verdict(result.passed)} ({result.seconds:.1f} s). {result.claim.statement}"]
+    head = f"{verdict(result.passed)} ({result.seconds:.1f} s; {power(result) or 'not statistical'})"
+    rows = [f"{result.claim.name}: {head}. {result.claim.statement}"]
     width = max((len(f.quantity) for f in result.findings), default=0)
     for f in result.findings:
         oracle = "" if f.oracle is None else f" exact {number(f.oracle, 6):>12}"
@@ -85,6 +94,13 @@ def as_text(result):
             f"  error {number(f.error, 3)} <= {number(f.bound, 3)} ({f.basis}{caught})"
         )
     return "\n".join(rows)
+
+
+def power(result):
+    """What a claim's findings would have caught, in words; nothing where none is statistical."""
+    return (
+        "would have caught {:.2g}%, at worst {:.2g}%".format(*(100 * p for p in result.power)) if result.power else ""
+    )
 
 
 def verdict(passed):
@@ -120,11 +136,11 @@ def summary(results):
     failed = sum(not r.passed for r in results)
     kind = "fail" if failed else "pass"
     head = f"{failed} of {len(results)} claims fail." if failed else f"All {len(results)} claims hold."
-    columns = ("Claim", "Statement"), ("Findings", "Largest error / bound"), ("",)
+    columns = ("Claim", "Statement"), ("Findings", "Largest error / bound"), ("Power", "")
     rows = [
         cells(f'<a href="#{r.claim.name}">{r.claim.name}</a>', html.escape(r.claim.statement))
         + cells(str(len(r.findings)), f"{closest(r):.2g}", kind="number")
-        + cells(badge(r.passed))
+        + cells(power(r), badge(r.passed))
         for r in results
     ]
     return f'<p class="{kind}"><strong>{head}</strong></p>\n{table(columns, rows)}'

@@ -14,6 +14,16 @@ from validation import claims
 from validation.claim import failure
 from validation.report import number, ratio
 
+PAGE = """# What validation catches
+
+Each row is a way to get it wrong: a formula, an order of operations or a constant broken while the quick check of a
+claim runs, or the part of it that can see the break (`validation/breaks/`). It is caught if a finding fails that holds
+without it. The last columns are of the finding that is furthest out: its error, and the bound that it had to keep.
+`python -m validation --sabotage --table docs/breaks.md` writes this page.
+
+{table}
+"""
+
 
 @dataclass(frozen=True)
 class Break:
@@ -85,6 +95,19 @@ def checked(claim, part, seed):
         return claims.load([claim])[0].check(quick=True, seed=seed, **part)[0]
     except (ArithmeticError, ValueError) as error:  # no other: a break that merely does not run shows nothing
         return [failure(error)]
+
+
+def table(outcomes):
+    """Markdown: a break a line, with the finding of its claim that is furthest out."""
+    lines = ["| break | claim | findings that fail | furthest out | error | bound |", "|---|---|--:|---|--:|--:|"]
+    for o in outcomes:
+        counts = f"{o.failed} of {o.findings}" if o.caught else "none: it survives"
+        worst = o.worst.quantity.replace("|", "\\|")
+        numbers = f"{number(o.worst.error, 2)} | {number(o.worst.bound, 2)}"
+        lines.append(
+            f"| {o.broken.name.replace('|', chr(92) + '|')} | {o.broken.claim} | {counts} | {worst} | {numbers} |"
+        )
+    return "\n".join(lines)
 
 
 def as_text(outcome):

@@ -23,7 +23,9 @@ import warnings
 import numpy as np
 from scipy.special import logsumexp, ndtri, stdtrit
 
+from dvae_ref.arrays import Array
 from dvae_ref.theory import boltzmann
+from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import sigmoid, softplus
 
 SWEEPS = 100  # at most
@@ -34,7 +36,7 @@ MACHINES = 100  # of a batch at a time
 ROUNDING = 1e-3  # nats, which no warning is worth
 
 
-def lower_bound(rbm, starts=None):
+def lower_bound(rbm: RBM, starts: Array | None = None) -> float:
     """A lower bound of log Z, nats: the best mixture of the mean fields from `starts(W)`.
 
     Exact where W = 0. ValueError for an RBM that is none.
@@ -45,12 +47,12 @@ def lower_bound(rbm, starts=None):
     return float(_bounds(W, np.asarray(rbm.a, np.float64)[None], starts)[0])
 
 
-def warn_if_missed(log_z, error, chains, rbm):
+def warn_if_missed(log_z: float, error: float, chains: int, rbm: RBM) -> None:
     """Warn where an estimate of log Z, with its standard error from so many chains, lies below `lower_bound`."""
     _warn(np.array([log_z]), np.array([error]), chains, np.array([lower_bound(rbm)]))
 
 
-def warn_if_missed_by_any(log_z, error, chains, W, a):
+def warn_if_missed_by_any(log_z: Array, error: Array, chains: int, W: Array, a: Array) -> None:
     """The same for N machines that share W, with biases a (N, D)."""
     W, a = np.asarray(W, np.float64), np.asarray(a, np.float64)
     starts = _starts(W)

@@ -21,9 +21,9 @@ happen to be even, and Z is low by a fifth with 20 replicas on a machine with tw
 which raises E_new where they are. The estimate is too low every time, by the learning rate times the moments' variance,
 and these errors have one sign. `step` therefore reports the reversed estimate. Its replicas still remember the old ones
 as far as the sweeps do not mix (without sweeps both estimates are the same), so what is left of that bias is their
-autocorrelation over the sweeps; the standard error does not contain it. Measured over the first 1,200 updates of a 2-layer-nonlin, 1,000 chains
-and 40 sweeps: log Z 310.94 +- 0.04 by AIS, reversed 309.9 +- 0.5, forward 267.8. So `log_z` of a training run is for
-watching; for a number to publish, use `anneal` or `ais`.
+autocorrelation over the sweeps; the standard error does not contain it. Measured over the first 1,200 updates of a
+2-layer-nonlin, 1,000 chains and 40 sweeps: log Z 310.94 +- 0.04 by AIS, reversed 309.9 +- 0.5, forward 267.8. So
+`log_z` of a training run is for watching; for a number to publish, use `anneal` or `ais`.
 Derived in docs/derivations/09-sampling.md.
 """
 

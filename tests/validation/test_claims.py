@@ -1,12 +1,14 @@
 """Every claim holds in its quick form, and a sample of the breaks is caught. (`--sabotage` tries them all.)"""
 
+from pathlib import Path
+
 import pytest
 
 from validation import claims, report, sabotage
 from validation.__main__ import run
-from validation.breaks import BREAKS
+from validation.breaks import BREAKS, training
 
-SLOW = ("reparameterisation", "iw_bounds", "gradients", "log_px")
+SLOW = ("reparameterisation", "iw_bounds", "gradients", "log_px", "training", "population", "gibbs", "ais")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in claims.NAMES])
@@ -18,7 +20,23 @@ def test_claim_holds(name):
     assert page.count("data:image/svg+xml;base64,") == len(claim.equations) + 1
 
 
-QUICK = ("mean_field", "gaussian_integral", "gibbs", "released_code", "enumeration")
+BREAKS_PAGE = Path(__file__).parents[2] / "docs" / "breaks.md"
+
+
+def test_the_page_of_breaks_has_all_of_them_and_none_survives():
+    lines = BREAKS_PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| break")]
+    assert len(rows) == len(BREAKS)
+    for row, broken in zip(rows, BREAKS, strict=True):
+        assert row.startswith(f"| {broken.name.replace('|', chr(92) + '|')} | {broken.claim} | ")
+        assert "survives" not in row
+
+
+def test_fifteen_were_asked_for_and_fifteen_are_ours():
+    assert (len(training.ASKED), len(training.OTHERS)) == (15, 15)
+
+
+QUICK = ("mean_field", "gaussian_integral", "gibbs", "released_code", "enumeration", "adam", "evaluation", "training")
 
 
 @pytest.mark.parametrize("broken", [b for b in BREAKS if b.claim in QUICK], ids=lambda b: b.name)

@@ -17,11 +17,23 @@ def check(quick, seed):
     rng = oracles.generator(seed, "gaussian_integral")
     size = 20_000 if quick else 200_000
     findings = [sum_over_z(rng, lam) for lam in LAMBDAS]
+    findings.append(margin())
     findings += [f for lam in LAMBDAS for f in gradients(rng, lam)]
     grid, two_dimensions = quadrature(rng)
     findings += [two_dimensions, importance_sampling(rng, size), *forty_dimensions(rng, size // 2)]
     limit, deltas = delta_limit(rng)
     return [*findings, *limit], (grid, deltas)
+
+
+def margin():
+    """lam = max(beta, ||W|| + 5): of J + lam I no eigenvalue is below 5, and lam is beta where it may be."""
+    rng = oracles.generator(0, "margin")
+    rbms = [oracles.random_rbm(rng, 5, 7, coupling) for coupling in np.linspace(0.1, 4, 40)]
+    norms = np.array([np.linalg.eigvalsh(oracles.couplings(rbm))[-1] for rbm in rbms])
+    found = np.array([gaussian_integral.precision(rbm, 12.0) for rbm in rbms])
+    error = np.max(np.abs(found - np.maximum(12.0, norms + 5)))
+    basis = f"rounding; 40 machines with ||W|| from {norms.min():.1f} to {norms.max():.1f}"
+    return at_most("lam less max(beta, ||W|| + 5)", float(error), 1e-10, basis)
 
 
 def precision_matrix(rbm, lam):
