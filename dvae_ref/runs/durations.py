@@ -3,11 +3,11 @@
 from dvae_ref.model.structures import STRUCTURES
 
 SAMPLES = (1, 5, 25)  # K
-MILLISECONDS = {  # of an iteration on 100 images at these K, one core of a Zen 4: docs/results/milliseconds.csv
-    "1-layer-lin": (18, 26, 59),
-    "1-layer-nonlin": (21, 32, 80),
-    "2-layer-nonlin": (47, 69, 171),
-    "4-layer-nonlin": (52, 81, 207),
+MILLISECONDS = {  # of an iteration on 100 images at these K, one core of a Zen 5: docs/results/milliseconds.csv
+    "1-layer-lin": (7.98, 15.5, 50.3),
+    "1-layer-nonlin": (10.2, 19.9, 58.7),
+    "2-layer-nonlin": (19.5, 35.7, 143),
+    "4-layer-nonlin": (24, 48, 192),
 }
 TRY = "--num-train-iter 5000"
 assert set(MILLISECONDS) == set(STRUCTURES)
@@ -33,4 +33,4 @@ def notice(total):
     if total < 0.25:
         return None
     amount = f"{total:,.0f} hours" if total >= 1.5 else f"{60 * total:.0f} minutes"
-    return f"this takes about {amount} of one core (a Zen 4 at 3.6 GHz); a first try: {TRY}"
+    return f"this takes about {amount} of one core (a Zen 5); a first try: {TRY}"
