@@ -18,7 +18,7 @@ PUBLIC = [
     *(f"model.{path.stem}" for path in sorted((PACKAGE / "model").glob("[!_]*.py"))),
     *(f"exact.{path.stem}" for path in sorted((PACKAGE / "exact").glob("[!_]*.py"))),
     *(f"sampling.{name}" for name in dvae_ref.sampling.__all__ if name != "AISResult"),
-    *("runs.library", "runs.presets", "runs.teaching", "arrays", "lazy", "tree", "twins"),
+    *("runs.library", "runs.presets", "runs.teaching", "conformance.kit", "arrays", "lazy", "tree", "twins"),
 ]
 Function = namedtuple("Function", "module name node own around")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from docstring_contents import PUBLIC, SAID, counts, missing, public_functions
 
-EXAMPLES = 37  # as many as there are, so that none is lost unnoticed
+EXAMPLES = 39  # as many as there are, so that none is lost unnoticed
 FLOORS = {  # how many functions say what; see docstring_contents.py
-    **{"formula": 289, "source": 206, "shapes": 277, "units": 177, "domain": 205, "errors": 119, "accuracy": 161},
-    **{"page": 264, "example": 36},
+    **{"formula": 298, "source": 206, "shapes": 284, "units": 178, "domain": 208, "errors": 124, "accuracy": 162},
+    **{"page": 264, "example": 38},
 }
 
 

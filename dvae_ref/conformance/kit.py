@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from dvae_ref.arrays import Array
 from dvae_ref.conformance import names, report, tolerances, verdict
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.quantity import Quantity
+from dvae_ref.conformance.verdict import Verdict
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
 
@@ -22,7 +25,8 @@ class KitCase:
     dtype: str
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """Of its quantity."""
         return self.quantity.name
 
     __name__ = name  # which pytest takes for the test's
@@ -31,8 +35,8 @@ class KitCase:
         return f"case({self.name!r}, seed={self.seed}, dtype={self.dtype!r})"
 
     @cached_property
-    def inputs(self):
-        """The inputs by name, NumPy arrays: numbers that float32 holds exactly, in either dtype."""
+    def inputs(self) -> dict[str, Array]:
+        """The inputs by name, NumPy arrays of the shapes that `conformance show` tells: numbers that float32 holds."""
         return quantities.inputs(self.quantity, self.seed, DTYPES[self.dtype])
 
     @cached_property
@@ -41,7 +45,7 @@ class KitCase:
         outputs = quantities.outputs(self.quantity, self.inputs)
         return outputs, tolerances.estimate(self.quantity, self.seed, DTYPES[self.dtype])
 
-    def check(self, arrays=None, /, **named):
+    def check(self, arrays: dict[str, Any] | None = None, /, **named: Any) -> Verdict:
         """The Verdict on outputs by name, if it is good; AssertionError whose text is the verdict, if it is not.
 
         Arrays of any kind that NumPy can read (__array__, DLPack, lists, numbers); those that are left out are not
@@ -62,18 +66,36 @@ class KitCase:
         return found
 
 
-def case(name, seed=0, dtype="float64"):
+def case(name: str, seed: int = 0, dtype: str = "float64") -> KitCase:
     """The KitCase of a quantity: .inputs to compute from, .check(...) for the outputs.
 
     ValueError for another name, a seed below 0, and for a dtype other than float64 and float32.
+
+    >>> one = case("energy")
+    >>> a, W, z = (one.inputs[name] for name in ("a", "W", "z"))
+    >>> one.inputs["z"].shape, one.check(energy=-(z @ a) - np.sum((z[:, :4] @ W) * z[:, 4:], 1)).passed
+    ((6, 8), True)
+    >>> one.check(energy=z @ a + np.sum((z[:, :4] @ W) * z[:, 4:], 1))
+    Traceback (most recent call last):
+    AssertionError: case('energy', seed=0, dtype='float64') disagrees
+    FAIL  energy; not attempted: d_a, d_W, d_z
+            energy[2]: theirs -2.041028023, ours 2.041028023, off by -4.1, allowed 1.3e-13
+          rows that fail: on-vertex 0 of 1, no flag 5 of 5
+          looks like: E(z) has the opposite sign  (all that differ)
     """
     if name not in QUANTITIES:
         raise ValueError(f"no quantity {name}{names.guess(name, list(QUANTITIES))}")
     return _case(name, seed, dtype)
 
 
-def cases(*patterns, seed=0, dtype="float64"):
-    """KitCases of all quantities that a pattern fits, for pytest.mark.parametrize: cases("objective_dvaes_*")."""
+def cases(*patterns: str, seed: int = 0, dtype: str = "float64") -> list[KitCase]:
+    """KitCases of all quantities that a pattern fits, for pytest.mark.parametrize: cases("objective_dvaes_*").
+
+    ValueError for a pattern that fits none, a seed below 0, and for another dtype.
+
+    >>> [one.name for one in cases("log_q_*")][:2]
+    ['log_q_exp', 'log_q_unexp']
+    """
     return [_case(name, seed, dtype) for name in names.matching(QUANTITIES, patterns or ("*",))]
 
 
@@ -85,8 +107,8 @@ def _case(name, seed, dtype):
     return KitCase(QUANTITIES[name], int(seed), dtype)
 
 
-def as_array(name, value):
-    """A NumPy array of somebody's array; TypeError if it has no real numbers."""
+def as_array(name: str, value: Any) -> Array:
+    """A NumPy array, of the same shape, of somebody's array; TypeError if it has no real numbers."""
     for way in ("detach", "cpu"):  # of a tensor that has a gradient, or is on a GPU
         value = getattr(value, way)() if callable(getattr(value, way, None)) else value
     try:
