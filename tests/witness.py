@@ -6,7 +6,6 @@ Plain formulas cancel: 1 - zeta has the relative error eps / (1 - zeta), log(1 -
 therefore use the witness where rho is in [0.1, 0.9], beta <= 6 and |b| <= 15, so that eps times these is below 1e-11.
 """
 
-import itertools
 from typing import NamedTuple
 
 import autograd.numpy as np
@@ -15,6 +14,9 @@ from autograd.scipy.special import logsumexp
 from autograd.scipy.stats import norm
 from autograd.tracer import getval
 from scipy import stats
+
+from validation.boltzmann import couplings, log_z, minus_energy, states
+from validation.boltzmann import probabilities as probabilities
 
 UNIFORM_SHARE = 0.05  # the paper's epsilon
 
@@ -70,37 +72,9 @@ def check_backward(rng, forward, gradients, arguments, sharpness=1e-6):
 # -- Boltzmann machine ---------------------------------------------------------------------------------------------
 
 
-def states(d):
-    """All 2^d binary vectors, (2^d, d)."""
-    return numpy.array(list(itertools.product([0.0, 1.0], repeat=d)))
-
-
-def couplings(W):
-    """The symmetric matrix that the paper calls W, (D, D), of the machine whose two sides are coupled by W."""
-    left, right = W.shape
-    return np.concatenate(
-        [
-            np.concatenate([np.zeros((left, left)), W], 1),
-            np.concatenate([W.T, np.zeros((right, right))], 1),
-        ],
-        0,
-    )
-
-
 def energy(a, W, z):
     """E(z) = -a·z - z W z / 2 with the symmetric W."""
-    return -np.dot(z, a) - 0.5 * np.sum(np.dot(z, couplings(W)) * z, -1)
-
-
-def log_z(a, W):
-    return logsumexp(-energy(a, W, states(len(a))))
-
-
-def probabilities(a, W):
-    """p(z) of every state, in the order of states."""
-    e = -energy(a, W, states(len(a)))
-    p = numpy.exp(e - e.max())
-    return p / p.sum()
+    return -minus_energy(a, W, z)
 
 
 def mean_field(a, W, b, sweeps):

@@ -26,6 +26,7 @@ from scipy.special import betainc
 from dvae_ref import tree
 from dvae_ref.model.baselines import BASELINES
 from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential
+from validation.boltzmann import couplings, log_z, minus_energy, states
 
 CHUNK = 20_000  # nodes differentiated at a time
 SWEEPS = 30  # of the mean field, at which it has converged for the couplings used here
@@ -216,20 +217,20 @@ def log_prior(rbm, nodes, setting):
 
 def log_gaussians(rbm, nodes, lam):
     """log sum_z e^-E(z) N(zeta | z, (J + lam I)^-1) dzeta."""
-    z = vertices(rbm.a.size)
-    P = couplings(rbm) + lam * np.eye(rbm.a.size)
+    z = states(rbm.a.size)
+    P = couplings(rbm.W) + lam * np.eye(rbm.a.size)
     away = nodes.zeta[:, None, :] - z
     log_normal = np.linalg.slogdet(P / (2 * np.pi))[1] / 2 - np.sum(np.dot(away, P) * away, 2) / 2
-    return logsumexp(minus_energy(rbm, z) + log_normal, 1) + np.sum(np.log(nodes.w0), 1)
+    return logsumexp(minus_energy(*rbm, z) + log_normal, 1) + np.sum(np.log(nodes.w0), 1)
 
 
 def minus_kl(rbm, logit_q, nodes, log_z):
     """-KL(q(z, zeta|x) || p(z) r(zeta|z)) of DVAE and DVAE++: the sum over every z and node of q(z, zeta|x) times
     log p(z) - log q(z|x, zeta)."""
     q, total = 1 / (1 + np.exp(-logit_q)), 0.0
-    for z in vertices(rbm.a.size):
+    for z in states(rbm.a.size):
         joint = product(np.where(z == 1, q * nodes.w1, (1 - q) * nodes.w0))
-        log_ratio = minus_energy(rbm, z[None])[0] - log_z - np.sum(np.log(np.where(z == 1, q, 1 - q)), 1)
+        log_ratio = minus_energy(*rbm, z[None])[0] - log_z - np.sum(np.log(np.where(z == 1, q, 1 - q)), 1)
         total = total + np.sum(joint * log_ratio)
     return total
 
@@ -242,20 +243,5 @@ def product(x):
     return total
 
 
-def vertices(d):
-    return numpy.array(list(itertools.product([0.0, 1.0], repeat=d)))
-
-
-def couplings(rbm):
-    n, m = rbm.W.shape
-    return np.concatenate(
-        [np.concatenate([np.zeros((n, n)), rbm.W], 1), np.concatenate([rbm.W.T, np.zeros((m, m))], 1)], 0
-    )
-
-
-def minus_energy(rbm, z):
-    return np.dot(z, rbm.a) + np.sum(np.dot(z, couplings(rbm)) * z, 1) / 2
-
-
 def log_partition(rbm):
-    return logsumexp(minus_energy(rbm, vertices(rbm.a.size)))
+    return log_z(*rbm)

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from dvae_ref.theory.boltzmann import RBM, Moments
+from validation import boltzmann
+from validation.boltzmann import states
 
 
 def generator(seed, name):
@@ -21,31 +23,23 @@ def random_rbm(rng, n_left, n_right, coupling, bias=-0.3):
     return RBM(rng.normal(bias, 0.8, n_left + n_right), W)
 
 
-def states(d):
-    """All 2^d binary vectors, (2^d, d)."""
-    return (np.arange(2**d)[:, None] >> np.arange(d)[::-1] & 1).astype(np.float64)
-
-
 def couplings(rbm):
     """J = [[0, W], [W', 0]], the paper's W."""
-    n_left, n_right = rbm.W.shape
-    J = np.zeros((n_left + n_right,) * 2)
-    J[:n_left, n_left:] = rbm.W
-    return J + J.T
+    return boltzmann.couplings(rbm.W)
 
 
 def minus_energy(rbm, z):
     """a·z + z J z / 2."""
-    return z @ rbm.a + np.einsum("...i,ij,...j->...", z, couplings(rbm), z) / 2
+    return boltzmann.minus_energy(*rbm, z)
 
 
 def log_z(rbm):
-    return logsumexp(minus_energy(rbm, states(rbm.a.size)))
+    return boltzmann.log_z(*rbm)
 
 
 def probabilities(rbm):
     """p(z) of every state, in the order of `states`."""
-    return np.exp(minus_energy(rbm, states(rbm.a.size)) - log_z(rbm))
+    return boltzmann.probabilities(*rbm)
 
 
 def moments(rbm, p=None):

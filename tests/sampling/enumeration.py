@@ -1,10 +1,9 @@
 """An RBM of a few units, exactly: every state written out, in float64."""
 
-import itertools
-
 import numpy as np
 
 from dvae_ref.theory.boltzmann import RBM, Moments
+from validation.boltzmann import states
 
 
 def skewed_rbm(n_left=12, n_right=9, seed=0):
@@ -22,10 +21,6 @@ def coarse_rbm():
     rbm.W[0] += 1000
     rbm.a[8:] -= 1000
     return rbm
-
-
-def states(units):
-    return np.array(list(itertools.product((0.0, 1.0), repeat=units)))
 
 
 def log_p_left(rbm):
