@@ -383,10 +383,7 @@ def test_on_a_page_a_letter_has_one_meaning():
 
 def test_pictures_are_what_their_script_draws(tmp_path):
     """The same files, and in them the same text and the same numbers to 0.01 points, if matplotlib is the same."""
-    spec = importlib.util.spec_from_file_location("pictures", DERIVATIONS / "pictures.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(tmp_path)
+    subprocess.run([sys.executable, str(DERIVATIONS / "pictures.py"), str(tmp_path)], check=True, cwd=ROOT)
     shipped, drawn = (
         {path.name: path.read_text() for path in folder.glob("*.svg")}
         for folder in (DERIVATIONS / "pictures", tmp_path)

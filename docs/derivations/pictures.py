@@ -1,21 +1,20 @@
 """The pictures of the derivations: `python docs/derivations/pictures.py [FOLDER]` draws them anew, to the same numbers.
 
-Colours of Okabe and Ito, told apart by all eyes; lines differ by their style, too.
+The manner is that of `drawing`; `concepts` has the pictures that compute little.
 """
 
 import sys
 from pathlib import Path
 
+import concepts
 import numpy as np
+from drawing import STYLES, panels
 from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
 from dvae_ref import RBM, Exponential, Gaussian, Power, UniformExponential, boltzmann, exact, mean_field, mixture
 from dvae_ref.sampling import philox, population_annealing
 
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-STYLES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":")]
 SMOOTHINGS = {
     "exponential, β = 8": Exponential(8.0),
     "uniform + exp, β = 16": UniformExponential(16.0),
@@ -104,16 +103,12 @@ def population_annealing_log_z():
     return figure
 
 
-def panels(number, size):
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(1, number, squeeze=False)[0]
-    for each in axes:
-        each.grid(color="0.9", linewidth=0.6)
-        each.title.set_fontsize(10)
-    return figure, axes
-
-
 PICTURES = {
+    "machine": concepts.machine,
+    "gaussian_mixture": concepts.gaussian_mixture,
+    "bound_over_k": concepts.bound_over_k,
+    "backward": concepts.backward,
+    "annealing": concepts.annealing,
     "smoothing": smoothing,
     "inverse_cdf": inverse_cdf,
     "mean_field": mean_field_kl,
