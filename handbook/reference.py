@@ -156,12 +156,13 @@ def belongs(name):
 # -- chapters ----------------------------------------------------------------------------------------------------------
 
 
-def of_chapter(stem):
+def of_chapter(stem, interactive=False):
     """What a chapter ends with: the functions that it names, the claims and quantities of its equations."""
     labels = tables.pages()[stem]
     claims = [claim(name) for name, found in tables.claim_labels().items() if set(found) & set(labels)]
     kit = [quantity(name) for name, found in families().items() if set(found) & set(labels)]
     text = "\n---\n\n**From here**\n\n"
+    text += "- **Move it yourself**: {doc}`beta and q, by hand </interactive>`\n" if interactive else ""
     text += listed("Equations", [equation(label) for label in labels])
     text += listed("Functions named here", [function(name) for name in tables.named_on()[stem]])
     text += listed("Claims", claims)

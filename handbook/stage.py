@@ -9,6 +9,7 @@ from handbook.tables import ROOT
 
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs")
 LEFT_OUT = {"docs/package.md", "docs/results/table1.md"}  # the text for package indexes; a table of docs/results.md
+INTERACTIVE = {"02-smoothing-and-mixtures", "03-implicit-reparameterisation"}
 NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)*)(?=[,.\s;]|$)")
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"(?<![`\w])`((?:[a-z_]\w*\.)+\w+)`(?!`)")
@@ -19,7 +20,7 @@ DVAE#, discrete variational autoencoders with relaxed Boltzmann priors (Vahdat, 
 NumPy and Numba, every gradient derived by hand and proved. What would you like to do?
 
 - **Learn it.** [The derivations](docs/derivations/README.md), step by step; each page has code that runs, common
-  mistakes and exercises.
+  mistakes and exercises. [Move a smoothing yourself](interactive.md).
 - **Teach it.** [Three sessions](docs/teaching.md), with notebooks for students and instructors.
 - **Check your own implementation.** [The conformance kit](docs/conformance.md), and
   [its quantities](reference/quantities.md).
@@ -33,6 +34,7 @@ NumPy and Numba, every gradient derived by hand and proved. What would you like 
 
 Readme <README>
 docs/derivations/README
+interactive
 docs/teaching
 ```
 
@@ -77,6 +79,7 @@ def stage(folder):
         else:
             shutil.copy(path, target)
     (folder / "index.md").write_text(INDEX)
+    shutil.copy(Path(__file__).parent / "interactive.md", folder)
     for name, text in reference.pages().items():
         target = folder / "reference" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +111,7 @@ def linked(page):
     text = outside_fences(text, lambda prose: CODE.sub(to_reference, prose))
     if page in tables.CHAPTERS:
         text = outside_fences(text, equations_linked)
-        text += "\n" + reference.of_chapter(page.stem)
+        text += "\n" + reference.of_chapter(page.stem, page.stem in INTERACTIVE)
     if page == tables.CHAPTERS[0].parent / "README.md":
         text += "\n```{toctree}\n:hidden:\n\n" + "\n".join(path.stem for path in tables.CHAPTERS) + "\n```\n"
     return text
