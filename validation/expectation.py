@@ -122,6 +122,11 @@ class Setting(NamedTuple):
         return BASELINES[self.baseline].family
 
     @property
+    def smoothing(self):
+        """Its class in theory/smoothing.py; KeyError for a law that is not there."""
+        return SMOOTHINGS[BASELINES[self.baseline].law.name]
+
+    @property
     def integral(self):
         """Is the prior that of the Gaussian integral?"""
         return BASELINES[self.baseline].prior == "gaussian_integral"

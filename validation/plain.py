@@ -15,6 +15,7 @@ from autograd.scipy.special import logsumexp
 from autograd.scipy.stats import norm
 
 from dvae_ref import tree
+from dvae_ref.theory.smoothing import Exponential, Gaussian, Power
 from validation import expectation
 from validation.expectation import Grid, Setting
 
@@ -84,28 +85,54 @@ def _constant(value):
 
 def unit_laws(params, out, own, width, setting):
     """(q, density given 0, density given 1, CDF of the mixture) of a group's units."""
-    q, kind, beta = 1 / (1 + np.exp(-out[:, :width])), setting.kind, setting.beta  # densities of (zeta, 1 - zeta)
-    if kind in ("gi", "gauss"):
-        shift = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2 if kind == "gi" else 0.0
-        std = np.abs(params.posterior.s[own]) / 5 + 0.05 if kind == "gi" else beta**-0.5
+    q = 1 / (1 + np.exp(-out[:, :width]))
+    if setting.integral:
+        shift = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2
+        return normal_laws(q, shift, np.abs(params.posterior.s[own]) / 5 + 0.05)
+    if setting.smoothing is Gaussian:
+        return normal_laws(q, 0.0, setting.beta**-0.5)
+    return mirrored_laws(q, *ON_THE_UNIT_INTERVAL[setting.smoothing], setting.beta)
 
-        def density(z):
-            return lambda zeta, _: expectation.normal(zeta - z - shift, std)
 
-        def cdf(zeta, _):
-            return (1 - q) * norm.cdf((zeta - shift) / std) + q * norm.cdf((zeta - 1 - shift) / std)
+def normal_laws(q, shift, std):
+    def density(z):
+        return lambda zeta, _: expectation.normal(zeta - z - shift, std)
 
-        return q, density(0), density(1), cdf
-    density = {
-        "power": lambda x: x ** (1 / beta - 1) / beta,
-        "exp": lambda x: beta * np.exp(-beta * x) / (1 - np.exp(-beta)),
-    }[kind]
-    low = {"power": lambda x: x ** (1 / beta), "exp": lambda x: (1 - np.exp(-beta * x)) / (1 - np.exp(-beta))}[kind]
+    def cdf(zeta, _):
+        return (1 - q) * norm.cdf((zeta - shift) / std) + q * norm.cdf((zeta - 1 - shift) / std)
+
+    return q, density(0), density(1), cdf
+
+
+def mirrored_laws(q, density, distribution, beta):
+    """Of (zeta, 1 - zeta), the law given 1 being the mirror image of that given 0."""
 
     def cdf(zeta, one_less):
-        return (1 - q) * low(zeta) + q * (1 - low(one_less))
+        return (1 - q) * distribution(zeta, beta) + q * (1 - distribution(one_less, beta))
 
-    return q, lambda zeta, _: density(zeta), lambda _, one_less: density(one_less), cdf
+    return q, lambda zeta, _: density(zeta, beta), lambda _, one_less: density(one_less, beta), cdf
+
+
+def power_density(x, beta):
+    return x ** (1 / beta - 1) / beta
+
+
+def power_distribution(x, beta):
+    return x ** (1 / beta)
+
+
+def exponential_density(x, beta):
+    return beta * np.exp(-beta * x) / (1 - np.exp(-beta))
+
+
+def exponential_distribution(x, beta):
+    return (1 - np.exp(-beta * x)) / (1 - np.exp(-beta))
+
+
+ON_THE_UNIT_INTERVAL = {
+    Power: (power_density, power_distribution),
+    Exponential: (exponential_density, exponential_distribution),
+}
 
 
 def network(net, x, averages):
@@ -121,7 +148,7 @@ def network(net, x, averages):
 
 def log_prior(rbm, zeta, sides, point, setting):
     w0, w1 = (np.concatenate(parts, 1) for parts in zip(*sides, strict=True))
-    if setting.kind == "gi":
+    if setting.integral:
         return expectation.log_gaussians(rbm, Grid(zeta, np.ones_like(_constant(zeta)), None), point.lam)
     return expectation.log_prior(rbm, Grid(zeta, w0, w1), setting)
 

@@ -9,12 +9,11 @@ import numpy as np
 
 from dvae_ref import tree
 from dvae_ref.model import autoencoder, layers
-from dvae_ref.model.baselines import BASELINES
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import Structure
 from dvae_ref.theory import gaussian_integral
 from dvae_ref.theory.boltzmann import RBM
-from validation import oracles, plain
+from validation import expectation, oracles, plain
 from validation.claim import Claim, at_most
 from validation.claims import gradients
 
@@ -44,9 +43,9 @@ def compare(baseline, groups, k, seed):
     bound, gradient, moved = autoencoder.objective_and_gradient(
         params, statistics, x, noise, weights, negative, config=config, kappa=KAPPA
     )
-    setting = plain.setting(baseline, gradients.BETAS[BASELINES[baseline].law.name], k, KAPPA, statistics.mean_x)
+    setting = plain.setting(baseline, expectation.rule(baseline).beta, k, KAPPA, statistics.mean_x)
     point = plain.Point(np.float64(x), *drawn(params, statistics, x, noise, config), None)
-    if setting.kind == "gi":
+    if setting.integral:
         point = point._replace(lam=gaussian_integral.precision(double.rbm, setting.beta))
     value, averages, expected = plain.bound_and_gradient(double, point, np.float64(weights), setting)
     errors = dict(leaf_errors(gradient, expected))
@@ -93,7 +92,7 @@ def model(rng, baseline, groups, k):
     """A float32 model with hidden layers, its moving averages not at their start, couplings that the mean field can
     take, and a batch whose samples make two shares."""
     structure = Structure(groups, LATENTS // groups, HIDDEN)
-    method = gradients.method(baseline, gradients.BETAS[BASELINES[baseline].law.name], groups)
+    method = gradients.method(baseline, expectation.rule(baseline).beta, groups)
     config, images = autoencoder.Config(structure, method, k), ROWS // k
     mean_x = rng.uniform(0.2, 0.7, PIXELS)
     params, statistics = autoencoder.init(rng, config, mean_x)
