@@ -111,11 +111,16 @@ def plot(data):
 def draw(axes, data, kl, error):
     chosen, sweeps = single(data), data["sweeps"]
     others = np.delete(data[kl], chosen, 1)
-    axes.plot(sweeps, np.where(others > 0, others, np.nan), color=style.shades(BLUE, 3)[0], linewidth=0.5)
-    axes.plot([], [], color=style.shades(BLUE, 3)[0], linewidth=0.5, label=f"{others.shape[1]} other ζ")
+    look = {"color": style.shades(BLUE, 3)[0]}
+    axes.plot(sweeps, np.maximum(others, divergence.ROUNDING), **look, linewidth=0.5)
+    axes.plot([], [], **look, linewidth=0.5, label=f"{others.shape[1]} other ζ")
     bars = np.full(len(sweeps), 2 * data[error][chosen])
     look = {"color": ORANGE, "marker": "o", "markersize": 4, "capsize": 3, "linewidth": 1.6}
     axes.errorbar(sweeps, data[kl][:, chosen], bars, **look, label="one ζ, ± 2 standard errors of log Z")
+    if np.min(data[kl]) <= divergence.ROUNDING:
+        axes.set_ylim(bottom=divergence.ROUNDING)
+        each = np.repeat(sweeps, others.shape[1])
+        style.at_the_foot(axes, each, others.ravel(), divergence.ROUNDING, color=style.shades(BLUE, 3)[0])
 
 
 def summary(data):

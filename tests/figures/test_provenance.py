@@ -8,7 +8,7 @@ import pytest
 import figures
 from dvae_ref import __version__
 from figures import __main__ as command
-from figures import divergence, fig1, fig2b, store, style
+from figures import divergence, fig1, fig2a, fig2b, store, style
 from figures.options import SCALES, Options, better
 
 
@@ -113,3 +113,17 @@ def test_every_figure_has_a_provenance():
         record = store.provenance(store.origin(name, figures.load(name), Options("out", "quick")))
         assert record["figure"] == name
         assert bool(record["training"]) == (name in ("fig2a", "fig2b", "fig2c"))
+
+
+def test_fig2a_shows_what_is_at_or_below_its_axis():
+    """Three of forty KLs, by AIS, are below zero after the first sweeps; without them nothing is marked."""
+    kl = np.geomspace(1e-4, 1, 40) * (1 + np.exp(-fig2a.SWEEPS))[:, None]
+    below = kl.copy()
+    below[1:, :3] = -1e-7
+    common = {"sweeps": fig2a.SWEEPS, "error": np.full(40, 1e-5), "cut_error": np.full(40, 1e-5), "cut_exact": kl}
+    told = {"cut_units": np.array([14, 22]), "beta": np.array(30.0), "baseline": np.array("dvaes_power")}
+    left, right = fig2a.plot({"kl": kl, "cut_kl": below, **common, **told}).axes
+    (marks,) = [line for line in right.lines if line.get_marker() == "v"]
+    assert sorted(marks.get_xdata().tolist()) == sorted(fig2a.SWEEPS[1:].tolist() * 3)
+    assert right.get_ylim()[0] == divergence.ROUNDING
+    assert not [line for line in left.lines if line.get_marker() == "v"]
