@@ -8,6 +8,7 @@ from dvae_ref import __version__, blas
 from dvae_ref.program import entry, process
 from dvae_ref.runs.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, Settings
 
+FORMATTER = {"formatter_class": argparse.RawDescriptionHelpFormatter}
 EPILOG = """
 first steps:
   python -m dvae_ref train --num-train-iter 5000 --run-dir out/first      train on the bundled digits (about 2 minutes)
@@ -179,28 +180,17 @@ def add_foreign(subparsers):
         command.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
-def build_parser():
-    formatter = {"formatter_class": argparse.RawDescriptionHelpFormatter}
-    parser = argparse.ArgumentParser(
-        "python -m dvae_ref",
-        description="DVAE#: discrete VAEs with relaxed Boltzmann priors.",
-        epilog=EPILOG,
-        **formatter,
-    )
-    parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    subparsers = parser.add_subparsers(
-        dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance | log-z | nll"
-    )
-
+def add_train(subparsers):
     train = subparsers.add_parser(
-        "train", help="train a model", description="Train a model into a run folder.", epilog=glossary(), **formatter
+        "train", help="train a model", description="Train a model into a run folder.", epilog=glossary(), **FORMATTER
     )
     add_settings(train)
     add_common(train, "folder for config, metrics, checkpoints, pictures (default: runs/ and the settings' names)")
     add_backend(train, "the samplers")
     train.add_argument("--resume", action="store_true", help="continue the run in --run-dir from its last checkpoint")
 
+
+def add_evaluate(subparsers):
     evaluate = subparsers.add_parser(
         "evaluate", help="test log-likelihood of a trained model", description="log Z by AIS, then importance sampling."
     )
@@ -217,6 +207,8 @@ def build_parser():
     )
     add_backend(evaluate, "AIS chains")
 
+
+def add_sample(subparsers):
     sample = subparsers.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
     add_common(sample, "the run to sample from")
     sample.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
@@ -225,10 +217,8 @@ def build_parser():
     sample.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
     sample.add_argument("--out", help="picture to write (default: samples.png in the run folder)")
 
-    add_table1(subparsers)
-    add_conformance(subparsers)
-    add_foreign(subparsers)
 
+def add_data(subparsers):
     data = subparsers.add_parser(
         "data", help="find or download data sets", description="What data are there, and where."
     )
@@ -239,6 +229,23 @@ def build_parser():
         "--insecure", action="store_true", help="fetch files over plain http of which no checksum was published (.amat)"
     )
     data.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        "python -m dvae_ref",
+        description="DVAE#: discrete VAEs with relaxed Boltzmann priors.",
+        epilog=EPILOG,
+        **FORMATTER,
+    )
+    parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    subparsers = parser.add_subparsers(
+        dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance | log-z | nll"
+    )
+
+    for add in (add_train, add_evaluate, add_sample, add_table1, add_conformance, add_foreign, add_data):
+        add(subparsers)
     return parser
 
 
