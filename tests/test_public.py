@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from docstring_contents import public_functions
 
 import dvae_ref
 from dvae_ref import lazy
@@ -78,20 +79,31 @@ def mypy(tmp_path, lines):
     pytest.importorskip("mypy", reason="needs mypy: pip install '.[test]'")
     path = tmp_path / "user.py"
     path.write_text("\n".join(lines))
-    options = ["--follow-imports=silent", "--strict", "--allow-untyped-calls", "--cache-dir", str(tmp_path / "cache")]
+    options = ["--follow-imports=silent", "--strict", "--cache-dir", str(tmp_path / "cache")]
     command = [sys.executable, "-m", "mypy", *options, str(path)]
     environment = os.environ | {"MYPYPATH": str(ROOT)}  # mypy does not follow the finders of editable installations
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     return done.returncode, done.stdout + done.stderr
 
 
+def functions_by_module():
+    """{module: its public functions and methods}."""
+    found = {}
+    for function in public_functions():
+        found.setdefault(function.module, []).append(function.name)
+    return found
+
+
 def every_name():
-    """A file that uses every public name."""
+    """A file that uses every public name, function and method."""
     yield "import dvae_ref"
     for name in LAZY:
         public = importlib.import_module(name).__all__
         yield from (f"print({name}.{one})" for one in public)
         yield from (f"from {name} import {one}" for one in public if name == "dvae_ref")
+    for number, (module, functions) in enumerate(functions_by_module().items()):
+        yield f"import dvae_ref.{module} as m{number}"
+        yield from (f"print(m{number}.{name})" for name in functions)
     yield "run: dvae_ref.Trained = dvae_ref.load_run('run')"
     yield "images: dvae_ref.Array = run.sample(5)"
     yield "run = dvae_ref.train(dvae_ref.Settings(k=5), images)"
