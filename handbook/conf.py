@@ -38,6 +38,9 @@ maximum_signature_line_length = 90
 nitpicky = False
 
 
+PAGE = re.compile(r"(?:docs/derivations/)?(0(\d)-[a-z-]+)\.md")  # as docstrings name a chapter
+
+
 def setup(app):
     app.connect("config-inited", lambda app, config: config.html_static_path.append(str(app.srcdir / "_mathjax")))
     app.connect("autodoc-process-docstring", as_restructured_text)
@@ -58,7 +61,8 @@ def _paragraph(text):
         return "::\n\n" + text
     if re.search(r"^  +\S", text, re.MULTILINE) or re.match(r"[-*] ", text):  # a table or list of its own
         return "::\n\n" + "\n".join(f"    {line}" for line in text.splitlines())
-    return re.sub(r"([\\*_|])", r"\\\1", re.sub(r"`([^`]*)`", r"‘\1’", text))
+    escaped = re.sub(r"([\\*_|])", r"\\\1", re.sub(r"`([^`]*)`", r"‘\1’", text))
+    return PAGE.sub(r":doc:`page \2 </docs/derivations/\1>`", escaped)
 
 
 def without_field_numbers(app, what, name, obj, skip, options):
