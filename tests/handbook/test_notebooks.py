@@ -98,6 +98,11 @@ MISTAKES = {
     "covariances in place of E[z_left z_right']": (
         1, "log_z", "z[:, :n].T @ (p[:, None] * z[:, n:])",
         "z[:, :n].T @ (p[:, None] * z[:, n:]) - np.outer((p @ z)[:n], (p @ z)[n:])"),
+    "E[z_left] E[z_right]' in place of E[z_left z_right']": (
+        1, "log_z", "z[:, :n].T @ (p[:, None] * z[:, n:])", "np.outer((p @ z)[:n], (p @ z)[n:])"),
+    "a in place of a - lam / 2": (6, "log_p_gaussian_integral", " - lam / 2", ""),
+    "mu on both sides": (7, "kl_dvaepp_exp", "nu[:, :n] @ W", "q[:, :n] @ W"),
+    "log Z of the base, units x log 2, is left out": (9, "ais_weights", "len(a) * np.log(2) + peak", "peak"),
     "dzeta/dq has the opposite sign": (3, "smoothing_power", "(R0 - R1) / density", "(R1 - R0) / density"),
     "H(m) has the opposite sign": (4, "mean_field", "entropy = -np.sum", "entropy = np.sum"),
     "c = log r(zeta|0) is left out": (5, "log_p_overlapping_power", "np.sum(b * m + c, 1)", "np.sum(b * m, 1)"),

@@ -13,7 +13,7 @@ from dvae_ref.conformance.mistakes.registry import REGISTRY, Case, Mistake, mist
 
 THEMES = (
     *("machines", "sampling", "sweeps", "smoothings", "relaxations", "bounds", "objectives", "estimators", "clips"),
-    *("discrete", "optimizers"),
+    *("discrete", "optimizers", "pages"),
     "anything",
 )
 for _theme in THEMES:

@@ -1,0 +1,32 @@
+"""Mistakes that the derivations list under "Common mistakes", and that no other theme has."""
+
+import numpy as np
+
+from dvae_ref.conformance.mistakes.registry import mistake
+
+
+@mistake("E[z_left] E[z_right]' in place of E[z_left z_right']", "log_z", "negative_phase")
+def product_of_means(case):
+    """Page 1, mistake 4, and page 5, mistake 3. (Of these means no covariance is left.)"""
+    z, n = case.outputs["mean_z"], len(case.inputs["W"])
+    found = {"mean_zz": np.outer(z[:n], z[n:])}
+    return found | ({"covariance": 0 * case.outputs["covariance"]} if "covariance" in case.outputs else {})
+
+
+@mistake("a in place of a - lam / 2", "log_p_gaussian_integral")
+def without_lam(case):
+    """Page 6, mistake 1: as if a were a + lam / 2."""
+    return case.again({"a": case.inputs["a"] + case.inputs["lam"] / 2})
+
+
+@mistake("mu on both sides: q(z = 1 | x) for the left side, which zeta has told more of", "kl_dvaepp_*")
+def mu_on_both_sides(case):
+    """Page 7, mistake 6: at zeta = 1/2, b is 0 and nu is mu. Then zeta has no say."""
+    middle = case.again({"zeta": np.full_like(case.inputs["zeta"], 0.5)})
+    return middle | {"d_zeta": np.zeros_like(middle["d_zeta"])}
+
+
+@mistake("log Z of the base, units x log 2, is left out", "ais_weights")
+def without_base(case):
+    """Page 9, mistake 3."""
+    return {"log_z": case.outputs["log_z"] - len(case.inputs["a"]) * np.log(2)}
