@@ -11,10 +11,10 @@ import numpy as np
 
 from benchmarks import machines
 from dvae_ref.sampling import engines, fields, pcd, philox, vector
-from dvae_ref.sampling.engines import planes, portable
+from dvae_ref.sampling.engines import planes, portable, rows
 from dvae_ref.sampling.engines.path import Path
 
-_CHAINS, _MANY, _SWEEPS = 64, 1000, 40
+_CHAINS, _MANY, _SWEEPS = 128, 1000, 40
 _K0, _K1 = np.uint64(1), np.uint64(2)
 
 
@@ -51,14 +51,31 @@ def _sizes(n, repeats):
 
 
 def _rows(chains, rbm):
-    """Fields and draws of the right side by the engine for any CPU."""
-    table, nibbles = portable.tables(Path(np.zeros_like(rbm.a), rbm.a, rbm.W)).to_right, chains.right.copy()
-    rows = fields.empty_rows(_CHAINS, table)
-    place = 0, np.uint64(3), philox.RIGHT, _K0, _K1
+    """The right side by the engine for any CPU: a half-step in 16 bits, and its fields alone; and exactly, in parts."""
+    tables = portable.tables(Path(np.zeros_like(rbm.a), rbm.a, rbm.W))
+    (side, other), table = tables.rough, tables.exact.to_right
+    left, right = rows.empty(_CHAINS // philox.CHAINS, other), rows.empty(_CHAINS // philox.CHAINS, side)
+    left[:, : chains.left.shape[1]] = chains.left
+    place, exact, packed = (
+        (0, np.uint64(3), philox.RIGHT, _K0, _K1),
+        fields.empty_rows(_CHAINS, table),
+        chains.right.copy(),
+    )
+    eights, room = (_CHAINS // philox.CHAINS, *place), rows.room()
     return {
-        "fields (look-up and sum)": lambda: fields.add_up(chains.left, table, rows),
-        "words, sigmoid, compare, pack": lambda: planes.draw(nibbles, rows, place),
+        "half-step in 16 bits": lambda: rows.half_step(left, right, side, eights, *room),
+        "its fields (look-up and sum)": lambda: _fields(left, side.high, room[0]),
+        "exact fields (look-up and sum)": lambda: fields.add_up(chains.left, table, exact),
+        "words, sigmoid, compare, pack": lambda: planes.draw(packed, exact, place),
     }
+
+
+@numba.njit
+def _fields(left, high, words):
+    (chains, width), (tiles, q_in), source, table = left.shape, high.shape[:2], left.reshape(-1), high.reshape(-1)
+    for i in range(tiles):
+        for c in range(0, chains, 2):
+            rows._add_up_two(source, c * width, width, q_in, table, 16 * q_in * i, words, 0)
 
 
 def _sweeps(engine, rbm):

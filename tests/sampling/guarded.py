@@ -1,4 +1,8 @@
-"""Runs every sampler with each array that its kernels are given between two unreadable pages: python guarded.py SIDE
+"""Runs every sampler with each array that its kernels are given between two unreadable pages:
+
+    python guarded.py SIDE [portable]
+
+The engine is the quickest of this CPU, or the portable one.
 
 Kernels with LLVM's own instructions are not seen by numba's boundscheck. Here a read or a write past the end (SIDE:
 "end"), or before the beginning ("start"), ends the process by a signal. "inside" is the control: the last element of
@@ -14,7 +18,7 @@ import numpy as np
 
 from dvae_ref import RBM, exact
 from dvae_ref.fast import tasks
-from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population_annealing
+from dvae_ref.sampling import ais, engines, fields, gibbs, pcd, philox, population_annealing
 
 PAGE = mmap.PAGESIZE
 SHAPES = ((1, 1), (5, 7), (37, 37), (133, 40), (200, 200), (350, 330))
@@ -87,6 +91,8 @@ def everything():
 
 if __name__ == "__main__":
     numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+    if sys.argv[2:] == ["portable"]:
+        engines.best = lambda: engines.portable
     expected = everything()
     with_guards(sys.argv[1])
     for value, wanted in zip(everything(), expected, strict=True):

@@ -8,13 +8,12 @@ and open in between, where the comparison has to pass it on.
 import numba
 import numpy as np
 import pytest
+import spin_bounds
 from enumeration import states
-from spin_bounds import possibly, surely
+from spin_bounds import random_side
 
 from dvae_ref.fast import scalars
-from dvae_ref.sampling import fields
 from dvae_ref.sampling.engines import avx512, blocks, coarse, lanes
-from dvae_ref.theory.boltzmann import RBM
 
 pytestmark = pytest.mark.skipif(not avx512.available(), reason="this CPU has no AVX-512, which engines.coarse is for")
 
@@ -46,37 +45,11 @@ def said(values, random, unit, margins):
 
 
 def wrong(values, least, most, unit, margins):
-    """How many of the decisive comparisons are wrong.
-
-    The comparison is sure of 1 up to some coarse value, and of 0 from another one on. So it is right everywhere if it
-    is at the last value that is surely 1, at the first and the last that are open, and at the first that is surely 0.
-    """
-    sure, open_ = surely(least), possibly(most)
-    found = 0
-    for random, is_one, is_zero in (
-        (np.zeros_like(sure), sure > 0, open_ == 0),
-        (sure - 1, sure > 0, np.zeros(len(sure), bool)),
-        (sure, np.zeros(len(sure), bool), sure >= open_),
-        (open_ - 1, sure >= open_, np.zeros(len(sure), bool)),
-        (open_, np.zeros(len(sure), bool), open_ < 65536),
-        (np.full_like(sure, 65535), sure > 65535, open_ < 65536),
-    ):
-        there = (random >= 0) & (random < 65536)
-        up, unsure = said(values[there], random[there], unit, margins)
-        found += np.sum(~unsure & np.where(up, ~is_one[there], ~is_zero[there]))
-    return found
+    """How many of the decisive comparisons are wrong."""
+    return spin_bounds.wrong(lambda fields, random: said(fields, random, unit, margins), values, least, most)
 
 
 # -- the sides of machines ---------------------------------------------------------------------------------------------
-
-
-def random_side(size, n_in=200, n_out=35):
-    """Weights of all sizes up to `size`, another one in each column: fields in 16 bits have many units."""
-    rng = np.random.default_rng(int(1000 * size))
-    W = rng.normal(0, 1, (n_in, n_out)) * np.geomspace(size / 50, size, n_out)
-    a = rng.normal(0, 1, n_out) - W.sum(0) / 2
-    rbm, _ = fields.exact_fields(RBM(np.concatenate([np.zeros(n_in), a]), W))
-    return rbm.W, rbm.a_right
 
 
 def error_in_steps(side, u):

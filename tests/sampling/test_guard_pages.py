@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 
-def guarded(side):
-    command = [sys.executable, "-W", "ignore", Path(__file__).parent / "guarded.py", side]
+def guarded(side, *engine):
+    command = [sys.executable, "-W", "ignore", Path(__file__).parent / "guarded.py", side, *engine]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
 
 
+@pytest.mark.parametrize("engine", [(), ("portable",)], ids=["best", "portable"])
 @pytest.mark.parametrize("side", ["start", "end"])
-def test_every_sampler_keeps_to_its_arrays(side):
-    done = guarded(side)
+def test_every_sampler_keeps_to_its_arrays(side, engine):
+    done = guarded(side, *engine)
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) > 300
 

@@ -56,7 +56,7 @@ def side(W, a):
     """
     W, n_out = np.ascontiguousarray(W), W.shape[1]
     q_in, q_out = (-(-n // UNITS) for n in W.shape)
-    step, ratio, offset = _resolution(W, a, q_in)
+    step, ratio, offset = resolution(W, a, q_in)
     high, low = (fields.aligned((q_out, q_in, UNITS, ENTRIES), np.int16) for _ in range(2))
     error, units, bound = np.zeros(n_out), np.zeros(UNITS * q_out, UNIT), np.zeros((UNITS * q_out, CELLS), np.uint16)
     _fill(W, 1 / step, a / step - offset * ratio, ratio, high, low, error)
@@ -96,7 +96,7 @@ def linear(values):
     return groups.astype(np.float64) @ (np.arange(ENTRIES) >> np.arange(UNITS)[:, None] & 1)
 
 
-def _resolution(W, a, q_in):
+def resolution(W, a, q_in):
     """(step, ratio, offset) of every unit."""
     least, most = np.zeros(W.shape[1]), np.zeros(W.shape[1])
     _add_by_sign(W, least, most)

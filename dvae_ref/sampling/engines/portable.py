@@ -1,28 +1,35 @@
 """The engine for any CPU: the fields of a chain are a row, its units are next to each other.
 
-In step k, from t to t_next, a block of chains has the exact fields h of a side looked up and added up, nibble by nibble
-of the other side (`fields.add_up`). They serve the increment of log w and, as base + t_next h, the draw.
+Gibbs sampling looks its fields up in 16 bits (`nibbles`, `rows`), and exactly where these do not decide: one spin in
+200 to 500.
+
+Where log-weights are wanted, or fields are base + t h, or a machine is so wide that 16 bits often do not decide, a
+block of chains has the exact fields h of a side looked up and added up, nibble by nibble of the other side
+(`fields.add_up`). They serve the increment of log w from t to t_next and, as base + t_next h, the draw (`planes`).
 """
 
+import functools
 from typing import NamedTuple
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from dvae_ref.fast import scalars
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.tasks import share_out, take
 from dvae_ref.sampling import fields
-from dvae_ref.sampling.engines import planes, sharing
+from dvae_ref.sampling.engines import nibbles, planes, rows, sharing
 from dvae_ref.sampling.engines.path import Path, difference, increment
-from dvae_ref.sampling.philox import LEFT, RIGHT, whole_counters
+from dvae_ref.sampling.philox import CHAINS, LEFT, RIGHT, whole_counters
 
 NAME = "portable"
 _BLOCK, _NEAR = 128, 2**18  # chains to a task, or some times as many: one more for so many bytes of a table
+_OFTEN = 0.03  # of spins settled: from there on exact fields are quicker
 
 
-class Tables(NamedTuple):
-    """A path as the engine reads it."""
+class Exact(NamedTuple):
+    """A path as exact fields are looked up."""
 
     to_right: np.ndarray  # fields.tables of h_right by the nibbles of the left side
     to_left: np.ndarray
@@ -33,28 +40,46 @@ class Tables(NamedTuple):
     whole: bool  # whether there is no base
 
 
+class Tables:
+    """A path as the engine reads it, in either way; each is made when it is first asked for."""
+
+    def __init__(self, path, base):
+        self._path, self._base = path, base
+
+    @functools.cached_property
+    def exact(self):
+        (path, base), whole = (self._path, self._base), not np.any(self._base)
+        slope_left, slope_right = fields.sides(path.slope, path.W)
+        base_left, base_right = fields.sides(base.T, path.W)
+        return Exact(
+            to_right=fields.tables(planes.in_planes(path.W), planes.in_planes(slope_right, fields.NEVER)),
+            to_left=fields.tables(planes.in_planes(path.W.T), planes.in_planes(slope_left, fields.NEVER)),
+            base_right=planes.in_planes(base_right.T, fields.NEVER),
+            base_left=planes.in_planes(base_left.T, fields.NEVER),
+            linear=fields.partial_sums(slope_left[:, None].astype(np.float64)).reshape(-1),
+            reach=float(np.max(np.abs(slope_right) + np.abs(path.W).sum(0))),
+            whole=whole,
+        )
+
+    @functools.cached_property
+    def rough(self):
+        """The `nibbles.Side` of the right side and of the left one; None if there is a base, or they seldom decide."""
+        if np.any(self._base):
+            return None
+        slope_left, slope_right = fields.sides(self._path.slope, self._path.W)
+        sides = nibbles.side(self._path.W, slope_right), nibbles.side(self._path.W.T, slope_left)
+        return sides if max(side.settled for side in sides) < _OFTEN else None
+
+
 def tables(path):
     """The Tables of a Path."""
-    return _tables(path, path.base[None])
+    return Tables(path, path.base[None])
 
 
 def tables_batch(W, base):
     """The Tables of N paths from the base (N, D), which differ in nothing else."""
     slope = np.zeros(sum(W.shape), np.float32)
-    return _tables(Path(slope, slope, W), base)
-
-
-def _tables(path, base):
-    (slope_left, slope_right), (base_left, base_right) = fields.sides(path.slope, path.W), fields.sides(base.T, path.W)
-    return Tables(
-        to_right=fields.tables(planes.in_planes(path.W), planes.in_planes(slope_right, fields.NEVER)),
-        to_left=fields.tables(planes.in_planes(path.W.T), planes.in_planes(slope_left, fields.NEVER)),
-        base_right=planes.in_planes(base_right.T, fields.NEVER),
-        base_left=planes.in_planes(base_left.T, fields.NEVER),
-        linear=fields.partial_sums(slope_left[:, None].astype(np.float64)).reshape(-1),
-        reach=float(np.max(np.abs(slope_right) + np.abs(path.W).sum(0))),
-        whole=not np.any(base),
-    )
+    return Tables(Path(slope, slope, W), base)
 
 
 def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
@@ -63,21 +88,81 @@ def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
     left (N, R, q_left), written; right (N, R, q_right), written, or (N, 0, q_right); log_w (N, R), which grows, or
     (N, 0).
     """
-    machines, chains, _ = left.shape
-    span = _BLOCK * sharing.shared(-(-chains // _BLOCK), tables.to_right.nbytes, _NEAR, numba.get_num_threads())
-    tasks = machines * -(-chains // span)
-    share_out(_take_blocks, tasks, 1, left, right, log_w, span, inv_temps, done, tables, k0, k1)
+    at_one = not log_w.size and np.all(inv_temps[1:] == 1)
+    if at_one and tables.rough:
+        _sweep(left, right, len(inv_temps) - 1, done, tables.rough, k0, k1)
+        return
+    span = _span(left.shape[1], tables.exact.to_right)
+    tasks = _tasks(left.shape, span)
+    share_out(_take_blocks, tasks, 1, left, right, log_w, span, inv_temps, done, tables.exact, k0, k1)
+
+
+# -- tasks -------------------------------------------------------------------------------------------------------------
+
+
+def _span(chains, table):
+    """Chains to a task."""
+    return _BLOCK * sharing.shared(-(-chains // _BLOCK), table.nbytes, _NEAR, numba.get_num_threads())
+
+
+@register_jitable
+def _tasks(shape, span):
+    """How many there are."""
+    machines, chains, _ = shape
+    return machines * ((chains + span - 1) // span)
+
+
+@register_jitable
+def _part(task, chains, span):
+    """The machine of a task, which of its chains, and the number of the first of these in random counters."""
+    blocks = (chains + span - 1) // span
+    machine, start = task // blocks, task % blocks * span
+    return machine, slice(start, start + span), machine * whole_counters(chains) + start
+
+
+# -- Gibbs sampling by fields in 16 bits -------------------------------------------------------------------------------
+
+
+def _sweep(left, right, sweeps, done, sides, k0, k1):
+    span = _span(left.shape[1], sides[0].high)
+    share_out(_take_sweeps, _tasks(left.shape, span), 1, left, right, span, sweeps, done, *sides, k0, k1)
+
+
+@compiled(nogil=True)
+def _take_sweeps(counter, width, left, right, span, sweeps, done, to_right, to_left, k0, k1):
+    """A task is `span` chains of one machine: width is 1."""
+    task, tasks = width * take(counter), _tasks(left.shape, span)
+    while task < tasks:
+        machine, part, first = _part(task, left.shape[1], span)
+        _sweep_block(left[machine, part], right[machine, part], first, sweeps, done, to_right, to_left, k0, k1)
+        task = width * take(counter)
+
+
+@compiled(nogil=True)
+def _sweep_block(left, right, first, sweeps, done, to_right, to_left, k0, k1):
+    """Rows of whole tiles, for whole counters of chains."""
+    eights = (len(left) + CHAINS - 1) // CHAINS
+    z_left, z_right = rows.empty(eights, to_left), rows.empty(eights, to_right)
+    z_left[: len(left), : left.shape[1]] = left
+    words, open_lanes = rows.room()
+    for k in range(sweeps):
+        sweep = np.uint64(done + k + 1)
+        rows.half_step(z_left, z_right, to_right, (eights, first, sweep, RIGHT, k0, k1), words, open_lanes)
+        rows.half_step(z_right, z_left, to_left, (eights, first, sweep, LEFT, k0, k1), words, open_lanes)
+    left[:] = z_left[: len(left), : left.shape[1]]
+    if len(right) and sweeps:
+        right[:] = z_right[: len(right), : right.shape[1]]
+
+
+# -- paths by exact fields ---------------------------------------------------------------------------------------------
 
 
 @compiled(nogil=True)
 def _take_blocks(counter, width, left, right, log_w, span, inv_temps, done, tables, k0, k1):
     """A task is `span` chains of one machine: width is 1."""
-    machines, chains, _ = left.shape
-    blocks = (chains + span - 1) // span
-    task = width * take(counter)
-    while task < machines * blocks:
-        machine, start = task // blocks, task % blocks * span
-        part, first = slice(start, start + span), machine * whole_counters(chains) + start
+    task, tasks = width * take(counter), _tasks(left.shape, span)
+    while task < tasks:
+        machine, part, first = _part(task, left.shape[1], span)
         bases = tables.base_right[machine], tables.base_left[machine]
         states = left[machine, part], right[machine, part], log_w[machine, part]
         _anneal(states, first, inv_temps, done, tables, bases, k0, k1)

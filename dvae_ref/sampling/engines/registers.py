@@ -1,7 +1,8 @@
 """Thirty-two 16-bit words as one value in compiled code: a register of AVX-512, and the instructions that a draw takes.
 
 A kernel is then Python over registers. There is no bounds check: `load` and `store` are for arrays that were padded to
-whole vectors. Arithmetic is modulo 2**16. `permute` needs AVX-512 (BW); the rest is LLVM's own vectors.
+whole vectors. Arithmetic is modulo 2**16. `permute` and `look_up` need AVX-512 (BW); the rest is LLVM's own vectors, of
+which other CPUs take two or four registers.
 """
 
 import numpy as np
@@ -12,8 +13,10 @@ from numba.extending import intrinsic, models, register_jitable, register_model
 
 LANES = 32
 UNITS, VECTORS = 5, 4  # that `look_up` adds up at a time: 5 units of 4 vectors of chains
+NIBBLES = 8  # of 4 lanes each
 _INDEX, _WORD, _WIDE = (ir.IntType(bits) for bits in (32, 16, 64))
 _VECTOR, _DOUBLE = ir.VectorType(_WORD, LANES), ir.VectorType(_INDEX, LANES)
+_QUADRUPLE, _NIBBLES = ir.VectorType(_WIDE, NIBBLES), ir.VectorType(ir.IntType(8), NIBBLES)
 
 
 class _Words(types.Type):
@@ -89,9 +92,10 @@ def _mask(builder, lanes):
 
 
 def _product_high(builder, a, b):
-    wide = builder.mul(builder.zext(a, _DOUBLE), builder.zext(b, _DOUBLE))
-    sixteen = ir.Constant(_DOUBLE, [16] * LANES)
-    return builder.trunc(builder.lshr(wide, sixteen), _VECTOR)
+    """LLVM's own product of fractions: in other words it would carry 32 bits from one product to the next."""
+    kind = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, _INDEX])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.umul.fix.v32i16")
+    return builder.call(function, [a, b, ir.Constant(_INDEX, 16)])
 
 
 def _call(name):
@@ -105,11 +109,13 @@ def _call(name):
 
 
 add = _binary(lambda builder, a, b: builder.add(a, b))
+add_unsigned = _binary(_call("llvm.uadd.sat.v32i16"))  # what would overflow stays at 65,535
 subtract = _binary(lambda builder, a, b: builder.sub(a, b))
 add_saturated = _binary(_call("llvm.sadd.sat.v32i16"))  # signed: what would overflow stays at the end
 product = _binary(lambda builder, a, b: builder.mul(a, b))  # its low half
 product_high = _binary(_product_high)  # of the unsigned product
 minimum = _binary(_call("llvm.umin.v32i16"))  # unsigned
+maximum = _binary(_call("llvm.umax.v32i16"))
 both = _binary(lambda builder, a, b: builder.and_(a, b))
 either = _binary(lambda builder, a, b: builder.xor(a, b))
 permute = _binary(_call("llvm.x86.avx512.permvar.hi.512"))  # permute(table, i)[l] = table[i[l] % 32]
@@ -156,6 +162,23 @@ def chosen(typing_context, mask, a):
         return builder.select(lanes, arguments[1], ir.Constant(_VECTOR, None))
 
     return WORDS(types.uint32, WORDS), codegen
+
+
+@intrinsic
+def store_nibbles(typing_context, array, first, words):
+    """Bytes first, ..., first + 7 of an array: lanes 4 i, ..., 4 i + 3, or-ed, make number first + i."""
+
+    def codegen(context, builder, signature, arguments):
+        array_value, start, bits = arguments
+        fours = builder.bitcast(bits, _QUADRUPLE)
+        for shift in (32, 16):
+            fours = builder.or_(fours, builder.lshr(fours, ir.Constant(_QUADRUPLE, [shift] * NIBBLES)))
+        data = context.make_array(signature.args[0])(context, builder, array_value).data
+        out = builder.bitcast(builder.gep(data, [start]), _NIBBLES.as_pointer())
+        builder.store(builder.trunc(fours, _NIBBLES), out, align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, WORDS), codegen
 
 
 @intrinsic
