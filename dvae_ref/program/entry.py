@@ -59,9 +59,17 @@ def run(main):
     except BrokenPipeError:
         code = 1
     if code == INTERRUPTED:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one, in Python's own end, would be the exit code
+        _ignore_interrupts()  # a second one, in Python's own end, would be the exit code
         _leave_soon()
     sys.exit(code if _flush(sys.stdout) else code or 1)
+
+
+def _ignore_interrupts():
+    """No Ctrl-C any more, not even one that comes while this is being said."""
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            return
 
 
 def _in_words(message, category, filename, lineno, line=None):

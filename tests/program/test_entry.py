@@ -416,6 +416,19 @@ def trained(tmp_path_factory):
     return folder
 
 
+def test_a_ctrl_c_that_comes_while_it_is_being_ignored(monkeypatch):
+    given = []
+
+    def interrupted_once(number, handler):
+        given.append((number, handler))
+        if len(given) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry.signal, "signal", interrupted_once)
+    entry._ignore_interrupts()
+    assert given == [(signal.SIGINT, signal.SIG_IGN)] * 2
+
+
 @LINUX
 @pytest.mark.parametrize("threads", ["1", "2"])
 @pytest.mark.parametrize(("signals", "code"), [([signal.SIGINT] * 2, 130), ([signal.SIGTERM], -signal.SIGTERM)])
