@@ -70,11 +70,15 @@ def examples(code):
 
 
 def student(path, home):
-    """The text of a page: its code is for the page, and for the instructor."""
-    text = ANSWER.sub("*Your answer:*\n\n", path.read_text())
-    hint = f"*The page with its code is [{path.stem}]({outward(path, home)}). Your tasks are at the end.*\n\n"
-    first, _, rest = text.partition("\n\n")
-    return prose(f"{first}\n\n{hint}{FENCE.sub('', rest)}", path, home)
+    """The text of a page, a cell a section: its code is for the page, and for the instructor."""
+    text = FENCE.sub("", ANSWER.sub("*Your answer:*\n\n", path.read_text()))
+    first, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    hint = f"*The page with its code is [{path.name}]({outward(path, home)}). Your tasks are at the end.*"
+    return [
+        *prose(first, path, home),
+        cells.markdown(hint),
+        *(one for part in sections for one in prose(part, path, home)),
+    ]
 
 
 def prose(text, path, home):

@@ -58,6 +58,17 @@ def test_students_get_no_answers(number):
     assert all(source.strip() in whole for source in notebooks.functions(PAGES[number]).values())
 
 
+@pytest.mark.parametrize("form", notebooks.FORMS)
+@pytest.mark.parametrize("number", PAGES)
+def test_links_lead_somewhere(number, form):
+    """From where `make notebooks` writes them: to other notebooks, or to files of the project."""
+    text = "\n".join(cell["source"] for cell in made(number, form)["cells"] if cell["cell_type"] == "markdown")
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text):
+        if "://" not in target and not target.startswith("attachment:"):
+            chapter = target.removesuffix(".ipynb") in {path.stem for path in CHAPTERS}
+            assert chapter or (HOME / target).resolve().exists(), target
+
+
 def test_control_a_function_without_a_mark_is_seen():
     with pytest.raises(AssertionError, match="your turn"):
         notebooks.without_body("def f():\n    return 1\n")
