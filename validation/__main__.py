@@ -121,7 +121,7 @@ def run(claim, quick, seed):
 
 def sabotage(chosen, options):
     """Break the formulas that these claims prove: 0 if every break is caught, else 1."""
-    from validation import sabotage
+    from validation import matrix, sabotage
     from validation.breaks import BREAKS
 
     names = {claim.name for claim in chosen}
@@ -133,9 +133,13 @@ def sabotage(chosen, options):
             outcomes.append(sabotage.try_break(b, options.seed))
             bar.write(sabotage.as_text(outcomes[-1]), file=sys.stdout)
             bar.update()
+    lines = [""]
+    missed = matrix.tables(options.seed, lines.append) if matrix.claims() <= names else []
+    print("\n".join(lines))
     if options.table:
-        Path(options.table).write_text(sabotage.PAGE.format(table=sabotage.table(outcomes)), encoding="utf-8")
-    survivors = [o.broken.name for o in outcomes if not o.caught]
+        page = sabotage.PAGE.format(table=sabotage.table(outcomes), matrix="\n".join(lines))
+        Path(options.table).write_text(page, encoding="utf-8")
+    survivors = [*(o.broken.name for o in outcomes if not o.caught), *missed]
     verdict = f"{len(survivors)} SURVIVE: {'; '.join(survivors)}" if survivors else "every break is caught"
     print(f"\n{len(outcomes)} breaks: {verdict}")
     if options.json:

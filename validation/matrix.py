@@ -1,8 +1,8 @@
 """The kit's mistakes in a function of the theory, against every claim that rests on it: python -m validation.matrix
 
-`--sabotage` tries each break on the claim that is there to catch it. Here a mistake is made wherever the function is
-called from, and each claim says how many of its findings fail: where nothing does, the mistake is not seen there, or,
-as another order of sweeps that have converged, is none.
+`--sabotage` tries each break on the claim that is there to catch it, and ends with this. Here a mistake is made
+wherever the function is called from, and each claim says how many of its findings fail: where nothing does, the mistake
+is not seen there, or, as another order of sweeps that have converged, is none.
 """
 
 import sys
@@ -43,6 +43,11 @@ FORMULAS = (
         {"iw_bounds": {"names": named(Exponential)}, "gradients": CELL},
     ),
 )
+
+
+def claims():
+    """The names of all that are tried."""
+    return {claim for formula in FORMULAS for claim in formula.claims}
 
 
 def breaks_of(formula, mistake):

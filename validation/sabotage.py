@@ -22,6 +22,13 @@ without it. The last columns are of the finding that is furthest out: its error,
 `python -m validation --sabotage --table docs/breaks.md` writes this page.
 
 {table}
+
+## Mistakes against claims
+
+A function that several claims rest on, broken wherever it is called from: how many findings of each claim fail. A
+dash is none; an order of sweeps, for one, is no mistake where they have converged (`validation/matrix.py`).
+
+{matrix}
 """
 
 
