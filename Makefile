@@ -7,7 +7,7 @@ INPUTS ?= 10000
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: formulas kit docs notebooks demo test release fuzz kills bench bench-gpu figures lint clean
+.PHONY: formulas mutate kit docs notebooks demo test release fuzz kills bench bench-gpu figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -55,6 +55,9 @@ docs: .venv/.installed-test,docs ## the site, out/docs/index.html, which needs n
 
 notebooks: .venv/.installed-test ## the derivations as notebooks, for students and for instructors, in out/notebooks/
 	$(BIN)/python -m handbook notebooks
+
+mutate: .venv/.installed-$(TEST_EXTRAS) ## 15 mutants a module, each to be killed by the module's tests: under an hour
+	$(BIN)/python tests/mutation --seed $(SEED)
 
 formulas: .venv/.installed-test ## what has changed in the formulas of the derivations, and their golden copies renewed
 	$(BIN)/python tests/formulas/pages.py --renew

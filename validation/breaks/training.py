@@ -10,7 +10,7 @@ from dvae_ref.model.posteriors import ShiftedGaussian
 from dvae_ref.runs import evaluation, optimizer
 from dvae_ref.sampling import ais, gibbs, philox, population, replicas
 from dvae_ref.sampling import population_annealing as pa
-from dvae_ref.theory import gaussian_integral, overlapping
+from dvae_ref.theory import bounds, gaussian_integral, overlapping
 from dvae_ref.theory.boltzmann import energy
 from validation.breaks.theory import scaled
 from validation.sabotage import Break, breaks
@@ -256,4 +256,34 @@ OTHERS = (
     *measuring(layers, "draw_binary", {"evaluation: z = 1 for u > q": other_side}),
     *breaks("ais", ais, "correction", {"AIS: no rounding correction": nothing}),
 )
-BREAKS = (*ASKED, *OTHERS)
+
+
+def equal_weights(original):
+    return lambda d_bound, weights: original(d_bound, np.full_like(weights, 1 / weights.shape[1]))
+
+
+def mean_of_terms(original):
+    return lambda log_w: (log_w.mean(1), np.full_like(log_w, 1 / log_w.shape[1]))
+
+
+def without_entropy(original):
+    """-E^(m) for H(m) - E^(m)."""
+
+    def log_p(rbm, b, sweeps=5):
+        value, cache = original(rbm, b, sweeps)
+        m = 1 / (1 + np.exp(-cache.logit_m))
+        return value + np.sum(m * np.log(m) + (1 - m) * np.log(1 - m), 1), cache
+
+    return log_p
+
+
+noisy = functools.partial(breaks, "signal_to_noise", baselines=("dvaes_exp",))
+TRADE_OFFS = (
+    *noisy(bounds, "backward", {"signal to noise: equal weights": equal_weights}),
+    *noisy(bounds, "importance_weighted", {"signal to noise: mean of logs for log of the mean": mean_of_terms}),
+    *breaks("relaxation_gap", overlapping, "log_p", {"F without its entropy": without_entropy}),
+    *breaks(
+        "relaxation_gap", bounds, "importance_weighted", {"L_4000: mean of logs for log of the mean": mean_of_terms}
+    ),
+)
+BREAKS = (*ASKED, *OTHERS, *TRADE_OFFS)

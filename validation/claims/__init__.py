@@ -9,6 +9,8 @@ NAMES = (
     "gaussian_integral",
     "reparameterisation",
     "iw_bounds",
+    "relaxation_gap",
+    "signal_to_noise",
     "gradients",
     "training",
     "adam",

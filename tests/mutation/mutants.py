@@ -1,0 +1,95 @@
+"""Mutants of a module: its source with one operator, comparison, constant, sign or call changed."""
+
+import ast
+import copy
+import random
+from typing import NamedTuple
+
+OPERATORS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.And: ast.Or, ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+}  # fmt: skip
+NAMES = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "sum": "mean", "mean": "sum",
+         "exp": "expm1", "log": "log1p", "log1p": "log", "cdf0": "cdf1", "cdf1": "cdf0", "left": "right", "right": "left",
+         "all": "any", "any": "all", "ones": "zeros", "zeros": "ones"}  # fmt: skip
+
+
+class Mutant(NamedTuple):
+    """A change: where, from what, to what; and the whole source with it."""
+
+    line: int
+    before: str
+    after: str
+    source: str
+
+
+def mutants(source, count, seed):
+    """A sample of this many Mutants of a source, the same for a seed; all, if there are fewer."""
+    tree = ast.parse(source)
+    places = [place for place in _places(tree) if not _is_message(place, tree)]
+    random.Random(seed).shuffle(places)
+    found = []
+    for number, variant in places:
+        changed = copy.deepcopy(tree)
+        node = list(ast.walk(changed))[number]
+        before = ast.unparse(_statement(changed, node)).splitlines()[0]
+        statement = _statement(changed, node)
+        variant(node)
+        after = ast.unparse(statement).splitlines()[0]
+        text = ast.unparse(ast.fix_missing_locations(changed))
+        if after != before and text not in (m.source for m in found):
+            found.append(Mutant(node.lineno, before, after, text))
+        if len(found) == count:
+            break
+    return found
+
+
+def _places(tree):
+    """(number of a node in ast.walk, what changes it) of every place."""
+    for number, node in enumerate(ast.walk(tree)):
+        for variant in _variants(node):
+            yield number, variant
+
+
+def _variants(node):
+    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in OPERATORS:
+        yield lambda node: setattr(node, "op", OPERATORS[type(node.op)]())
+    if isinstance(node, ast.BoolOp):
+        yield lambda node: setattr(node, "op", OPERATORS[type(node.op)]())
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
+        yield lambda node: node.ops.__setitem__(0, OPERATORS[type(node.ops[0])]())
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+        yield lambda node: setattr(node, "op", ast.UAdd())
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield lambda node: setattr(node, "value", node.value + 1 if type(node.value) is int else 1.1 * node.value)
+    if isinstance(node, ast.Attribute) and node.attr in NAMES:
+        yield lambda node: setattr(node, "attr", NAMES[node.attr])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in NAMES:
+        yield lambda node: setattr(node.func, "id", NAMES[node.func.id])
+
+
+def _is_message(place, tree):
+    """Whether a place is in what only says something: raise, warn, a decorator, an annotation."""
+    node = list(ast.walk(tree))[place[0]]
+    for parent in ast.walk(tree):
+        quiet = []
+        if isinstance(parent, ast.Raise):
+            quiet = [parent]
+        elif isinstance(parent, ast.FunctionDef):
+            annotated = [a.annotation for a in (*parent.args.args, *parent.args.kwonlyargs) if a.annotation]
+            quiet = [*parent.decorator_list, *annotated, *([parent.returns] if parent.returns else [])]
+        elif isinstance(parent, ast.AnnAssign):
+            quiet = [parent.annotation]
+        elif isinstance(parent, ast.JoinedStr):
+            quiet = [parent]
+        if any(node is inner for part in quiet for inner in ast.walk(part)):
+            return True
+    return False
+
+
+def _statement(tree, node):
+    """The innermost statement that holds a node."""
+    holders = [s for s in ast.walk(tree) if isinstance(s, ast.stmt) and any(node is n for n in ast.walk(s))]
+    return min(holders, key=lambda s: sum(1 for _ in ast.walk(s)))
