@@ -12,8 +12,8 @@ OPERATORS = {
     ast.And: ast.Or, ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
 NAMES = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "sum": "mean", "mean": "sum",
-         "exp": "expm1", "log": "log1p", "log1p": "log", "cdf0": "cdf1", "cdf1": "cdf0", "left": "right", "right": "left",
-         "all": "any", "any": "all", "ones": "zeros", "zeros": "ones"}  # fmt: skip
+         "exp": "expm1", "log": "log1p", "log1p": "log", "cdf0": "cdf1", "cdf1": "cdf0",
+         "left": "right", "right": "left", "all": "any", "any": "all", "ones": "zeros", "zeros": "ones"}  # fmt: skip
 
 
 class Mutant(NamedTuple):

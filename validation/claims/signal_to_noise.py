@@ -86,7 +86,7 @@ def picture(found, figure):
 
 CLAIM = Claim(
     name="signal_to_noise",
-    statement="Importance weighting costs the encoder's gradient sqrt(K) of signal to noise; the prior's gains as much.",
+    statement="Importance weighting costs the encoder's gradient sqrt(K) of signal to noise, the prior's gains it.",
     equations=(
         r"\dfrac{|\mathbb{E}[\nabla_\phi]|}{\mathrm{std}[\nabla_\phi]}\propto\dfrac{1}{\sqrt{K}},\qquad"
         r"\dfrac{|\mathbb{E}[\nabla_\theta]|}{\mathrm{std}[\nabla_\theta]}\propto\sqrt{K}",
