@@ -7,7 +7,7 @@ INPUTS ?= 10000
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: formulas mutate kit docs notebooks demo test release fuzz kills bench bench-gpu figures lint clean
+.PHONY: formulas mutate kit clients docs notebooks demo test release fuzz kills bench bench-gpu figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -61,6 +61,11 @@ mutate: .venv/.installed-$(TEST_EXTRAS) ## 15 mutants a module, each to be kille
 
 formulas: .venv/.installed-test ## what has changed in the formulas of the derivations, and their golden copies renewed
 	$(BIN)/python tests/formulas/pages.py --renew
+
+clients: ## real packages against the kit, in an environment of their own (2 GB): docs/crosschecks.md
+	test -x out/clients/bin/python || $(PYTHON) -m venv out/clients
+	out/clients/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[clients]'
+	out/clients/bin/python docs/examples/clients/page_of_clients.py docs/crosschecks.md
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

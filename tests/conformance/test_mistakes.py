@@ -20,6 +20,7 @@ SMALL = {  # of 1e-7 beside numbers of order one: float32, u = 6e-8, cannot tell
     "q is clipped: min(q, 1 - 1e-7)",
     "AMSGrad: the larger of the old and the new v",  # where v hardly moves
     "the powers of beta1 and beta2 are float32's, multiplied up: TensorFlow 1",
+    *("softplus(x) is cut: x above 10", "softplus(x) is cut: x above 20, as in PyTorch"),
 }
 
 CONVERGED = {  # after five sweeps of a whole model: float32 cannot tell

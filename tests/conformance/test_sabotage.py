@@ -372,4 +372,5 @@ def test_most_mistakes_are_made():
         *("equal weights in the gradient", "dzeta/dstd is taken at zeta in place of zeta - shift"),
         "the gradient in logit(q) in place of that in q",
         "DReG: the encoder's gradient has squared weights (on purpose? it is not Eq. 3's gradient)",
+        *("softplus(x) is cut: x above 10", "softplus(x) is cut: x above 20, as in PyTorch"),  # rbms' and PyTorch's
     }

@@ -1,11 +1,13 @@
 """Mistakes in energy, log Z, mean field and Gibbs sampling; those in E(z) also where log p(zeta) rests on it."""
 
+import functools
+
 import numpy as np
 
 from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
 from dvae_ref.conformance.quantities.machines import machine
 from dvae_ref.theory.boltzmann import couple
-from dvae_ref.theory.elementary import bernoulli_entropy
+from dvae_ref.theory.elementary import bernoulli_entropy, softplus
 
 ON_E = ("energy", "log_z", "mean_field", "gibbs", "log_p_*", "kl_*", "free_energy", "ising", "ais_weights")
 GUARD = 1e-7
@@ -100,6 +102,14 @@ def above_threshold(case):
 @mistake("both sides are updated at once, from the old state", "gibbs")
 def gibbs_at_once(case):
     return case.again(at_once=True)
+
+
+def cut(largest, case):
+    return case.again(log_sum=lambda x: np.where(x > largest, x, softplus(x)))
+
+
+mistake("softplus(x) is cut: x above 10", "free_energy")(functools.partial(cut, 10))
+mistake("softplus(x) is cut: x above 20, as in PyTorch", "free_energy")(functools.partial(cut, 20))
 
 
 @mistake("c is left out", "mean_field")

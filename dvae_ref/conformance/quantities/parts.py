@@ -64,12 +64,19 @@ def draw_states(rng, rows=ROWS):
     return {**draw_machine(rng, SIDE, SIDE), "z": z}
 
 
-def compute_free_energy(inputs):
+def draw_free_energy(rng):
+    """Two fields where log(1 + e^x) is cut in some libraries."""
+    found = draw_states(rng)
+    found["a"][-2:] = trouble.CUT
+    return found
+
+
+def compute_free_energy(inputs, log_sum=softplus):
     """Of the left side of z: what is on its right does not matter."""
     rbm = machine(inputs)
     left = split(inputs["z"], rbm)[0]
     right_field = rbm.a[SIDE:] + left @ rbm.W
-    return {"free_energy": -(left @ rbm.a[:SIDE]) - softplus(right_field).sum(-1), "p_right": sigmoid(right_field)}
+    return {"free_energy": -(left @ rbm.a[:SIDE]) - log_sum(right_field).sum(-1), "p_right": sigmoid(right_field)}
 
 
 def compute_ising(inputs):
@@ -163,7 +170,7 @@ QUANTITIES = (
         "free_energy",
         "Sec. 2",
         "-log sum over the right side of exp(-E(z)), given the left side of z, and p(z_right = 1 | left)",
-        draw_states,
+        draw_free_energy,
         compute_free_energy,
     ),
     Quantity(

@@ -8,6 +8,7 @@ import numpy as np
 LOGITS = np.array([12.0, -40.0, 40.0, -12.0])  # of q: the authors' release clips q from 6.9 and from 9.2 on
 NEAR = 2.0**-21  # from a vertex, below 1e-6; float32 holds it and 1 minus it
 FIELD = 30.0  # of a unit of the machine: e^-30 is below float32's last place, and above its smallest number
+CUT = 12.0, 22.0  # fields: log(1 + e^x) is x to some from 10 on, to others from 20; e^-22 = 3e-10
 B = 300.0  # of log r(zeta|1) - log r(zeta|0): e^300 is more than float32 holds
 ENDS = np.array([NEAR, 1 - NEAR])
 
