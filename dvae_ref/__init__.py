@@ -70,8 +70,16 @@ _PUBLIC = {
     "runs.teaching": ("teaching_images", "teaching_model"),
 }
 _THEORY = (
-    *("boltzmann", "bounds", "elementary", "gaussian_integral", "joint", "mean_field", "mixture", "overlapping"),
-    *("smoothing", "spike"),
+    "boltzmann",
+    "bounds",
+    "elementary",
+    "gaussian_integral",
+    "joint",
+    "mean_field",
+    "mixture",
+    "overlapping",
+    "smoothing",
+    "spike",
 )
 _MODEL = ("autoencoder", "layers", "methods", "networks", "posteriors", "priors", "structures")
 _MODULES = {

@@ -87,8 +87,12 @@ def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
 
 _UNIT = scalar.sigmoid, scalar.unit_slope
 _EXPONENTIAL = _family(
-    *(scalar.exponential_constants, scalar.exponential_sample0, *_UNIT),
-    *(scalar.exponential_log_ratio, scalar.exponential_slope, scalar.exponential_gap),
+    scalar.exponential_constants,
+    scalar.exponential_sample0,
+    *_UNIT,
+    scalar.exponential_log_ratio,
+    scalar.exponential_slope,
+    scalar.exponential_gap,
 )
 _FAMILIES = {
     Power: _family(
@@ -102,12 +106,22 @@ _FAMILIES = {
     Exponential: _EXPONENTIAL,
     UniformExponential: _EXPONENTIAL,
     Gaussian: _family(
-        *(scalar.gaussian_constants, scalar.gaussian_sample0, scalar.shifted, scalar.no_slope),
-        *(scalar.linear_log_ratio, scalar.constant_slope, scalar.gaussian_gap),
+        scalar.gaussian_constants,
+        scalar.gaussian_sample0,
+        scalar.shifted,
+        scalar.no_slope,
+        scalar.linear_log_ratio,
+        scalar.constant_slope,
+        scalar.gaussian_gap,
     ),
     Logistic: _family(
-        *(scalar.logistic_constants, scalar.logistic_sample0, scalar.shifted, scalar.no_slope),
-        *(scalar.logistic_log_ratio, scalar.logistic_slope, scalar.logistic_gap),
+        scalar.logistic_constants,
+        scalar.logistic_sample0,
+        scalar.shifted,
+        scalar.no_slope,
+        scalar.logistic_log_ratio,
+        scalar.logistic_slope,
+        scalar.logistic_gap,
     ),
 }
 

@@ -29,9 +29,18 @@ if TYPE_CHECKING:  # for editors and mypy
     from dvae_ref.model.autoencoder import update_statistics as update_statistics
 
 _NAMES = (
-    *("Config", "Params", "Statistics", "init", "output_bias", "update_statistics"),
-    *("objective", "objective_backward", "objective_and_gradient"),
-    *("discrete_log_weights", "decode_discrete", "reconstruct"),
+    "Config",
+    "Params",
+    "Statistics",
+    "init",
+    "output_bias",
+    "update_statistics",
+    "objective",
+    "objective_backward",
+    "objective_and_gradient",
+    "discrete_log_weights",
+    "decode_discrete",
+    "reconstruct",
 )
 _MODULES = ("autoencoder", "layers", "methods", "networks", "posteriors", "priors", "structures")
 if not TYPE_CHECKING:  # who would take it for: any name

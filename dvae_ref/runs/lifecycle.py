@@ -18,8 +18,13 @@ from dvae_ref.runs.snapshots import Snapshots
 from dvae_ref.sampling import backend as backends
 
 OURS = (  # written under the lock
-    *("config.json", "last.npz", "best.npz", "snapshots.npz", "sessions.json"),
-    *("curves.png", "reconstructions.png"),
+    "config.json",
+    "last.npz",
+    "best.npz",
+    "snapshots.npz",
+    "sessions.json",
+    "curves.png",
+    "reconstructions.png",
 )
 WRITTEN = (*OURS, "metrics.jsonl", "evaluation.json", "log_px.npz", "samples.png")
 

@@ -11,20 +11,34 @@ from dvae_ref.table1.pairs import pairs
 from dvae_ref.table1.report import PAPER_RUNS, Row
 
 COLUMNS = (  # title, is it a number
-    *(("data", False), ("structure", False), ("K", True), ("model", False), ("beta", True), ("iterations", True)),
-    *(("runs, the paper's", True), ("test NLL", True), ("with S/4", True), ("with S/16", True), ("± images", True)),
-    *(
-        ("log Z ±", True),
-        ("from above", False),
-        ("paper", True),
-        ("difference", True),
-        ("in s.e.", True),
-        ("not as in the paper", False),
-    ),
+    ("data", False),
+    ("structure", False),
+    ("K", True),
+    ("model", False),
+    ("beta", True),
+    ("iterations", True),
+    ("runs, the paper's", True),
+    ("test NLL", True),
+    ("with S/4", True),
+    ("with S/16", True),
+    ("± images", True),
+    ("log Z ±", True),
+    ("from above", False),
+    ("paper", True),
+    ("difference", True),
+    ("in s.e.", True),
+    ("not as in the paper", False),
 )
 PAIR_COLUMNS = (
-    *(("data", False), ("the same", False), ("first", False), ("second", False), ("first - second", True)),
-    *(("± images", True), ("± log Z", True), ("± runs", True), ("in s.e.", True)),
+    ("data", False),
+    ("the same", False),
+    ("first", False),
+    ("second", False),
+    ("first - second", True),
+    ("± images", True),
+    ("± log Z", True),
+    ("± runs", True),
+    ("in s.e.", True),
 )
 NOT_IN_CSV = ("betas", "alike", "log_px", "mean_log_z_error")
 ONE_RUN = "± runs is a dash where one of the two is a single run: what another seed would give is not known"
@@ -61,11 +75,23 @@ def _cells(r):
     nll = f"{r.nll:.2f}" + (f" ± {r.std:.2f}" if r.runs > 1 else "")
     published = "–" if math.isnan(r.paper_nll) else f"{r.paper_nll:.2f} ± {r.paper_std:.2f}"
     return [
-        *(r.dataset, r.struct, str(r.k), r.baseline, f"{r.beta:g}", f"{r.num_train_iter:,}"),
-        *(f"{r.runs}, {PAPER_RUNS}", nll, shown(r.nll_quarter, ".2f"), shown(r.nll_sixteenth, ".2f")),
-        *(shown(r.image_standard_error, ".2f"), f"{r.log_z_standard_error:.3f}"),
-        *(f"{r.log_z_gap:+.3f}, {r.log_z_verdict}" if r.log_z_verdict else "–", published),
-        *(shown(r.difference, "+.2f"), shown(r.z_score, "+.1f"), "; ".join(notes.departures(r)) or "–"),
+        r.dataset,
+        r.struct,
+        str(r.k),
+        r.baseline,
+        f"{r.beta:g}",
+        f"{r.num_train_iter:,}",
+        f"{r.runs}, {PAPER_RUNS}",
+        nll,
+        shown(r.nll_quarter, ".2f"),
+        shown(r.nll_sixteenth, ".2f"),
+        shown(r.image_standard_error, ".2f"),
+        f"{r.log_z_standard_error:.3f}",
+        f"{r.log_z_gap:+.3f}, {r.log_z_verdict}" if r.log_z_verdict else "–",
+        published,
+        shown(r.difference, "+.2f"),
+        shown(r.z_score, "+.1f"),
+        "; ".join(notes.departures(r)) or "–",
     ]
 
 
@@ -86,9 +112,14 @@ def _pair_cells(pair):
     iterations = {"num_train_iter": f"{first.num_train_iter:,} iterations"}
     same = ", ".join(text for name, text in (axes | iterations).items() if name != pair.setting)
     return [
-        *(first.dataset, same, *values, f"{pair.difference:+.2f}"),
-        *(shown(pair.image_standard_error, ".3f"), f"{pair.log_z_standard_error:.3f}"),
-        *(shown(pair.run_standard_error, ".3f"), f"{pair.z_score:+.1f}"),
+        first.dataset,
+        same,
+        *values,
+        f"{pair.difference:+.2f}",
+        shown(pair.image_standard_error, ".3f"),
+        f"{pair.log_z_standard_error:.3f}",
+        shown(pair.run_standard_error, ".3f"),
+        f"{pair.z_score:+.1f}",
     ]
 
 

@@ -81,11 +81,20 @@ def _value(kind, text):
 
 
 SHOWN = (  # title, attribute of a Summary, format
-    *(("data", "dataset", ""), ("structure", "struct", ""), ("K", "k", "d"), ("model", "baseline", "")),
-    *(("beta", "beta", "g"), ("samples", "samples", ",d"), ("test NLL", "nll", ".2f")),
-    *(("± images", "nll_standard_error", ".2f"), ("ELBO, test", "elbo", ".2f"), ("log Z", "log_z", ".2f")),
-    *(("its ±", "log_z_standard_error", ".3f"), ("validation NLL", "validation_nll", ".2f")),
-    *(("ELBO, validation", "validation_elbo", ".2f"), ("CPU, minutes", "cpu_minutes", ".0f")),
+    ("data", "dataset", ""),
+    ("structure", "struct", ""),
+    ("K", "k", "d"),
+    ("model", "baseline", ""),
+    ("beta", "beta", "g"),
+    ("samples", "samples", ",d"),
+    ("test NLL", "nll", ".2f"),
+    ("± images", "nll_standard_error", ".2f"),
+    ("ELBO, test", "elbo", ".2f"),
+    ("log Z", "log_z", ".2f"),
+    ("its ±", "log_z_standard_error", ".3f"),
+    ("validation NLL", "validation_nll", ".2f"),
+    ("ELBO, validation", "validation_elbo", ".2f"),
+    ("CPU, minutes", "cpu_minutes", ".0f"),
     ("paper, 1,000,000", "paper_nll", ".2f"),
 )
 

@@ -12,8 +12,18 @@ import importlib
 from dvae_ref.conformance.mistakes.registry import REGISTRY, Case, Mistake, mistake
 
 THEMES = (
-    *("machines", "sampling", "sweeps", "smoothings", "relaxations", "bounds", "objectives", "estimators", "clips"),
-    *("discrete", "optimizers", "pages"),
+    "machines",
+    "sampling",
+    "sweeps",
+    "smoothings",
+    "relaxations",
+    "bounds",
+    "objectives",
+    "estimators",
+    "clips",
+    "discrete",
+    "optimizers",
+    "pages",
     "anything",
 )
 for _theme in THEMES:
