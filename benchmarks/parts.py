@@ -97,11 +97,11 @@ def _least(run, repeats):
     return min(spent)
 
 
-def _sgemm(rows, n, repeats):
+def _sgemm(m, n, repeats):
     rng = np.random.default_rng(0)
-    z, W = (rng.random(shape, np.float32) for shape in ((rows, n), (n, n)))
-    out = np.empty((rows, n), np.float32)
-    return _least(lambda: np.matmul(z, W, out=out), repeats) / (rows * n)
+    z, W = (rng.random(shape, np.float32) for shape in ((m, n), (n, n)))
+    out = np.empty((m, n), np.float32)
+    return _least(lambda: np.matmul(z, W, out=out), repeats) / (m * n)
 
 
 def _peaks(repeats):

@@ -196,10 +196,10 @@ def _anneal(states, first, inv_temps, done, tables, bases, k0, k1):
 
 
 @compiled(nogil=True)
-def _scale(rows, base, t):
+def _scale(chains, base, t):
     """h <- base + t h: the fields at inverse temperature t."""
-    for c in range(len(rows)):
-        row = rows[c]
+    for c in range(len(chains)):
+        row = chains[c]
         for u in range(base.size):
             row[u] = base[u] + scalars.mul(t, row[u])
 
