@@ -9,6 +9,7 @@ from handbook.tables import ROOT
 
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs")
 LEFT_OUT = {"docs/package.md", "docs/results/table1.md"}  # the text for package indexes; a table of docs/results.md
+IN_THEIR_OWN = {"README", *(path.stem for path in tables.CHAPTERS)}  # table of contents
 INTERACTIVE = {"02-smoothing-and-mixtures", "03-implicit-reparameterisation"}
 NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)*)(?=[,.\s;]|$)")
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -63,6 +64,7 @@ docs/performance
 docs/cuda
 CHANGELOG
 CONTRIBUTING
+REST
 ```
 """
 
@@ -78,7 +80,7 @@ def stage(folder):
             target.write_text(linked(path))
         else:
             shutil.copy(path, target)
-    (folder / "index.md").write_text(INDEX)
+    (folder / "index.md").write_text(INDEX.replace("REST", "\n".join(unlisted())))
     shutil.copy(Path(__file__).parent / "interactive.md", folder)
     for name, text in reference.pages().items():
         target = folder / "reference" / name
@@ -92,6 +94,13 @@ def sources():
     pages = [page for page in pages if str(page.relative_to(ROOT)) not in LEFT_OUT]
     files = {target for page in pages for _, target in links(page) if target.is_file() and target.suffix != ".md"}
     return [*sorted(pages), *sorted(files)]
+
+
+def unlisted():
+    """The pages that INDEX does not name, chapters apart: a new page is part of the site without further ado."""
+    names = [page.relative_to(ROOT).with_suffix("") for page in sources() if page.suffix == ".md"]
+    entries = INDEX.splitlines()
+    return [str(name) for name in names if str(name) not in entries and name.name not in IN_THEIR_OWN]
 
 
 def links(page):

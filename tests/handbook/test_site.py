@@ -64,6 +64,12 @@ def test_sources_mirror_the_project(tmp_path):
     assert "Eqs. [8](#eq-8) and [9](#eq-9), Sec. [3.3](#sec-3-3)" in after
 
 
+def test_a_page_that_nobody_listed_is_in_the_index(tmp_path, monkeypatch):
+    before = stage.unlisted()
+    monkeypatch.setattr(stage, "INDEX", stage.INDEX.replace("docs/errata\n", ""))
+    assert sorted(stage.unlisted()) == sorted([*before, "docs/errata"])
+
+
 @pytest.mark.release
 @pytest.mark.skipif(util.find_spec("sphinx") is None, reason="needs the extra docs, which `make release` installs")
 def test_the_site_is_built(tmp_path):
