@@ -49,8 +49,8 @@ def kl(key, rbm, b, sweeps, annealing, progress=None, uniform=False):
     The error is that of log Z, with what float32 adds, hence common to all sweeps of a row. The base of the annealing
     is the converged mean field, beside which p^ is close: from the biases alone the error is tens of times larger
     (`kl_from_biases`). But if p^ has a mode besides the one of the mean field, chains that begin there may never see
-    it, and the KL is too low without a warning. uniform: from a base that favours no mode, in which every unit that its
-    bias leaves open is uniform.
+    it, and the KL is too low; `ais` warns where a mean field proves it. uniform: from a base that favours no mode, in
+    which every unit that its bias leaves open is uniform.
     """
     rbm, b = _as_float64(rbm, b)
     base, found = _uniform(rbm, b) if uniform else mean_field(rbm, b, CONVERGED), []

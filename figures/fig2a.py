@@ -118,7 +118,7 @@ def draw(axes, data, kl, error):
     look = {"color": ORANGE, "marker": "o", "markersize": 4, "capsize": 3, "linewidth": 1.6}
     axes.errorbar(sweeps, data[kl][:, chosen], bars, **look, label="one ζ, ± 2 standard errors of log Z")
     if np.min(data[kl]) <= divergence.ROUNDING:
-        axes.set_ylim(bottom=divergence.ROUNDING)
+        axes.set_ylim(divergence.ROUNDING, 3 * np.max(data[kl]))
         each = np.repeat(sweeps, others.shape[1])
         style.at_the_foot(axes, each, others.ravel(), divergence.ROUNDING, color=style.shades(BLUE, 3)[0])
 
