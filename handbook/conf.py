@@ -34,7 +34,6 @@ myst_heading_anchors = 4
 myst_dmath_double_inline = False
 autodoc_typehints = "none"
 toc_object_entries = False
-maximum_signature_line_length = 90
 nitpicky = False
 
 
