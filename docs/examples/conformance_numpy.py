@@ -335,7 +335,7 @@ def log_likelihood(x, out, mean_x):
 
 def model(baseline, i, v):
     """The bound of each image, q, and CDF(zeta)."""
-    family, kind = baseline.split("_", 1)
+    family, kind = BASELINES[baseline]
     law, k = law_of(i), int(i["k"])
     x = np.repeat(i["x"], k, axis=0)
     zeta, q, rest, cdf, slope = encode(kind, v, x - i["mean_x"], i["zeta"], law)
@@ -434,10 +434,16 @@ def answer_adam(i):
 
 # -- the kit -------------------------------------------------------------------------------------------------------
 
-BASELINES = (
-    *("dvae_spike_exp", "dvaepp_exp", "dvaepp_power"),
-    *("dvaes_gi", "dvaes_gauss", "dvaes_exp", "dvaes_unexp", "dvaes_power"),
-)
+BASELINES = {  # name: family, smoothing
+    "dvae_spike_exp": ("dvae", "spike_exp"),
+    "dvaepp_exp": ("dvaepp", "exp"),
+    "dvaepp_power": ("dvaepp", "power"),
+    "dvaes_gi": ("dvaes", "gi"),
+    "dvaes_gauss": ("dvaes", "gauss"),
+    "dvaes_exp": ("dvaes", "exp"),
+    "dvaes_unexp": ("dvaes", "unexp"),
+    "dvaes_power": ("dvaes", "power"),
+}
 STRUCTURES = ("1lin", "1nonlin", "2nonlin", "4nonlin")
 KINDS = ("exp", "unexp", "power", "gauss", "logistic")
 ANSWERS = {
