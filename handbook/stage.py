@@ -47,6 +47,7 @@ reference/equations
 reference/claims
 reference/quantities
 docs/conformance
+docs/crosschecks
 reference/api/index
 docs/architecture
 ```

@@ -22,14 +22,14 @@ def kits(tmp_path_factory):
     chosen = {name: item for name, item in everything.items() if representative(name)}
 
     @functools.cache
-    def kit(seed=0, dtype="float64", whole=False):
+    def exported(seed, dtype, whole):
         folder = root / f"{seed}-{dtype}-{whole}"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(exporting, "QUANTITIES", everything if whole or seed == 0 else chosen)
+            patch.setattr(exporting, "QUANTITIES", everything if whole else chosen)
             exporting.export(folder, seed, dtype)
         return folder
 
-    return kit
+    return lambda seed=0, dtype="float64", whole=False: exported(seed, dtype, whole or seed == 0)
 
 
 class Documented(NamedTuple):

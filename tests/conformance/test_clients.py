@@ -42,7 +42,7 @@ def test_the_page_has_every_check_of_every_client():
             assert f"| `{quantity}` | {words} |" in page
         for lines in re.findall(r'^[A-Z]+ = """\\\n(.*?)"""', source, re.DOTALL | re.MULTILINE):
             assert lines.replace("\\n", "\n") in page
-    assert page.endswith((CLIENTS / "notes.md").read_text())
+    assert page.endswith((CLIENTS / "notes.txt").read_text())
 
 
 def test_one_that_does_not_do_what_is_expected_ends_the_page(client, monkeypatch):

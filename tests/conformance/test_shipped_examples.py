@@ -8,10 +8,13 @@ import shutil
 import subprocess
 import sys
 
+import planted_torch
 import pytest
 from judging import EXAMPLES
 
 from dvae_ref import cli
+from dvae_ref.conformance.mistakes import REGISTRY
+from dvae_ref.conformance.pairs import JOINED
 
 SCRIPTS = sorted(EXAMPLES.glob("conformance_*.py"))
 
@@ -79,6 +82,14 @@ def test_an_example_knows_nothing_of_dvae_ref(script):
         modules |= {node.module} if isinstance(node, ast.ImportFrom) else set()
     assert modules
     assert not {name for name in modules if name.startswith("dvae_ref")}
+
+
+def test_every_planted_deviation_of_pytorch_still_has_its_place():
+    """Whether or not PyTorch is here to run it."""
+    source = (EXAMPLES / "conformance_torch.py").read_text()
+    for one in planted_torch.PLANTED:
+        assert all(old in source for old, _ in one.edits), one.name
+        assert {name for name in one.name.split(JOINED)} <= {mistake.name for mistake in REGISTRY}
 
 
 def test_both_examples_are_there():

@@ -16,7 +16,7 @@ from pathlib import Path
 from dvae_ref.conformance import case
 
 HERE = Path(__file__).parent
-NOTES = HERE / "notes.md"
+NOTES = HERE / "notes.txt"
 HEAD = """# Real packages, checked
 
 What the conformance kit says of packages that compute some of its quantities: made by `make clients`, with the
