@@ -301,6 +301,21 @@ SABOTAGE = {
         [GAUSSIAN],
     ),
 }
+SABOTAGE |= {
+    "E[z_left] E[z_right]' in place of E[z_left z_right']": (
+        [("(z[:, :n] * p[:, None]).T @ z[:, n:]", "np.outer((p @ z)[:n], (p @ z)[n:])")],
+        ["log_z"],
+    ),
+    "a in place of a - lam / 2": ([("a - 0.5 * lam", "a")], [GAUSSIAN]),
+    "mu on both sides: q(z = 1 | x) for the left side, which zeta has told more of": (
+        [("left = (q / (q + rest * r0 / r1))[:, :n]", "left = q[:, :n]")],
+        ["kl_dvaepp_exp", "kl_dvaepp_power"],
+    ),
+    "log Z of the base, units x log 2, is left out": (
+        [('"log_z": len(a) * np.log(2) + np.log(', '"log_z": np.log(')],
+        ["ais_weights"],
+    ),
+}
 SIDES_OF_Q = "    left, right = q[:, :n], q[:, n:]"
 SABOTAGE |= {
     f"q is clipped: min(q, {name})": (
