@@ -8,7 +8,7 @@ from handbook import reference, tables
 from handbook.tables import ROOT
 
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs")
-LEFT_OUT = {"docs/package.md", "docs/results/table1.md"}  # the text for package indexes; a table of docs/results.md
+LEFT_OUT = {"docs/package.md"}  # the text for package indexes
 IN_THEIR_OWN = {"README", *(path.stem for path in tables.CHAPTERS)}  # table of contents
 INTERACTIVE = {"02-smoothing-and-mixtures", "03-implicit-reparameterisation"}
 NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)*)(?=[,.\s;]|$)")
@@ -92,9 +92,14 @@ def stage(folder):
 def sources():
     """The pages, and all files of ours that a page links to or shows."""
     pages = [page for one in PAGES for page in ([ROOT / one] if (ROOT / one).is_file() else (ROOT / one).rglob("*.md"))]
-    pages = [page for page in pages if str(page.relative_to(ROOT)) not in LEFT_OUT]
+    pages = [page for page in pages if str(page.relative_to(ROOT)) not in LEFT_OUT and has_title(page)]
     files = {target for page in pages for _, target in links(page) if target.is_file() and target.suffix != ".md"}
     return [*sorted(pages), *sorted(files)]
+
+
+def has_title(page):
+    """Whether it is a page: a piece that another page is made of has none."""
+    return re.search(r"^# ", FENCE.sub("", page.read_text()), re.MULTILINE) is not None
 
 
 def unlisted():

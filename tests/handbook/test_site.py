@@ -64,6 +64,12 @@ def test_sources_mirror_the_project(tmp_path):
     assert "Eqs. [8](#eq-8) and [9](#eq-9), Sec. [3.3](#sec-3-3)" in after
 
 
+def test_what_has_no_title_is_no_page(tmp_path):
+    (tmp_path / "notes.md").write_text("```sh\n# no title\n```\n")
+    assert not stage.has_title(tmp_path / "notes.md")
+    assert stage.has_title(stage.ROOT / "docs/errata.md")
+
+
 def test_a_page_that_nobody_listed_is_in_the_index(tmp_path, monkeypatch):
     before = stage.unlisted()
     monkeypatch.setattr(stage, "INDEX", stage.INDEX.replace("docs/errata\n", ""))
