@@ -93,8 +93,8 @@ def cases(*patterns: str, seed: int = 0, dtype: str = "float64") -> list[KitCase
 
     ValueError for a pattern that fits none, a seed below 0, and for another dtype.
 
-    >>> [one.name for one in cases("log_q_*")][:2]
-    ['log_q_exp', 'log_q_unexp']
+    >>> [one.name for one in cases("bound_*")]
+    ['bound_importance_weighted', 'bound_variational']
     """
     return [_case(name, seed, dtype) for name in names.matching(QUANTITIES, patterns or ("*",))]
 

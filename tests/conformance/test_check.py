@@ -32,7 +32,7 @@ def cli(capsys):
 
 
 FEW = (
-    *("energy", "log_z", "mean_field", "gibbs", "log_q_exp", "log_q_unexp", "log_q_power", "log_q_gauss"),
+    *("energy", "log_z", "mean_field", "gibbs", "log_q_exp", "log_q_logistic", "log_q_power", "log_q_gauss"),
     *("log_p_overlapping_exp", "bound_importance_weighted", "adam"),
 )
 
