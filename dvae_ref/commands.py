@@ -1,5 +1,6 @@
 """The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code."""
 
+import os
 import shlex
 import sys
 from dataclasses import fields
@@ -95,6 +96,8 @@ def log_z(args):
     """log Z and moments of a machine in an npz file."""
     begin(args)
     at_least(args, temperatures=2, chains=2, sweeps=0, seed=0)
+    if args.out:
+        check_out(args.out, args.machine)
     record, arrays = foreign.log_z(args.machine, args.temperatures, args.chains, args.sweeps, args.seed)
     if args.out:
         with writing.atomic(args.out) as file:
@@ -105,15 +108,21 @@ def log_z(args):
     return 0
 
 
+def check_out(out, source):
+    """Before the work: that the file can be written, and is not the one that is read."""
+    if os.path.realpath(out) == os.path.realpath(source):
+        raise UsageError(f"--out {out} is the machine itself: take another name")
+    writing.check_writable(out)
+
+
 def nll(args):
     """The NLL of log-weights in an npz file."""
     record = foreign.nll(args.weights, args.log_z, args.log_z_error)
     error = "" if record["nll_error"] is None else " ± {nll_error:.3f}"
     text = "NLL {nll:.3f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
-    text += (
-        "the last factor of four in samples took off {nll_drift:.3f}; effective sample size: median {ess_median:.1f}, "
-    )
-    text += "least {ess_minimum:.1f}"
+    if record["samples"] >= 4:
+        text += "the last factor of four in samples took off {nll_drift:.3f}; "
+    text += "effective sample size: median {ess_median:.1f}, least {ess_minimum:.1f}"
     conclude(args, record, text.format(**record))
     return 0
 

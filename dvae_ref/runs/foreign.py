@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from dvae_ref.files import npz
-from dvae_ref.runs import evaluation, roles
+from dvae_ref.files.schema import shortened
+from dvae_ref.runs import evaluation, roles, sizes
 from dvae_ref.sampling import bracket, gibbs, philox
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import RBM
@@ -21,9 +22,11 @@ def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
 
     From above annealing starts from the chains after so many sweeps from random states: a check, no bound
     (`sampling.bracket`). The moments are means over these chains; their standard errors take the chains for samples.
-    Returns (record, arrays mean_z, mean_z_error, mean_zz). ValueError for a file without real a (D,), W (left, right).
+    Returns (record, arrays mean_z, mean_z_error, mean_zz, mean_zz_error). ValueError for a file without real a (D,) and
+    W (left, right), and for what would take too much memory.
     """
     rbm, keys = read_machine(path), roles.keys(seed)
+    sizes.check_machine(rbm.W.shape, chains, temperatures)
     z = samples(keys["sample"], rbm, chains, sweeps)
     start = bracket.Start(z, f"{chains} chains after {sweeps:,} sweeps from random states")
     below = bracket.below(keys["measurement_log_z"], rbm, temperatures, chains)
@@ -32,7 +35,8 @@ def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
     ends = {name: {"log_z": end.log_z, "standard_error": end.standard_error} for name, end in found._asdict().items()}
     record = {"units": [*map(int, rbm.W.shape)], **ends, "low": found.low, "high": found.high, "verdict": found.verdict}
     record |= {"start": start.origin, "temperatures": temperatures, "seed": seed, "mean_z_error": float(error.max())}
-    return record, {"mean_z": moments.z, "mean_z_error": error, "mean_zz": moments.zz}
+    zz_error = np.sqrt(moments.zz * (1 - moments.zz) / (chains - 1))
+    return record, {"mean_z": moments.z, "mean_z_error": error, "mean_zz": moments.zz, "mean_zz_error": zz_error}
 
 
 def samples(key, rbm, chains, sweeps):
@@ -66,7 +70,8 @@ def nll(path, log_z, log_z_error=0.0):
         raise ValueError(f"log Z must be a finite number, and its error 0 or more; got {log_z} and {log_z_error}")
     log_w = _real_arrays(path, ("log_w",))["log_w"].astype(float)
     if log_w.ndim != 2 or not log_w.size or not np.all(np.isfinite(log_w)):
-        raise ValueError(f"{path}: log_w must be finite numbers (images, samples), got shape {log_w.shape}")
+        wrong = f"shape {log_w.shape}, {np.sum(~np.isfinite(log_w))} of them not finite"
+        raise ValueError(f"{path}: log_w must be finite numbers (images, samples), got {wrong}")
     found = evaluation.of_log_weights(log_w - log_z).summary()
     scatter = found["nll_standard_error"]
     together = None if scatter is None else math.hypot(scatter, log_z_error)
@@ -77,7 +82,8 @@ def _real_arrays(path, names):
     def check(headers):
         for name in names:
             if name not in headers or headers[name].dtype.kind not in "iuf":
-                found = headers[name].dtype if name in headers else "not there"
+                there = ", ".join(headers) or "nothing"
+                found = headers[name].dtype if name in headers else f"not there ({shortened(there)} is)"
                 raise ValueError(f"{path}: {name} is {found}; expected an array of real numbers")
 
     try:

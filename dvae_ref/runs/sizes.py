@@ -11,6 +11,7 @@ from dvae_ref.model.structures import STRUCTURES
 AIS_UNIT = 26  # bytes of a unit of a chain, in `sampling.ais`
 TEMPERATURE = 20  # bytes of a temperature
 MOST_TEMPERATURES = 2**24 + 1  # that float32 tells apart, evenly spaced from 0 to 1
+MOMENT_UNIT = 32  # bytes of a unit of a chain whose moments are taken in float64
 CHAIN_UNIT = 8  # bytes of a unit of a chain, in the samplers of the negative phase
 SAMPLE_UNIT = 4  # bytes of a unit of an importance sample; each thread has some of an image, and three images wait
 SAMPLE = 100  # bytes of its weights
@@ -51,6 +52,14 @@ def check_measurement(struct, samples, temperatures, ais_chains, threads=1):
     check_temperatures("temperatures", temperatures)
     demand(f"{ais_chains:,} AIS chains of {latents} units", ais(ais_chains, temperatures, latents))
     demand(f"{samples:,} importance samples of {latents} units", importance(samples, latents, threads))
+
+
+def check_machine(shape, chains, temperatures):
+    """ValueError if annealing and chains of a machine of this shape (left, right), and their moments, would take too
+    much."""
+    check_temperatures("temperatures", temperatures)
+    units = sum(shape)
+    demand(f"{chains:,} chains of {units:,} units", ais(chains, temperatures, units) + MOMENT_UNIT * units * chains)
 
 
 def check_pictures(struct, number):

@@ -46,6 +46,27 @@ def test_log_z_and_moments_of_a_machine(run, machine, tmp_path):
         assert np.max(np.abs(found["mean_z"] - 0.5)) > 5 * record["mean_z_error"]
 
 
+def test_what_would_be_lost_or_take_too_much_is_refused_before_the_work(run, machine, tmp_path):
+    """The machine's own file for --out, one in no folder, and a number of chains that no memory holds."""
+    path, before = machine[0], machine[0].read_bytes()
+    for options, code, message in (
+        (("--out", path), 2, "is the machine itself: take another name"),
+        (("--out", tmp_path / "none" / "moments.npz"), 1, "cannot write here"),
+        (("--chains", 10**12), 1, "1,000,000,000,000 chains of 11 units would take"),
+        (("--temperatures", 10**12), 1, "temperatures"),
+    ):
+        found, _, err = run("log-z", path, *options)
+        assert (found, message in err, err.count("\n")) == (code, True, 1), err
+    assert path.read_bytes() == before
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
+
+
+def test_few_samples_have_no_drift(run, tmp_path):
+    np.savez(tmp_path / "weights.npz", log_w=np.zeros((5, 3)))
+    code, out, _ = run("nll", tmp_path / "weights.npz", "--log-z", 0)
+    assert (code, "factor of four" in out) == (0, False)
+
+
 def test_nll_of_log_weights(run, tmp_path):
     log_w = np.random.default_rng(1).normal(-90, 2, (50, 64))
     np.savez(tmp_path / "weights.npz", log_w=log_w)
@@ -59,7 +80,7 @@ def test_nll_of_log_weights(run, tmp_path):
 
 
 WRONG = {
-    "no W": ({"a": np.zeros(3)}, "W is not there; expected an array of real numbers"),
+    "no W": ({"a": np.zeros(3)}, "W is not there (a is); expected an array of real numbers"),
     "words": ({"a": np.array(["a"]), "W": np.zeros((1, 1))}, "a is <U1; expected an array of real numbers"),
     "other units": ({"a": np.zeros(3), "W": np.zeros((3, 3))}, "machine.npz: "),
     "beyond float32": (
