@@ -70,14 +70,14 @@ def grid(smoothing, points):
 def plot(data):
     figure, axes = style.panels(1, 3, (12, 3.9))
     for i, name in enumerate(BETAS):
-        look = {"color": style.COLORS[name], "linewidth": 1.5, "linestyle": style.DASHES[i]}
-        marks = {"color": style.COLORS[name], "marker": style.MARKERS[i], "markersize": 4, "linestyle": "none"}
+        look = {"color": style.COLORS[name], "linewidth": 1.5, "linestyle": style.dashes(i)}
+        marks = {"color": style.COLORS[name], "marker": style.marker(i), "markersize": 4, "linestyle": "none"}
         for a, key in zip(axes[0], ("beta", "distance"), strict=False):
             a.plot(data[f"{name}_{key}"], data[f"{name}_variance"], **look, label=style.TITLES[name])
             a.plot(data[f"{name}_grid_{key}"], data[f"{name}_grid_variance"], **marks)
     for name, beta in PAIR:
         label, i = f"{style.TITLES[name]}, β = {beta:g}", list(BETAS).index(name)
-        look = {"color": style.COLORS[name], "linestyle": style.DASHES[i]}
+        look = {"color": style.COLORS[name], "linestyle": style.dashes(i)}
         axes[0, 2].plot(data["logit_q"], data[f"{name}_by_logit"], **look, label=label)
     for a in axes[0, :2]:
         a.set(xscale="log", yscale="log", ylim=(0.05, 1000))

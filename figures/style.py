@@ -22,6 +22,16 @@ DASHES = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2, 2, 2)),
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
+def dashes(i):
+    """Of curve i, however many there are."""
+    return DASHES[i % len(DASHES)]
+
+
+def marker(i):
+    """Of curve i, however many there are."""
+    return MARKERS[i % len(MARKERS)]
+
+
 def panels(rows, columns, size, **options):
     """(Figure, its axes as a (rows, columns) array), grids behind the curves."""
     figure = Figure(figsize=size, layout="constrained")

@@ -55,9 +55,11 @@ def test_the_kit_has_it_and_agrees_with_itself(tmp_path):
         assert np.abs(np.exp(kit["log_r1"]) - beta * (1 - zeta) ** (beta - 1)).max() > 0.1  # and another
 
 
-def test_fig1_draws_it(tmp_path):
-    """Its quantiles against the law by hand: at rho = 1/2 of q = 1/2, zeta = 1/2."""
-    with_toy("figures.__main__", "fig1", "--quick", "--out", tmp_path)
+def test_figures_draw_it(tmp_path):
+    """Its quantiles against the law by hand: at rho = 1/2 of q = 1/2, zeta = 1/2; and E zeta = 1 / (1 + beta)."""
+    with_toy("figures.__main__", "fig1", "gradient-variance", "--quick", "--out", tmp_path)
+    with np.load(tmp_path / "gradient-variance.npz") as data:
+        np.testing.assert_allclose(data["toy_grid_distance"], 1 / (1 + data["toy_grid_beta"]), rtol=1e-7)
     with np.load(tmp_path / "fig1.npz") as data:
         assert data["toy_beta"].tolist() == [6, 8, 12, 20]
         rho, zeta = data["rho"], data["toy_zeta"][0]
