@@ -164,6 +164,11 @@ PLANTED = (
         (("float(i[name]) for", 'float(i[name]) ** (-1 if name == "beta" else 1) for'),),
     ),
     Planted(
+        "r(zeta|0) = beta zeta^(beta - 1): beta in the place of 1/beta",
+        "log_p_overlapping_power",
+        (("float(i[name]) for", 'float(i[name]) ** (-1 if name == "beta" else 1) for'),),
+    ),
+    Planted(
         "the samples of an image are taken to be B rows apart: tiled, not repeated",
         "objective_dvaes_exp_4nonlin_k3",
         (('np.repeat(i["x"], k, axis=0)', 'np.tile(i["x"], (k, 1))'), (".reshape(-1, k)", ".reshape(k, -1).T")),

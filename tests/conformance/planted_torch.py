@@ -121,6 +121,11 @@ PLANTED = (
         "log_q_exp",
         ('float(inputs["beta"])', '1 / float(inputs["beta"])'),
     ),
+    one(
+        "r(zeta|0) = beta zeta^(beta - 1): beta in the place of 1/beta",
+        "log_q_power",
+        ('float(inputs["beta"])', '1 / float(inputs["beta"])'),
+    ),
     one("beta is the variance, not its inverse", "log_q_gauss", ('float(inputs["beta"])', '1 / float(inputs["beta"])')),
     one("the uniform part is left out", "log_q_unexp", ('if kind == "unexp" else 0.0', "* 0")),
     one("the mean over units in place of the sum", "log_q_gauss", (LOG_Q, LOG_Q.replace("sum", "mean"))),

@@ -90,6 +90,24 @@ def beta_as_scale(case):
     return found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta")
 
 
+class AnyPower(Power):
+    """With a beta below 1: the larger of r(zeta|0) and r(zeta|1) is that of the farther vertex."""
+
+    def __post_init__(self):
+        pass
+
+    def log_r_max(self, t):
+        return self.log_r0(np.abs(t))
+
+    def d_log_r_max(self, t):
+        return np.sign(t) * self.d_log_r0(np.abs(t))
+
+
+@mistake("r(zeta|0) = beta zeta^(beta - 1): beta in the place of 1/beta", *quantities_of(Power)[1:])
+def exponent_beta(case):
+    return case.again(smoothing=AnyPower(1 / float(case.inputs["beta"])))
+
+
 @mistake("r(zeta|z) is not normalised", *OVERLAPPING, "smoothing_spike")
 def not_normalised(case):
     log_norm = log_normaliser(case)
