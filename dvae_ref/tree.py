@@ -39,15 +39,15 @@ def leaves(tree: Any) -> list[Array]:
     ['params.rbm.a', 'params.rbm.W']
     """
     found = []
-    _gather(tree, found)
+    _gather((tree,), found)
     return found
 
 
-def _gather(tree, found):
-    if isinstance(tree, _LEAF):
-        found.append(tree)
-    else:
-        for branch in tree:
+def _gather(branches, found):
+    for branch in branches:
+        if isinstance(branch, _LEAF):  # here, not in a call of its own: a training step meets 200 leaves
+            found.append(branch)
+        else:
             _gather(branch, found)
 
 
@@ -74,13 +74,23 @@ def unflatten(like: Any, leaves: Iterable[Array]) -> Any:
 
     ValueError for too many or too few.
     """
-    given, needed = list(leaves), len(items(like))
-    if len(given) != needed:
-        raise ValueError(f"the tree has {needed} leaves; got {len(given)}")
-    return _fill(like, iter(given))
+    given = list(leaves)
+    remaining = iter(given)
+    try:
+        (filled,) = _fill((like,), remaining)
+        enough = not any(True for _ in remaining)
+    except StopIteration:
+        enough = False
+    if not enough:
+        raise ValueError(f"the tree has {len(items(like))} leaves; got {len(given)}")
+    return filled
 
 
-def _fill(like, remaining):
-    if isinstance(like, _LEAF):
-        return next(remaining)
-    return tuple.__new__(type(like), [_fill(branch, remaining) for branch in like])
+def _fill(branches, remaining):
+    filled = []
+    for branch in branches:
+        if isinstance(branch, _LEAF):
+            filled.append(next(remaining))
+        else:
+            filled.append(tuple.__new__(type(branch), _fill(branch, remaining)))
+    return filled

@@ -53,9 +53,9 @@ def wrong(values, least, most, unit, margins):
 
 
 def error_in_steps(side, u):
-    """Of unit u's field in 16 bits: the sum over groups of the largest |low|."""
+    """Of unit u's field in 16 bits: what `low` can add, half a ratio a group."""
     q = len(side.low)
-    return int(np.sum(np.max(np.abs(side.low[u % q, :, u // q].astype(int)), -1)))
+    return side.low.shape[1] * int(side.units[coarse.UNITS * (u % q) + u // q]["ratio"] // 2)
 
 
 def wrong_of(side, u, values, margins):

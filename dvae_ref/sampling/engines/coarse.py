@@ -8,9 +8,9 @@ some hundred splits each entry into F = ratio high + low, and the sum over group
 
     F = ratio (offset + sum of high) + (sum of low):
 
-the first sum alone is the field to within `error` = (sum over groups of the largest |low|) steps, and both are the
-field. The sum of `high` fits into 16 bits for it is centred: the offset takes what the bias adds and half of what all
-weights add. It may be up to twice as fine as the field is large.
+the first sum alone is the field to within `error` = (half a ratio a group) steps, and both are the field. The sum of
+`high` fits into 16 bits for it is centred: the offset takes what the bias adds and half of what all weights add. It may
+be up to twice as fine as the field is large.
 
 **The curve.** 65,536 sigmoid(-|f|) is interpolated in 32 cells of 1/4. `margins` bounds, for each unit and cell, how
 far that is from the truth at the exact field: interpolation, error of the field times the largest slope, and 1 for the
@@ -54,12 +54,13 @@ def side(W, a):
     Of a UNIT, `ratio`, `offset` and `step` are as above; |field in 16 bits| scale / 2**16 is the cell, up to a `limit`;
     and `present` has the bits of its group that are units.
     """
-    W, n_out = np.ascontiguousarray(W), W.shape[1]
+    W = np.ascontiguousarray(W)
     q_in, q_out = (-(-n // UNITS) for n in W.shape)
     step, ratio, offset = resolution(W, a, q_in)
     high, low = (fields.aligned((q_out, q_in, UNITS, ENTRIES), np.int16) for _ in range(2))
-    error, units, bound = np.zeros(n_out), np.zeros(UNITS * q_out, UNIT), np.zeros((UNITS * q_out, CELLS), np.uint16)
-    _fill(W, 1 / step, a / step - offset * ratio, ratio, high, low, error)
+    units, bound = np.zeros(UNITS * q_out, UNIT), np.zeros((UNITS * q_out, CELLS), np.uint16)
+    _fill(W, 1 / step, a / step - offset * ratio, ratio, high, low)
+    error = q_in * (ratio // 2).astype(float)  # what `low` can add
     _describe(step, ratio, offset, error, units, bound)
     holds = np.max(error) < 2**15 and np.max(bound) < _MOST  # a margin that is cut off bounds nothing
     share = np.mean(bound[:, : CELLS // 4]) * 2 / WHOLE if holds else 1.0
@@ -119,35 +120,32 @@ def _add_by_sign(W, least, most):
 
 
 @compiled(nogil=True)
-def _fill(W, per_step, bias, ratio, high, low, error):
+def _fill(W, per_step, bias, ratio, high, low):
     """Entries in steps; all numbers are whole and below 2**24, which float32 holds. bias: what is left of it."""
     q_out, q_in = high.shape[:2]
     for u in range(W.shape[1], UNITS * q_out):  # units that are not there
         high[u % q_out, :, u // q_out], low[u % q_out, :, u // q_out] = 0, 0
-    w, wholes, rests = np.zeros(UNITS, np.float32), np.empty(ENTRIES, np.float32), np.empty(ENTRIES, np.float32)
+    w, flat_high, flat_low = np.zeros(UNITS, np.float32), high.reshape(-1), low.reshape(-1)
+    ratios = ratio.astype(np.float32)
+    inverse = np.float32(1) / ratios
     for h in range(q_in):
         for u in range(W.shape[1]):
             for b in range(UNITS):
                 w[b] = W[b * q_in + h, u] * per_step[u] if b * q_in + h < len(W) else np.float32(0)
-            _split(w, np.float32(bias[u] if h == 0 else 0), np.float32(ratio[u]), wholes, rests)
-            own_high, own_low, worst = high[u % q_out, h, u // q_out], low[u % q_out, h, u // q_out], np.int32(0)
-            for v in range(ENTRIES):
-                rest = np.int32(rests[v])
-                own_high[v], own_low[v] = np.int32(wholes[v]), rest
-                worst = max(worst, abs(rest))
-            error[u] += worst
+            first = np.uint64(((u % q_out * q_in + h) * UNITS + u // q_out) * ENTRIES)
+            _split(w, np.float32(bias[u] if h == 0 else 0), ratios[u], inverse[u], flat_high, flat_low, first)
 
 
 @compiled(nogil=True)
-def _split(w, bias, ratio, wholes, rests):
-    """The sum of the weights that each value of a group switches on, as ratio whole + rest."""
+def _split(w, bias, ratio, inverse, high, low, first):
+    """The sum of the weights that each value of a group switches on, as ratio high + low."""
     w0, w1, w2, w3, w4 = w[0], w[1], w[2], w[3], w[4]
     for v in range(ENTRIES):
-        bits = np.int32(v)
+        bits, at = np.int32(v), first + np.uint64(v)
         total = bias + w0 * np.float32(bits & 1) + w1 * np.float32(bits >> 1 & 1) + w2 * np.float32(bits >> 2 & 1)
         total += w3 * np.float32(bits >> 3 & 1) + w4 * np.float32(bits >> 4)
-        wholes[v] = np.rint(total / ratio)
-        rests[v] = total - wholes[v] * ratio
+        whole = np.rint(total * inverse)
+        high[at], low[at] = np.int32(whole), np.int32(total - whole * ratio)
 
 
 # -- the curve ---------------------------------------------------------------------------------------------------------
