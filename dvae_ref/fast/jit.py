@@ -21,7 +21,14 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 PACKAGE = Path(__file__).parents[1]
-SOURCES = ("fast/**/*.py", "sampling/**/*.py", "exact/**/*.py", "theory/**/*.py", "model/layers.py")  # hashed
+SOURCES = (
+    "fast/**/*.py",
+    "sampling/**/*.py",
+    "exact/**/*.py",
+    "theory/**/*.py",
+    "model/layers.py",
+    "arrays.py",
+)  # hashed
 FLAGS = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML")  # of numba.config
 ENABLED = not numba.config.DISABLE_JIT
 ELSEWHERE = "the environment variable NUMBA_CACHE_DIR names another folder"
