@@ -15,7 +15,7 @@ machine without couplings, as an estimator of log Z.
 `anneal` adds up the forward one: then Z itself is unbiased, and log Z is low by about half its variance. That holds for
 a schedule that was chosen without these replicas: one that is chosen by looking at them stops where their weights
 happen to be even, and Z is low by a fifth with 20 replicas on a machine with two modes, by a twentieth with 100
-(docs/derivations/09-sampling.md). So a pilot with replicas of its own chooses.
+(docs/error_bars.md). So a pilot with replicas of its own chooses.
 
 `step` must not add it up: an update subtracts the very moments of the replicas that the forward estimate averages over,
 which raises E_new where they are. The estimate is too low every time, by the learning rate times the moments' variance,

@@ -1,5 +1,7 @@
 """Every claim holds in its quick form, and a sample of the breaks is caught. (`--sabotage` tries them all.)"""
 
+from pathlib import Path
+
 import pytest
 
 from validation import claims, report, sabotage
@@ -16,6 +18,17 @@ def test_claim_holds(name):
     assert result.passed, report.as_text(result)
     page = report.page([result], quick=True, seed=0)
     assert page.count("data:image/svg+xml;base64,") == len(claim.equations) + 1
+
+
+BREAKS_PAGE = Path(__file__).parents[2] / "docs" / "breaks.md"
+
+
+def test_the_page_has_all_breaks_of_what_trains_and_none_survives():
+    page = BREAKS_PAGE.read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| break")]
+    assert "survives" not in page
+    for row, broken in zip(rows, training.BREAKS, strict=True):
+        assert row.startswith(f"| {broken.name} | {broken.claim} | ")
 
 
 def test_fifteen_were_asked_for_and_fifteen_are_ours():

@@ -173,6 +173,6 @@ BREAKS = (
         "overlapping_term_backward",
         {"DVAE++: no gradient through nu": without_nu, "DVAE++: nu's gradient as if it were mu's": one_group},
     ),
-    *limit(mixture, "sample", {"z = 1 for u > q": other_side_of_u}),
+    *limit(mixture, "draw", {"z = 1 for u > q": other_side_of_u}),
     *limit(overlapping, "log_p", {"no mean field at all": lambda f: lambda rbm, b, sweeps=5: f(rbm, b, 0)}),
 )
