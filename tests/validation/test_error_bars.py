@@ -80,7 +80,7 @@ def test_whatever_was_wrong_in_most_runs_was_said_to_be():
     assert {row.runs for row in rows} == {300}
     assert {row.machine for row in rows} >= {machine.name for machine in machines.machines()} - {
         "glass"
-    }  # no mode to miss
+    }  # of which not all rows have been run
     wrong = [row for row in rows if row.wrong >= row.runs / 2]
     assert len(wrong) > 10
     for row in wrong:
