@@ -31,10 +31,10 @@ def shapes_named(function: Callable[Call, Value]) -> Callable[Call, Value]:
         try:
             return function(*args, **options)
         except ValueError as error:
-            if not NUMPYS.match(str(error)):
-                raise
             given = [*zip(parameters, args, strict=False), *options.items()]
             found = ", ".join(shape for argument, value in given for shape in _shapes(argument, value))
+            if not (found and NUMPYS.match(str(error))):  # of tuples of arrays, NumPy's own says the two shapes
+                raise
         raise ValueError(f"{name} takes arrays that go together; got {found}")
 
     return named
