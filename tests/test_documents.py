@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,17 @@ def test_files_that_are_named_are_there(document):
     missing = sorted(name for name in named if not any((place / name).exists() for place in places))
     assert named
     assert not missing
+
+
+def twice(paths):
+    """The names that several of these files have."""
+    return sorted(name for name, times in Counter(path.name for path in paths).items() if times > 1)
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest, which imports them by name, would collect neither."""
+    assert twice((ROOT / "tests").rglob("test_*.py")) == []
+
+
+def test_control_a_name_that_is_there_twice_is_seen():
+    assert twice([Path("tests/test_a.py"), Path("tests/files/test_a.py"), Path("tests/test_b.py")]) == ["test_a.py"]
