@@ -365,6 +365,12 @@ def answer_log_w_discrete(i):
     return {"z_drawn": z, "log_q_z": log_q, "log_w": log_w, "log_p_x": importance_weighted(log_w)}
 
 
+def answer_bound_discrete(i):
+    log_w = i["log_w"] - i["log_z"]
+    log_p_x = np.stack([importance_weighted(log_w[:, :k]) for k in i["samples"]])
+    return {"log_p_x": log_p_x, "nll": -log_p_x.mean(1)}
+
+
 def answer_kl(kind, i):
     """DVAE++ and DVAE in two groups, the KL alone."""
 
@@ -463,6 +469,7 @@ ANSWERS = {
     **{"negative_phase": answer_negative_phase, "ais_weights": answer_ais_weights},
     "population_annealing": answer_population_annealing,
     "log_w_discrete": answer_log_w_discrete,
+    "bound_discrete": answer_bound_discrete,
     "adam": answer_adam,
 }
 

@@ -94,7 +94,7 @@ def cases(*patterns: str, seed: int = 0, dtype: str = "float64") -> list[KitCase
     ValueError for a pattern that fits none, a seed below 0, and for another dtype.
 
     >>> [one.name for one in cases("bound_*")]
-    ['bound_importance_weighted', 'bound_variational']
+    ['bound_importance_weighted', 'bound_variational', 'bound_discrete']
     """
     return [_case(name, seed, dtype) for name in names.matching(QUANTITIES, patterns or ("*",))]
 

@@ -28,6 +28,7 @@ REQUIRED = {
         "adam",
         "log_p_gaussian_integral",
         "log_w_discrete",
+        "bound_discrete",
     ),
     *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in SMOOTHINGS),
     "smoothing_spike",
@@ -131,6 +132,7 @@ TROUBLE = {  # quantity: flags that some of its rows have to carry
     "log_p_gaussian_integral": {"near-vertex", "square", "large-field"},
     **{name: {"near-vertex", "square", "large-logit"} for name in QUANTITIES if name.startswith("objective")},
     "log_w_discrete": {"square", "large-logit"},
+    "bound_discrete": {"far-apart", "all-equal"},
 }
 
 

@@ -25,6 +25,7 @@ ENERGY = "return -(z @ a) - np.sum((left @ W) * right, -1)"
 TO_RIGHT, TO_LEFT = "sigmoid(a[n:] + b[:, n:] + left @ W)", "sigmoid(a[:n] + b[:, :n] + right @ W.T)"
 LEFT_FIRST = [(f"right = {TO_RIGHT}\n        left = {TO_LEFT}", f"left = {TO_LEFT}\n        right = {TO_RIGHT}")]
 LOG_Z = ' - log_z(v["rbm.a"], v["rbm.W"])'
+WITHOUT_LOG_Z = 'i["log_w"] - i["log_z"]'
 LOSS = "np.mean(model(baseline, i, v)[0])"
 SQUARES = 'sum(np.sum(v[n] ** 2) for n in v if n.rsplit(".", 1)[1] in ("kernel", "scale", "W"))'
 GAUSSIAN, DISCRETE = "log_p_gaussian_integral", "log_w_discrete"
@@ -131,7 +132,15 @@ SABOTAGE = {
         [("np.sum(b * m + c, -1)", "np.sum(b * m, -1)")],
         ["log_p_overlapping_exp", "log_p_overlapping_power", "objective_dvaes_power", "objective_dvaes_unexp"],
     ),
-    "log Z is left out": ([(' - i["log_z"] - log_q', " - log_q")], [DISCRETE]),
+    "log Z is left out": (
+        [(' - i["log_z"] - log_q', " - log_q"), (WITHOUT_LOG_Z, 'i["log_w"]')],
+        [DISCRETE, "bound_discrete"],
+    ),
+    "log Z has the opposite sign": ([(WITHOUT_LOG_Z, WITHOUT_LOG_Z.replace("-", "+"))], ["bound_discrete"]),
+    "the NLL is the sum over the images in place of the mean": (
+        [("log_p_x.mean(1)", "log_p_x.sum(1)")],
+        ["bound_discrete"],
+    ),
     "log q(z|x) is left out": ([(' - i["log_z"] - log_q', ' - i["log_z"]')], [DISCRETE]),
     "batch norm takes the batch's statistics in place of the moving averages": (
         [("averages=True", "averages=False")],
@@ -151,11 +160,11 @@ SABOTAGE = {
     "a - lam in place of a - lam / 2": ([("a - 0.5 * lam", "a - lam")], [GAUSSIAN]),
     "log-sum-exp without -log K": (
         [("logsumexp(log_w) - np.log(log_w.shape[-1])", "logsumexp(log_w)")],
-        ["bound_importance_weighted", "objective_dvaes_exp", "objective_dvaes_gi", DISCRETE],
+        ["bound_importance_weighted", "objective_dvaes_exp", "objective_dvaes_gi", DISCRETE, "bound_discrete"],
     ),
     "the mean of the log-weights in place of the log of their mean": (
         [("logsumexp(log_w) - np.log(log_w.shape[-1])", "np.mean(log_w, -1)")],
-        ["bound_importance_weighted", "objective_dvaes_unexp", DISCRETE],
+        ["bound_importance_weighted", "objective_dvaes_unexp", DISCRETE, "bound_discrete"],
     ),
     "the sum over the samples in place of the mean": (
         [("np.mean(log_w, -1)", "np.sum(log_w, -1)")],

@@ -1,10 +1,15 @@
-"""Mistakes in the log-weights of the discrete model."""
+"""Mistakes in the log-weights of the discrete model, and in what is made of them."""
+
+import functools
 
 import numpy as np
 
+from dvae_ref.conformance.mistakes import formulas
 from dvae_ref.conformance.mistakes.objectives import DISCRETE, regrouped
-from dvae_ref.conformance.mistakes.registry import mistake, replaced
+from dvae_ref.conformance.mistakes.registry import mistake, replaced, scaled
 from dvae_ref.model import networks
+
+BOUND = "bound_discrete"
 
 
 def with_log_w(case, log_w):
@@ -49,3 +54,27 @@ def tiled_samples(case):
     found = case.again({"u": regrouped(case.inputs["u"], k, images)})
     back = {"z_drawn": regrouped(found["z_drawn"], images, k)}
     return found | back | {"log_q_z": found["log_q_z"].reshape(images, k).T.reshape(-1)}
+
+
+def with_bound(wrong, case):
+    return case.again(bound=wrong)
+
+
+for _name, _wrong in formulas.IMPORTANCE_WEIGHTED.items():
+    if _wrong is not formulas.equal_weights:  # the values are right
+        mistake(_name, BOUND)(functools.partial(with_bound, _wrong))
+
+
+@mistake("log Z is left out", BOUND)
+def bound_without_log_z(case):
+    return case.again({"log_z": 0 * case.inputs["log_z"]})
+
+
+@mistake("log Z has the opposite sign", BOUND)
+def opposite_log_z(case):
+    return case.again({"log_z": -case.inputs["log_z"]})
+
+
+@mistake("the NLL is the sum over the images in place of the mean", BOUND)
+def sum_over_images(case):
+    return scaled(case.outputs, len(case.inputs["log_w"]), "nll")

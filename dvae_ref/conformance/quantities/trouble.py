@@ -10,6 +10,7 @@ NEAR = 2.0**-21  # from a vertex, below 1e-6; float32 holds it and 1 minus it
 FIELD = 30.0  # of a unit of the machine: e^-30 is below float32's last place, and above its smallest number
 CUT = 12.0, 22.0  # fields: log(1 + e^x) is x to some from 10 on, to others from 20; e^-22 = 3e-10
 B = 300.0  # of log r(zeta|1) - log r(zeta|0): e^300 is more than float32 holds
+APART = 700.0  # log-weights: e^-700 is nearly the smallest number that float64 holds, e^710 more than the largest
 ENDS = np.array([NEAR, 1 - NEAR])
 
 MEANINGS = {
@@ -17,6 +18,8 @@ MEANINGS = {
     "large-logit": "|logit q| of 12 and more",
     "large-b": "|b| of a hundred and more",
     "large-field": "a unit whose field is 25 and more in size",
+    "far-apart": "log-weights that are hundreds apart",
+    "all-equal": "log-weights that are all the same",
     "on-vertex": "zeta = 0 or 1, or all units of the machine 0",
     "square": "as many units left as right, and W not symmetric",
 }
@@ -36,6 +39,9 @@ def flags(inputs):
         found["large-b"] = np.abs(inputs["b"]) >= 100
     if "z" in inputs and inputs["z"].ndim == 2:
         found["on-vertex"] = np.broadcast_to(~inputs["z"].any(-1, keepdims=True), inputs["z"].shape)
+    if "log_w" in inputs:
+        range_of = np.ptp(inputs["log_w"], axis=-1)
+        found["far-apart"], found["all-equal"] = range_of >= 100, range_of == 0
     found = {name: rows.reshape(len(rows), -1).any(1) for name, rows in found.items()}
     return {name: rows for name, rows in (found | _of_all(inputs)).items() if rows.any()}
 
