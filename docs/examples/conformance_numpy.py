@@ -108,6 +108,15 @@ def answer_log_z(i):
     return {"log_z": total, "mean_z": p @ z, "mean_zz": (z[:, :n] * p[:, None]).T @ z[:, n:]}
 
 
+def answer_general_machine(i):
+    def value(z):
+        return -(z @ i["a"]) - np.sum((z @ i["J"]) * z, -1) / 2
+
+    z = states(len(i["a"]))
+    total = logsumexp(-value(z))
+    return {"energy": value(i["z"]), "log_z": total, "mean_z": np.exp(-value(z) - total) @ z}
+
+
 def answer_mean_field(i):
     a, W, b, c = (i[name] for name in "aWbc")
     z = states(len(a))
@@ -457,6 +466,7 @@ ANSWERS = {
     **{f"smoothing_{kind}": partial(answer_smoothing, kind) for kind in (*KINDS, "spike")},
     **{f"log_q_{kind}": partial(answer_log_q, kind) for kind in KINDS},
     **{f"log_p_overlapping_{kind}": partial(answer_overlapping, kind) for kind in KINDS},
+    "general_machine": answer_general_machine,
     "log_p_gaussian_integral": answer_gaussian_integral,
     "bound_importance_weighted": partial(answer_bound, importance_weighted),
     "bound_variational": partial(answer_bound, variational),

@@ -5,6 +5,7 @@ import re
 INPUTS = {
     "a": "biases of the machine, left side first",
     "W": "couplings of the machine, (left, right)",
+    "J": "couplings of the machine, symmetric with a zero diagonal: each pair twice, (unit, unit)",
     "z": "states of the machine, left side first; means where they lie between 0 and 1",
     "b": "log r(zeta|1) - log r(zeta|0)",
     "c": "log r(zeta|0)",

@@ -29,6 +29,7 @@ REQUIRED = {
         "log_p_gaussian_integral",
         "log_w_discrete",
         "bound_discrete",
+        "general_machine",
     ),
     *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in SMOOTHINGS),
     "smoothing_spike",
@@ -132,6 +133,7 @@ TROUBLE = {  # quantity: flags that some of its rows have to carry
     "log_p_gaussian_integral": {"near-vertex", "square", "large-field"},
     **{name: {"near-vertex", "square", "large-logit"} for name in QUANTITIES if name.startswith("objective")},
     "log_w_discrete": {"square", "large-logit"},
+    "general_machine": {"large-field", "on-vertex"},
     "bound_discrete": {"far-apart", "all-equal"},
 }
 

@@ -367,13 +367,25 @@ MORE = {  # the same mistakes elsewhere
         ["smoothing_exp", "smoothing_power"],
     ),
 }
+GENERAL_BIASES, GENERAL_COUPLINGS = '-(z @ i["a"]) -', 'np.sum((z @ i["J"]) * z, -1) / 2'
+WITHOUT_SIDES = {
+    "E(z) has the opposite sign": [(f"{GENERAL_BIASES} {GENERAL_COUPLINGS}", f'z @ i["a"] + {GENERAL_COUPLINGS}')],
+    "the biases have the opposite sign": [(GENERAL_BIASES, 'z @ i["a"] -')],
+    "the couplings have the opposite sign": [(f"- {GENERAL_COUPLINGS}", f"+ {GENERAL_COUPLINGS}")],
+    "the couplings count twice: z·J·z without its 1/2": [(GENERAL_COUPLINGS, GENERAL_COUPLINGS.replace(" / 2", ""))],
+    "the couplings count half": [(GENERAL_COUPLINGS, GENERAL_COUPLINGS.replace('i["J"]', 'np.triu(i["J"])'))],
+    "units are -1 and 1 in place of 0 and 1": [
+        ("product([0.0, 1.0]", "product([-1.0, 1.0]"),
+        ('value(i["z"]), "log_z"', 'value(2 * i["z"] - 1), "log_z"'),
+    ],
+}
 VARIANT = "_2nonlin_k3"
 CASES = [
     (mistake, name + VARIANT * name.startswith("objective"), edits)
     for table in (SABOTAGE, MORE)
     for mistake, (edits, names) in table.items()
     for name in names
-]
+] + [(mistake, "general_machine", edits) for mistake, edits in WITHOUT_SIDES.items()]
 
 
 @pytest.mark.parametrize(("mistake", "name", "edits"), CASES, ids=[f"{case[1]}: {case[0]}" for case in CASES])

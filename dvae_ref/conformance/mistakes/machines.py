@@ -9,14 +9,22 @@ from dvae_ref.conformance.quantities.machines import machine
 from dvae_ref.theory.boltzmann import couple
 from dvae_ref.theory.elementary import bernoulli_entropy, softplus
 
-ON_E = ("energy", "log_z", "mean_field", "gibbs", "log_p_*", "kl_*", "free_energy", "ising", "ais_weights")
+GENERAL = "general_machine"
+BIPARTITE = ("energy", "log_z", "mean_field", "gibbs", "log_p_*", "kl_*", "free_energy", "ising", "ais_weights")
+ON_E = (*BIPARTITE, GENERAL)
 GUARD = 1e-7
+
+
+def coupled(case, factor, **changes):
+    """The outputs with the couplings, W or J, times a factor, and their gradient with it."""
+    name = "J" if "J" in case.inputs else "W"
+    found = case.again({name: factor * case.inputs[name], **changes})
+    return found | scaled(found, factor, "d_W")
 
 
 @mistake("E(z) has the opposite sign", *ON_E)
 def opposite_energy(case):
-    found = case.again({"a": -case.inputs["a"], "W": -case.inputs["W"]})
-    return negated(found, "d_a", "d_W")
+    return negated(coupled(case, -1, a=-case.inputs["a"]), "d_a")
 
 
 @mistake("the biases have the opposite sign", *ON_E)
@@ -26,16 +34,15 @@ def opposite_biases(case):
 
 @mistake("the couplings have the opposite sign", *ON_E)
 def opposite_couplings(case):
-    return negated(case.again({"W": -case.inputs["W"]}), "d_W")
+    return coupled(case, -1)
 
 
 @mistake("the couplings count twice: z·J·z without its 1/2", *ON_E)
 def coupled_twice(case):
-    found = case.again({"W": 2 * case.inputs["W"]})
-    return found | scaled(found, 2, "d_W")
+    return coupled(case, 2)
 
 
-@mistake("left and right are swapped: W is used as (right, left)", *ON_E)
+@mistake("left and right are swapped: W is used as (right, left)", *BIPARTITE)
 def swapped_sides(case):
     return untransposed(case.again({"W": case.inputs["W"].T}))
 
@@ -46,8 +53,8 @@ def untransposed(found):
 
 @mistake("the couplings count half", *ON_E)
 def coupled_half(case):
-    found = case.again({"W": case.inputs["W"] / 2})
-    return found | scaled(found, 0.5, "d_W")
+    """Of the general machine: one triangle of J, with the 1/2 that is meant for both."""
+    return coupled(case, 0.5)
 
 
 @mistake("units are -1 and 1 in place of 0 and 1", "gibbs")
@@ -71,6 +78,14 @@ def spins_in_log_z(case):
     z, (n, _) = found["mean_z"], W.shape
     zz = 4 * found["mean_zz"] - 2 * z[:n, None] - 2 * z[n:] + 1
     return {"log_z": found["log_z"] - a.sum() + W.sum(), "mean_z": 2 * z - 1, "mean_zz": zz}
+
+
+@mistake("units are -1 and 1 in place of 0 and 1", GENERAL)
+def spins_in_general(case):
+    """-a·s - s J s / 2 with s = 2 z - 1."""
+    a, J = case.inputs["a"], case.inputs["J"]
+    found, constant = case.again({"a": 2 * (a - J.sum(1)), "J": 4 * J}), a.sum() - J.sum() / 2
+    return {"energy": found["energy"] + constant, "log_z": found["log_z"] - constant, "mean_z": 2 * found["mean_z"] - 1}
 
 
 @mistake("covariances in place of E[z_left z_right']", "log_z")

@@ -5,7 +5,16 @@ import numpy as np
 from dvae_ref import exact
 from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantity import Quantity
-from dvae_ref.theory.boltzmann import RBM, conditional_left, conditional_right, energy, energy_backward, split
+from dvae_ref.theory.boltzmann import (
+    RBM,
+    BoltzmannMachine,
+    conditional_left,
+    conditional_right,
+    energy,
+    energy_backward,
+    energy_general,
+    split,
+)
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 
@@ -40,6 +49,24 @@ def compute_energy(inputs):
 def compute_log_z(inputs):
     z, zz = exact.moments(machine(inputs))
     return {"log_z": exact.log_z(machine(inputs)), "mean_z": z, "mean_zz": zz}
+
+
+def draw_general(rng):
+    """J in all of the matrix: no side, no zero but on the diagonal."""
+    upper = np.triu(0.8 * (0.3 + rng.standard_normal((2 * SIDE, 2 * SIDE))), 1)
+    z = (rng.random((ROWS, 2 * SIDE)) < 0.4).astype(float)
+    z[0] = 0
+    return trouble.in_machine({"a": rng.normal(-0.4, 1, 2 * SIDE), "J": upper + upper.T, "z": z})
+
+
+def compute_general(inputs):
+    """z J z knows the symmetric part of J alone: what changes single elements, as tolerances do, changes that."""
+    found = BoltzmannMachine(inputs["a"], (inputs["J"] + inputs["J"].T) / 2)
+    return {
+        "energy": energy_general(found, inputs["z"]),
+        "log_z": exact.log_z(found),
+        "mean_z": exact.moments(found).z,
+    }
 
 
 def draw_mean_field(rng):
@@ -118,6 +145,14 @@ QUANTITIES = (
         "log Z = log sum_z exp(-E(z)), E[z] and E[z_left z_right'] by enumeration",
         lambda rng: trouble.in_machine(draw_machine(rng, 6, 6)),
         compute_log_z,
+    ),
+    Quantity(
+        "general_machine",
+        "Sec. 2",
+        "E(z) = -a·z - z J z / 2 of a machine without sides, J symmetric with a zero diagonal, so that each pair of "
+        "units stands in J twice and counts once; log Z and E[z] by enumeration of all states",
+        draw_general,
+        compute_general,
     ),
     Quantity(
         "mean_field",
