@@ -1,10 +1,14 @@
 """The campaign of kills sees what a kill does to a command that is not careful; the real ones are `make kills`'s."""
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
+import child
 import kills
+import pytest
 
 SLEEP = 0.8  # seconds: most of a command's time, so that most kills fall into it
 
@@ -43,14 +47,30 @@ def fails_afterwards():
     Path("begun").unlink()
 
 
-def tally(tmp_path, main, count=6):
+class InTheMiddle(kills.Campaign):
+    """Kills when the command has written its first file, however long it took to: no control that needs luck."""
+
+    def kill(self, case, folder, after):
+        with self.said() as said:
+            pid = child.begin(self.mains[case.program], self.command(case, folder), folder, said)
+            while not WRITTEN & {path.name for path in folder.iterdir()} and not os.waitid(os.P_PID, pid, LOOK):
+                time.sleep(0.01)
+            return int(child.wait(pid, [(0, signal.SIGKILL)])[2])
+
+
+WRITTEN = {"half", "whole", "left", "begun"}
+LOOK = os.WEXITED | os.WNOHANG | os.WNOWAIT  # whether it has ended
+
+
+def tally(tmp_path, main, campaign=InTheMiddle, count=6):
     (tmp_path / "template").mkdir()
-    campaign = kills.Campaign(tmp_path, {"planted": main}, seed=0)
-    return campaign.run("planted", kills.Case("planted", ("go",), 100, alone=False), count)
+    planted = kills.Case("planted", ("go",), 100, alone=False)
+    return campaign(tmp_path, {"planted": main}, seed=0).run("planted", planted, count)
 
 
-def test_a_careful_command_differs_in_nothing(tmp_path):
-    found = tally(tmp_path, careful)
+@pytest.mark.parametrize("campaign", [kills.Campaign, InTheMiddle])
+def test_a_careful_command_differs_in_nothing(tmp_path, campaign):
+    found = tally(tmp_path, careful, campaign)
     assert found.differing == ()
     assert found.killed >= 6
     assert found.again >= 2
