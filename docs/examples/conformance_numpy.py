@@ -380,22 +380,43 @@ def answer_bound_discrete(i):
     return {"log_p_x": log_p_x, "nll": -log_p_x.mean(1)}
 
 
+def minus_kl(kind, i, v):
+    """DVAE++ and DVAE in two groups, without log Z."""
+    n, q, rest = len(v["W"]), sigmoid(v["logit_q"]), sigmoid(-v["logit_q"])
+    if kind == "spike":
+        up = 1.0 * (i["zeta"] > 0)
+        left = (up + (1 - up) / fixed(rest) * (q - fixed(q)))[:, :n]
+    else:
+        r0, r1 = (density(kind, v["zeta"], z, *law_of(i)) for z in (0, 1))
+        left = (q / (q + rest * r0 / r1))[:, :n]
+    return entropy(q, rest) + q @ v["a"] + np.sum((left @ v["W"]) * q[:, n:], -1)
+
+
 def answer_kl(kind, i):
-    """DVAE++ and DVAE in two groups, the KL alone."""
-
-    def minus_kl(v):
-        n, q, rest = len(v["W"]), sigmoid(v["logit_q"]), sigmoid(-v["logit_q"])
-        if kind == "spike":
-            up = 1.0 * (i["zeta"] > 0)
-            left = (up + (1 - up) / fixed(rest) * (q - fixed(q)))[:, :n]
-        else:
-            r0, r1 = (density(kind, v["zeta"], z, *law_of(i)) for z in (0, 1))
-            left = (q / (q + rest * r0 / r1))[:, :n]
-        return entropy(q, rest) + q @ v["a"] + np.sum((left @ v["W"]) * q[:, n:], -1)
-
     moving = ("logit_q", "a", "W") if kind == "spike" else ("logit_q", "zeta", "a", "W")
-    found = gradients(lambda v: np.sum(i["cotangent"] * minus_kl(v)), take(i, *moving))
-    return {"minus_kl": fixed(minus_kl(i)), **found}
+    found = gradients(lambda v: np.sum(i["cotangent"] * minus_kl(kind, i, v)), take(i, *moving))
+    return {"minus_kl": fixed(minus_kl(kind, i, i)), **found}
+
+
+def answer_own_networks(baseline, i):
+    """The bound of given logits and zeta, log Z a number."""
+    family, kind = BASELINES[baseline]
+
+    def prior(v):
+        if family != "dvaes":
+            return minus_kl("spike" if family == "dvae" else kind, i, v)
+        weights = sigmoid(-v["logit_q"]), sigmoid(v["logit_q"])
+        log_q = np.sum(np.log(mixture(kind, v["zeta"], weights, *law_of(i))[0]), -1)
+        return log_p_overlapping(kind, v["a"], v["W"], v["zeta"], law_of(i), int(i["sweeps"])) - log_q
+
+    def bound(v):
+        x, k = np.repeat(i["x"], int(i["k"]), axis=0), int(i["k"])
+        log_px = np.sum(x * v["logits"] - np.log(1 + np.exp(v["logits"])), 1)
+        log_w = (i["kappa"] * (prior(v) - i["log_z"]) + log_px).reshape(-1, k)
+        return importance_weighted(log_w) if family == "dvaes" else variational(log_w)
+
+    moving = ("logit_q", "logits", "a", "W") if family == "dvae" else ("logit_q", "zeta", "logits", "a", "W")
+    return {"bound": fixed(bound(i)), **gradients(lambda v: np.mean(bound(v)), take(i, *moving))}
 
 
 def answer_free_energy(i):
@@ -478,6 +499,10 @@ ANSWERS = {
     **{"kl_dvaepp_power": partial(answer_kl, "power"), "free_energy": answer_free_energy, "ising": answer_ising},
     **{"negative_phase": answer_negative_phase, "ais_weights": answer_ais_weights},
     "population_annealing": answer_population_annealing,
+    **{
+        f"own_networks_{baseline}": partial(answer_own_networks, baseline)
+        for baseline in ("dvaes_power", "dvaepp_power", "dvae_spike_exp")
+    },
     "log_w_discrete": answer_log_w_discrete,
     "bound_discrete": answer_bound_discrete,
     "adam": answer_adam,

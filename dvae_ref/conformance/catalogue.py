@@ -6,6 +6,7 @@ from dvae_ref.conformance.quantities import (
     machines,
     objectives,
     optimizers,
+    own_networks,
     parts,
     relaxations,
     smoothings,
@@ -14,7 +15,12 @@ from dvae_ref.model.baselines import BASELINES
 from dvae_ref.theory.smoothing import Gaussian, named
 
 GAUSSIAN_INTEGRAL = ("log_p_gaussian_integral", *(f"log_q_{kind}" for kind in named(Gaussian)))
-_THEMES = (machines, smoothings, relaxations, bounds, parts, objectives, discrete, optimizers)
+OWN_NETWORKS = {
+    "dvaes_power": ("log_p_overlapping_power", "log_q_power", "bound_importance_weighted"),
+    "dvaepp_power": ("kl_dvaepp_power", "bound_variational"),
+    "dvae_spike_exp": ("kl_dvae", "bound_variational"),
+}
+_THEMES = (machines, smoothings, relaxations, bounds, parts, objectives, own_networks, discrete, optimizers)
 QUANTITIES = {quantity.name: quantity for theme in _THEMES for quantity in theme.QUANTITIES}
 
 
@@ -33,6 +39,8 @@ def _direct(name):
         return ("free_energy",)
     if name.startswith("kl_dvaepp"):
         return ("energy", f"smoothing_{name.rsplit('_', 1)[-1]}")
+    if name.startswith("own_networks"):
+        return OWN_NETWORKS[name.removeprefix("own_networks_")]
     if name == "log_w_discrete":
         return ("energy", "log_z")
     kind = name.rsplit("_", 1)[-1]

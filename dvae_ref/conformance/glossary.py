@@ -26,6 +26,7 @@ INPUTS = {
     "log_px": "log p(x|zeta) of each image and sample",
     "minus_kl": "minus the KL term of each image and sample",
     "x": "images, binary",
+    "logits": "the decoder's logits of p(x|zeta), (row, pixel)",
     "mean_x": "mean image: subtracted from the encoder's x, its logit added to the decoder's logits",
     "log_w": "log-weight of each image and sample, log Z not taken off, (image, sample)",
     "samples": "numbers of samples K: the first so many of each image",

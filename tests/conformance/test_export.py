@@ -31,6 +31,7 @@ REQUIRED = {
         "bound_discrete",
         "general_machine",
     ),
+    *(f"own_networks_{baseline}" for baseline in ("dvaes_power", "dvaepp_power", "dvae_spike_exp")),
     *(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in SMOOTHINGS),
     "smoothing_spike",
     *("bound_importance_weighted", "bound_variational"),
@@ -133,6 +134,8 @@ TROUBLE = {  # quantity: flags that some of its rows have to carry
     "log_p_gaussian_integral": {"near-vertex", "square", "large-field"},
     **{name: {"near-vertex", "square", "large-logit"} for name in QUANTITIES if name.startswith("objective")},
     "log_w_discrete": {"square", "large-logit"},
+    **{f"own_networks_{name}": {"near-vertex", "square", "large-logit"} for name in ("dvaes_power", "dvaepp_power")},
+    "own_networks_dvae_spike_exp": {"on-vertex", "square", "large-logit"},
     "general_machine": {"large-field", "on-vertex"},
     "bound_discrete": {"far-apart", "all-equal"},
 }

@@ -4,6 +4,7 @@ import pytest
 from judging import judge, load
 from planted import PLANTED
 
+from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.mistakes import REGISTRY
 from dvae_ref.conformance.pairs import JOINED
 
@@ -379,13 +380,28 @@ WITHOUT_SIDES = {
         ('value(i["z"]), "log_z"', 'value(2 * i["z"] - 1), "log_z"'),
     ],
 }
+OWN_TERM = 'i["kappa"] * (prior(v) - i["log_z"])'
+OWN_NETWORKS = {
+    "log Z is left out": [(OWN_TERM, 'i["kappa"] * prior(v)')],
+    "log Z has the opposite sign": [(OWN_TERM, OWN_TERM.replace("-", "+"))],
+    "log Z is not multiplied by kappa": [(OWN_TERM, 'i["kappa"] * prior(v) - i["log_z"]')],
+    "kappa is left out": [(OWN_TERM, '(prior(v) - i["log_z"])')],
+    "the gradient of the sum over the images in place of the mean": [("np.mean(bound(v))", "np.sum(bound(v))")],
+    "the samples of an image are taken to be B rows apart: tiled, not repeated": [
+        ('x, k = np.repeat(i["x"], int(i["k"]), axis=0), int', 'x, k = np.tile(i["x"], (int(i["k"]), 1)), int'),
+        (f"({OWN_TERM} + log_px).reshape(-1, k)", f"({OWN_TERM} + log_px).reshape(k, -1).T"),
+    ],
+}
+OF_NETWORKS = [name for name in QUANTITIES if name.startswith("own_networks")]
 VARIANT = "_2nonlin_k3"
 CASES = [
     (mistake, name + VARIANT * name.startswith("objective"), edits)
     for table in (SABOTAGE, MORE)
     for mistake, (edits, names) in table.items()
     for name in names
-] + [(mistake, "general_machine", edits) for mistake, edits in WITHOUT_SIDES.items()]
+]
+CASES += [(mistake, "general_machine", edits) for mistake, edits in WITHOUT_SIDES.items()]
+CASES += [(mistake, name, edits) for mistake, edits in OWN_NETWORKS.items() for name in OF_NETWORKS]
 
 
 @pytest.mark.parametrize(("mistake", "name", "edits"), CASES, ids=[f"{case[1]}: {case[0]}" for case in CASES])

@@ -20,6 +20,7 @@ THEMES = (
     "bounds",
     "objectives",
     "estimators",
+    "own_networks",
     "clips",
     "discrete",
     "optimizers",

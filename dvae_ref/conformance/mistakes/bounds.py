@@ -6,7 +6,7 @@ from dvae_ref.conformance.mistakes import formulas
 from dvae_ref.conformance.mistakes.registry import mistake, replaced, scaled
 from dvae_ref.theory import bounds
 
-WEIGHTED, VARIATIONAL = "bound_importance_weighted", "bound_variational"
+WEIGHTED, VARIATIONAL, OWN = "bound_importance_weighted", "bound_variational", "own_networks_*"
 
 
 @mistake("log-sum-exp without -log K", WEIGHTED)
@@ -43,12 +43,12 @@ def gradients(outputs):
     return {name: value for name, value in outputs.items() if name.startswith("d_")}
 
 
-@mistake("kappa is left out", WEIGHTED, VARIATIONAL)
+@mistake("kappa is left out", WEIGHTED, VARIATIONAL, OWN)
 def without_kappa(case):
     return case.again({"kappa": np.ones_like(case.inputs["kappa"])})
 
 
-@mistake("kappa multiplies log p(x|zeta), too", WEIGHTED, VARIATIONAL, "objective_*")
+@mistake("kappa multiplies log p(x|zeta), too", WEIGHTED, VARIATIONAL, "objective_*", OWN)
 def kappa_on_all(case):
     whole = replaced(
         bounds,
@@ -59,6 +59,6 @@ def kappa_on_all(case):
         return case.again()
 
 
-@mistake("log p(zeta) - log q(zeta|x) has the opposite sign", WEIGHTED, VARIATIONAL)
+@mistake("log p(zeta) - log q(zeta|x) has the opposite sign", WEIGHTED, VARIATIONAL, OWN)
 def opposite_ratio(case):
     return case.again({"kappa": -case.inputs["kappa"]})

@@ -41,7 +41,7 @@ for _name, _wrong in formulas.IMPORTANCE_WEIGHTED.items():
     register(_name, _wrong)
 
 
-@mistake("the mean over pixels in place of the sum", "objective_*")
+@mistake("the mean over pixels in place of the sum", "objective_*", "own_networks_*")
 def mean_over_pixels(case):
     value, backward, pixels = layers.bernoulli, layers.bernoulli_backward, case.inputs["x"].shape[1]
 

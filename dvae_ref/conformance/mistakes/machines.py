@@ -10,7 +10,18 @@ from dvae_ref.theory.boltzmann import couple
 from dvae_ref.theory.elementary import bernoulli_entropy, softplus
 
 GENERAL = "general_machine"
-BIPARTITE = ("energy", "log_z", "mean_field", "gibbs", "log_p_*", "kl_*", "free_energy", "ising", "ais_weights")
+BIPARTITE = (
+    "energy",
+    "log_z",
+    "mean_field",
+    "gibbs",
+    "log_p_*",
+    "kl_*",
+    "free_energy",
+    "ising",
+    "ais_weights",
+    "own_networks_*",
+)
 ON_E = (*BIPARTITE, GENERAL)
 GUARD = 1e-7
 

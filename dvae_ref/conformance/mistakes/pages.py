@@ -19,7 +19,11 @@ def without_lam(case):
     return case.again({"a": case.inputs["a"] + case.inputs["lam"] / 2})
 
 
-@mistake("mu on both sides: q(z = 1 | x) for the left side, which zeta has told more of", "kl_dvaepp_*")
+@mistake(
+    "mu on both sides: q(z = 1 | x) for the left side, which zeta has told more of",
+    "kl_dvaepp_*",
+    "own_networks_dvaepp_*",
+)
 def mu_on_both_sides(case):
     """Page 7, mistake 6: at zeta = 1/2, b is 0 and nu is mu. Then zeta has no say."""
     middle = case.again({"zeta": np.full_like(case.inputs["zeta"], 0.5)})

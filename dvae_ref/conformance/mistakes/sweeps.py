@@ -5,7 +5,7 @@ from dvae_ref.conformance.mistakes.objectives import RELAXED
 from dvae_ref.conformance.mistakes.registry import mistake, replaced
 from dvae_ref.theory import overlapping
 
-IN_LOG_P = ("log_p_overlapping_*", *RELAXED)
+IN_LOG_P = ("log_p_overlapping_*", *RELAXED, "own_networks_dvaes_*")
 
 
 def register(name, wrong):
