@@ -8,7 +8,7 @@ from judging import SEEDS, entry_of, judge, load, representative
 
 from dvae_ref.conformance import compare, quantity, tolerances, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
-from dvae_ref.conformance.quantities import smoothings
+from dvae_ref.conformance.quantities import own_networks, smoothings
 from dvae_ref.conformance.tolerances import Tolerance
 from dvae_ref.runs import evaluation
 from dvae_ref.theory import mixture, spike
@@ -101,3 +101,33 @@ def test_the_nll_is_that_of_the_evaluation(seed):
         np.testing.assert_allclose(found["log_p_x"][n], expected.log_px, rtol=0, atol=1e-12)
         np.testing.assert_allclose(found["nll"][n], expected.summary()["nll"], rtol=0, atol=1e-12)
         assert np.abs(found["log_p_x"][n - 1] - expected.log_px).max() > 0.1
+
+
+@pytest.mark.parametrize("baseline", own_networks.CHOSEN)
+def test_own_networks_make_up_the_objective(example_source, baseline):
+    """The bound, and the gradient in the last group's logits at fixed rho, as docs/conformance.md puts it together: in
+    its sum over rows that of the output layer's bias. Without the decoder's part it is another number."""
+    item, example = QUANTITIES[f"objective_{baseline}_2nonlin_k3"], load(example_source)
+    given = quantity.inputs(item, 0)
+    whole, kind, law = quantity.outputs(item, given), example.BASELINES[baseline][1], example.law_of(given)
+    x = np.repeat(given["x"], int(given["k"]), axis=0) - given["mean_x"]
+    zeta, q, rest, _, slope = (np.real(part) for part in example.encode(kind, given, x, given["zeta"], law))
+
+    def decoder(zeta):
+        return example.network(given, "decoder", zeta) + np.log(given["mean_x"] / (1 - given["mean_x"]))
+
+    a, W = given["rbm.a"], given["rbm.W"]
+    mine = {"a": a, "W": W, "logit_q": np.log(q / rest), "logits": decoder(zeta), "log_z": example.log_z(a, W)}
+    left_out = ("beta",) if kind == "spike_exp" else ()
+    mine = {name: value for name, value in (given | mine).items() if name not in left_out}
+    found = quantity.outputs(QUANTITIES[f"own_networks_{baseline}"], mine)
+    np.testing.assert_allclose(found["bound"], whole["bound"], rtol=1e-12)
+    through = example.gradients(lambda v: np.sum(found["d_logits"] * decoder(v["zeta"])), {"zeta": zeta})["d_zeta"]
+    spike = kind == "spike_exp"
+    R0, R1 = (example.distribution("exp" if spike else kind, zeta, z, *law) for z in (0, 1))
+    moves = (zeta > 0) * (1 - R1 if spike else R0 - R1) / slope * q * rest
+    last = slice(zeta.shape[1] // 2, None)
+    for decoded, agrees in ((through, True), (0, False)):
+        total = found["d_logit_q"] + (found.get("d_zeta", 0) + decoded) * moves
+        error = np.abs(total[:, last].sum(0) - whole["d_encoder.1.out.bias"]).max()
+        assert (error < 1e-9) == agrees
