@@ -123,9 +123,9 @@ def test_own_networks_make_up_the_objective(example_source, baseline):
     found = quantity.outputs(QUANTITIES[f"own_networks_{baseline}"], mine)
     np.testing.assert_allclose(found["bound"], whole["bound"], rtol=1e-12)
     through = example.gradients(lambda v: np.sum(found["d_logits"] * decoder(v["zeta"])), {"zeta": zeta})["d_zeta"]
-    spike = kind == "spike_exp"
-    R0, R1 = (example.distribution("exp" if spike else kind, zeta, z, *law) for z in (0, 1))
-    moves = (zeta > 0) * (1 - R1 if spike else R0 - R1) / slope * q * rest
+    has_spike = kind == "spike_exp"
+    R0, R1 = (example.distribution("exp" if has_spike else kind, zeta, z, *law) for z in (0, 1))
+    moves = (zeta > 0) * (1 - R1 if has_spike else R0 - R1) / slope * q * rest
     last = slice(zeta.shape[1] // 2, None)
     for decoded, agrees in ((through, True), (0, False)):
         total = found["d_logit_q"] + (found.get("d_zeta", 0) + decoded) * moves
