@@ -9,18 +9,15 @@ down starts from: exact samples; replicas of population annealing along the same
 block Gibbs from uniform states. Each run has a key of its own; the rows of a path share their ends from below.
 """
 
-import argparse
-import csv
 import sys
 import warnings
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from dvae_ref.sampling import ais, bracket, pcd, philox, population_annealing, trajectory
 from dvae_ref.sampling.bracket import Bracket, Start
-from validation import machines
+from validation import counts, machines
 
 TEMPERATURES, CHAINS = 1000, 100
 GROUPS, REPLICAS = 10, 30  # along snapshots: with 5 sweeps a step, about as many spins
@@ -133,68 +130,33 @@ def summary(machine, path, start, brackets, effective):
     inside = (low <= log_z) & (log_z <= high)
     far = (below - log_z > FAR * below_error) | (log_z - above > FAR * above_error)
     closed = verdicts == "closed"
-    counts = (inside, closed, verdicts == "open", verdicts == "contradictory", closed & ~inside, closed & far, far)
+    held = (inside, closed, verdicts == "open", verdicts == "contradictory", closed & ~inside, closed & far, far)
     ais_alone = np.abs(below - log_z) <= 1.96 * below_error
     nats = (effective, below - log_z, below_error, above - log_z, above_error)
-    totals = [int(np.sum(which)) for which in (*counts, ais_alone)]
+    totals = [int(np.sum(which)) for which in (*held, ais_alone)]
     return Row(machine.name, path, start, len(brackets), *totals, *(float(np.median(values)) for values in nats))
-
-
-def write(file, rows):
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(Row._fields)
-    for row in rows:
-        writer.writerow([f"{value:.4g}" if isinstance(value, float) else value for value in row])
-        file.flush()
-
-
-def read(file):
-    """The Rows of a file that `write` wrote."""
-    kinds = Row.__annotations__.values()
-    return [Row(*(kind(cell) for kind, cell in zip(kinds, line, strict=True))) for line in list(csv.reader(file))[1:]]
 
 
 HEAD = ("machine", "path", "down from", "contains", "closed", "open", "contradictory", "closed, outside (far)",
         "AIS alone", "ESS", "below", "above")  # fmt: skip
 
 
-def table(rows):
+def table(found):
     """Markdown: counts in percent of the runs."""
-    lines = [HEAD, ("---",) * 3 + ("--:",) * (len(HEAD) - 3)]
-    for row in rows:
-        counts = [f"{100 * count / row.runs:.1f}" for count in row[4:8]]
-        wrong = f"{100 * row.closed_outside / row.runs:.1f} ({100 * row.closed_far / row.runs:.1f})"
-        alone, effective = f"{100 * row.ais_contains / row.runs:.1f}", f"{row.effective:.0f}".replace("nan", "")
-        nats = f"{row.below:+.2f} ± {row.below_error:.2f}", f"{row.above:+.2f} ± {row.above_error:.2f}"
-        lines.append((row.machine, row.path, row.start, *counts, wrong, alone, effective, *nats))
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return counts.markdown(HEAD, 3, map(cells, found))
+
+
+def cells(row):
+    shares = [counts.percent(count, row.runs, 1) for count in row[4:8]]
+    outside, far = (counts.percent(count, row.runs, 1) for count in (row.closed_outside, row.closed_far))
+    alone, effective = counts.percent(row.ais_contains, row.runs, 1), f"{row.effective:.0f}".replace("nan", "")
+    nats = f"{row.below:+.2f} ± {row.below_error:.2f}", f"{row.above:+.2f} ± {row.above_error:.2f}"
+    return row.machine, row.path, row.start, *shares, f"{outside} ({far})", alone, effective, *nats
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m validation.coverage", description=__doc__.splitlines()[0])
-    parser.add_argument("machines", nargs="*", metavar="MACHINE", help="names (default: all)")
-    parser.add_argument("--runs", type=int, default=300, help="of each row (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", metavar="FILE", help="write rows here as CSV, each as soon as it is known")
-    parser.add_argument("--table", metavar="FILE", help="print the table of a file of rows, and run nothing")
-    options = parser.parse_args(argv)
-    if options.table:
-        with open(options.table, newline="", encoding="utf-8") as file:
-            print(table(read(file)))
-        return 0
-    try:
-        chosen = [machines.named(name) for name in options.machines] or machines.machines()
-    except ValueError as error:
-        parser.error(str(error))
-    numba.set_num_threads(1)
     warnings.simplefilter("ignore")  # that few chains count is among what is counted here
-    found = (row for machine in chosen for row in rows(machine, options.runs, options.seed))
-    if not options.out:
-        print(table(found))
-        return 0
-    with open(options.out, "w", newline="", encoding="utf-8") as file:
-        write(file, found)
-    return 0
+    return counts.main(argv, "coverage", __doc__, Row, rows, table)
 
 
 if __name__ == "__main__":

@@ -10,20 +10,16 @@ the estimating replicas choose, as it was before 0.2; its `step` along 20 machin
 estimate counts as wrong that is off by more than 3 of its standard errors.
 """
 
-import argparse
-import csv
 import sys
 import warnings
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from dvae_ref import blas
 from dvae_ref.sampling import ais, philox, replicas
 from dvae_ref.sampling import population_annealing as pa
 from dvae_ref.theory.boltzmann import RBM
-from validation import machines
+from validation import counts
 
 TEMPERATURES, CHAINS, FEW, SWEEPS, STEPS = 1000, 100, 20, 10, 20
 WRONG = 3.0  # standard errors
@@ -93,6 +89,11 @@ ESTIMATES = {
 }
 
 
+def rows(machine, runs, seed=0):
+    """The Rows of a Machine."""
+    return (row(machine, name, runs, seed) for name in ESTIMATES)
+
+
 def row(machine, name, runs, seed=0):
     """The Row of an estimate on a Machine."""
     keys = [philox.fold_in(philox.key(seed), i) for i in range(runs)]
@@ -111,75 +112,31 @@ def summary(machine, name, found, warned):
     error, bar = found[:, 0] - machine.log_z, found[:, 1]
     away = np.abs(error)
     wrong, ratio = away > WRONG * bar, np.exp(error)
-    counts = (away <= bar, away <= 1.96 * bar, wrong, wrong & warned, ~wrong & warned)
-    totals = [int(np.sum(which)) for which in counts]
+    held = (away <= bar, away <= 1.96 * bar, wrong, wrong & warned, ~wrong & warned)
+    totals = [int(np.sum(which)) for which in held]
     spread = ratio.std(ddof=1) / np.sqrt(len(ratio))
     nats = (ratio.mean(), spread, np.median(error), np.median(bar))
     return Row(machine.name, name, len(found), *totals, *map(float, nats))
-
-
-def write(file, rows):
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(Row._fields)
-    for each in rows:
-        writer.writerow([f"{value:.4g}" if isinstance(value, float) else value for value in each])
-        file.flush()
-
-
-def read(file):
-    """The Rows of a file that `write` wrote."""
-    kinds = Row.__annotations__.values()
-    return [Row(*(kind(cell) for kind, cell in zip(kinds, line, strict=True))) for line in list(csv.reader(file))[1:]]
 
 
 HEAD = ("machine", "estimate", "68% holds", "95% holds", "wrong", "of these warned", "right, and warned", "Z^ / Z",
         "log Z^ - log Z")  # fmt: skip
 
 
-def table(rows):
+def table(found):
     """Markdown: counts in percent of the runs, warnings of those that were wrong or right."""
-    lines = [HEAD, ("---",) * 2 + ("--:",) * (len(HEAD) - 2)]
-    for r in rows:
-        held = (
-            f"{100 * r.within_one / r.runs:.0f}",
-            f"{100 * r.within_two / r.runs:.0f}",
-            f"{100 * r.wrong / r.runs:.0f}",
-        )
-        warned = share(r.wrong_and_warned, r.wrong), share(r.right_and_warned, r.runs - r.wrong)
-        nats = f"{r.ratio:.3f} ± {r.ratio_error:.3f}", f"{r.error:+.3f} ± {r.standard_error:.3f}"
-        lines.append((r.machine, r.estimate, *held, *warned, *nats))
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return counts.markdown(HEAD, 2, map(cells, found))
 
 
-def share(part, whole):
-    return f"{100 * part / whole:.0f}" if whole else ""
+def cells(row):
+    held = [counts.percent(count, row.runs) for count in (row.within_one, row.within_two, row.wrong)]
+    warned = counts.percent(row.wrong_and_warned, row.wrong), counts.percent(row.right_and_warned, row.runs - row.wrong)
+    nats = f"{row.ratio:.3f} ± {row.ratio_error:.3f}", f"{row.error:+.3f} ± {row.standard_error:.3f}"
+    return row.machine, row.estimate, *held, *warned, *nats
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m validation.error_bars", description=__doc__.splitlines()[0])
-    parser.add_argument("machines", nargs="*", metavar="MACHINE", help="names (default: all)")
-    parser.add_argument("--runs", type=int, default=300, help="of each row (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", metavar="FILE", help="write rows here as CSV, each as soon as it is known")
-    parser.add_argument("--table", metavar="FILE", help="print the table of a file of rows, and run nothing")
-    options = parser.parse_args(argv)
-    if options.table:
-        with open(options.table, newline="", encoding="utf-8") as file:
-            print(table(read(file)))
-        return 0
-    try:
-        chosen = [machines.named(name) for name in options.machines] or machines.machines()
-    except ValueError as error:
-        parser.error(str(error))
-    numba.set_num_threads(1)
-    with blas.one_thread():
-        found = (row(machine, name, options.runs, options.seed) for machine in chosen for name in ESTIMATES)
-        if not options.out:
-            print(table(found))
-            return 0
-        with open(options.out, "w", newline="", encoding="utf-8") as file:
-            write(file, found)
-    return 0
+    return counts.main(argv, "error_bars", __doc__, Row, rows, table)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dvae_ref.sampling.bracket import Bracket, End
-from validation import coverage, machines
+from validation import counts, coverage, machines
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -85,9 +85,9 @@ def test_rows_are_read_back():
     machine = machines.ferromagnet()
     row = coverage.summary(machine, "snapshots", "start", brackets(machine.log_z, 1), [math.nan] * 300)
     file = io.StringIO()
-    coverage.write(file, [row])
+    counts.write(file, coverage.Row, [row])
     file.seek(0)
-    (read,) = coverage.read(file)
+    (read,) = counts.read(file, coverage.Row)
     assert read[:12] == row[:12]
     assert math.isnan(read.effective)
     assert read[13:] == pytest.approx(row[13:], rel=1e-3)
@@ -96,7 +96,7 @@ def test_rows_are_read_back():
 
 def published():
     with FILE.open(newline="", encoding="utf-8") as file:
-        return coverage.read(file)
+        return counts.read(file, coverage.Row)
 
 
 def test_the_published_coverage_holds():

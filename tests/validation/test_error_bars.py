@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from validation import error_bars, machines
+from validation import counts, error_bars, machines
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -60,9 +60,9 @@ def test_rows_are_read_back():
     machine = machines.named("ferromagnet")
     row = error_bars.summary(machine, "AIS, bias", estimates(machine.log_z, 1), np.ones(300, bool))
     file = io.StringIO()
-    error_bars.write(file, [row])
+    counts.write(file, error_bars.Row, [row])
     file.seek(0)
-    (read,) = error_bars.read(file)
+    (read,) = counts.read(file, error_bars.Row)
     assert read[:8] == row[:8]
     assert read[8:] == pytest.approx(row[8:], rel=1e-3)
     assert "| ferromagnet | AIS, bias | " in error_bars.table([read])
@@ -70,7 +70,7 @@ def test_rows_are_read_back():
 
 def published():
     with FILE.open(newline="", encoding="utf-8") as file:
-        return error_bars.read(file)
+        return counts.read(file, error_bars.Row)
 
 
 def test_whatever_was_wrong_in_most_runs_was_said_to_be():
