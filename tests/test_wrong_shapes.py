@@ -25,7 +25,7 @@ from dvae_ref import (
     tree,
 )
 from dvae_ref.arrays import NUMPYS, shapes_named
-from dvae_ref.sampling import ais, fields, philox
+from dvae_ref.sampling import ais, fields, paths, philox
 from dvae_ref.sampling import population_annealing as pa
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field
 from dvae_ref.theory.smoothing import Power
@@ -118,11 +118,11 @@ def of_models(zeros):
 
 def of_samplers(zeros):
     key, rbm, other = philox.key(0), RBM(zeros(7), zeros(3, 4)), RBM(zeros(6), zeros(3, 3))
-    path = ais.annealing_path(rbm, "bias")
+    path = paths.annealing_path(rbm, "bias")
     return {
         "summarize": (lambda: ais.summarize(zeros(3, 4)), "(3, 4)"),
         "statistics": (lambda: ais.statistics(zeros(0)), "(0,)"),
-        "correction": (lambda: ais.correction(rbm, path, zeros(5, 4)), "(3, 4)", "(5, 4)"),
+        "correction": (lambda: paths.correction(rbm, path, zeros(5, 4)), "(3, 4)", "(5, 4)"),
         "population annealing": (lambda: pa.step(key, pa.init(key, rbm, 10), other), "(3, 4)", "(3, 3)"),
         "pack": (lambda: fields.pack(zeros(7)), "(7,)"),
         "unpack": (lambda: fields.unpack(np.zeros((3, 1), np.uint8), 7), "(R, 2)", "(3, 1)"),

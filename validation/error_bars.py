@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.sampling import ais, philox, replicas
+from dvae_ref.sampling import ais, paths, philox, replicas
 from dvae_ref.sampling import population_annealing as pa
 from dvae_ref.theory.boltzmann import RBM
 from validation import counts
@@ -59,7 +59,7 @@ def with_own_schedule(size):
     """As `anneal` was: the replicas that estimate choose the temperatures."""
 
     def estimate(key, rbm):
-        path, following = ais.annealing_path(rbm, "uniform"), pa._adaptive(pa.OVERLAP_ANNEAL, 10_000)
+        path, following = paths.annealing_path(rbm, "uniform"), pa._adaptive(pa.OVERLAP_ANNEAL, 10_000)
         state, _, record = pa._walk(key, path, size, SWEEPS, following, "cpu")
         columns = np.array(record).T
         replicas.warn_if_collapsed(size, columns[0].min(), columns[2, -1], families=100, reason="")

@@ -7,10 +7,10 @@ against what is allocated.
 import os
 
 from dvae_ref.model.structures import STRUCTURES
+from dvae_ref.sampling.paths import MOST_TEMPERATURES
 
 AIS_UNIT = 26  # bytes of a unit of a chain, in `sampling.ais`
 TEMPERATURE = 20  # bytes of a temperature
-MOST_TEMPERATURES = 2**24 + 1  # that float32 tells apart, evenly spaced from 0 to 1
 MOMENT_UNIT = 32  # bytes of a unit of a chain whose moments are taken in float64
 CHAIN_UNIT = 8  # bytes of a unit of a chain, in the samplers of the negative phase
 SAMPLE_UNIT = 4  # bytes of a unit of an importance sample; each thread has some of an image, and three images wait

@@ -23,23 +23,21 @@ Derived in docs/derivations/09-sampling.md.
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array, shapes_named, short
+from dvae_ref.arrays import Array, short
 from dvae_ref.sampling import backend as backends
-from dvae_ref.sampling import engines, fields, gibbs, modes, philox
+from dvae_ref.sampling import engines, fields, gibbs, modes, paths, philox
 from dvae_ref.sampling.engines.path import Path
-from dvae_ref.theory import boltzmann, domains
+from dvae_ref.theory import domains
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import softplus
 
-Temperatures = int | Sequence[float] | Array  # how many, or which
 Progress = Callable[[int, int], object]  # (done, total)
 NO_VOUCHER = "a large one would not vouch for log Z: sampling.bracket"
-MOST_TEMPERATURES = 2**24  # evenly spaced, of which float32 can tell each from the next
 _STRIDE = 50  # temperatures, at least, between two calls of `progress`
 _PIECE = 2**34  # chains x weights x temperatures to a call of an engine: about a second
 
@@ -80,7 +78,7 @@ class AISBatch(NamedTuple):
 def log_z(
     key: philox.Key,
     rbm: RBM,
-    temperatures: Temperatures = 10_000,
+    temperatures: paths.Temperatures = 10_000,
     chains: int = 1_000,
     base: str | Array = "uniform",
     progress: Progress | None = None,
@@ -100,12 +98,12 @@ def log_z(
     (5.0, 20)
     """
     philox.check(key)
-    inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
+    inv_temps, path = paths.schedule(temperatures), paths.annealing_path(rbm, base)
     chains = check_chains(chains)
     chain = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
-    left, log_w = fields.pack(chain), np.full(chains, base_log_z(path))
+    left, log_w = fields.pack(chain), np.full(chains, paths.base_log_z(path))
     walk(key, path, left, log_w, inv_temps, progress, backend)
-    result = summarize(log_w + correction(rbm, path, fields.unpack(left, len(path.W))))
+    result = summarize(log_w + paths.correction(rbm, path, fields.unpack(left, len(path.W))))
     if result.effective_sample_size >= least_effective(chains):
         modes.warn_if_missed(result.log_z, result.standard_error, chains, rbm)
     return result
@@ -123,22 +121,17 @@ def walk(
     """Take chains along the inverse temperatures (K + 1,), float32, in place: left (R, q), packed, and log_w (R,).
 
     To each log w is added sum_k [log p*_{t_k+1} - log p*_{t_k}](z_left), each term before the sweep at t_{k+1}, the
-    key's sweep number k + 1. Temperatures may fall as well as rise (`bracket`).
+    key's sweep number k + 1. paths.Temperatures may fall as well as rise (`bracket`).
     """
     engine = _engine(backend)
     _anneal(engine, engine.tables(path), left[None], log_w[None], key, inv_temps, path.W, progress)
-
-
-def base_log_z(path: Path) -> float:
-    """log Z_0 of the base, which has no couplings: float64, nats."""
-    return np.sum(softplus(path.base.astype(np.float64)))
 
 
 def log_z_batch(
     key: philox.Key,
     W: Array,
     a: Array,
-    temperatures: Temperatures = 1_000,
+    temperatures: paths.Temperatures = 1_000,
     chains: int = 100,
     progress: Progress | None = None,
 ) -> AISBatch:
@@ -151,7 +144,7 @@ def log_z_batch(
     do not fit, TypeError for what are no real arrays.
     """
     philox.check(key)
-    inv_temps, chains = schedule(temperatures), domains.whole("chains", chains)
+    inv_temps, chains = paths.schedule(temperatures), domains.whole("chains", chains)
     rounded = _check_batch(W, a, chains)
     base = a.astype(np.float32)
     base_left = base[:, : len(W)]
@@ -165,7 +158,7 @@ def log_z_batch(
     _anneal(engine, engine.tables_batch(rounded, base), left, log_w, key, inv_temps, W, progress)
     for n, row in enumerate(base):
         path = Path(row, np.zeros_like(row), rounded)
-        log_w[n] += correction(RBM(a[n], W), path, fields.unpack(left[n], len(W)))
+        log_w[n] += paths.correction(RBM(a[n], W), path, fields.unpack(left[n], len(W)))
     result = _summarize_batch(log_w)
     told = result.effective_sample_size < least_effective(chains)
     if not np.all(told):
@@ -209,13 +202,13 @@ def _engine(backend):
 
 
 def log_weights_reference(
-    key: philox.Key, rbm: RBM, temperatures: Temperatures, chains: int, base: str | Array = "uniform"
+    key: philox.Key, rbm: RBM, temperatures: paths.Temperatures, chains: int, base: str | Array = "uniform"
 ) -> Array:
     """The log-weights (R,) of `log_z`, nats, as readable NumPy, in float64 from the same spins: its oracle."""
-    inv_temps, path = schedule(temperatures), annealing_path(rbm, base)
+    inv_temps, path = paths.schedule(temperatures), paths.annealing_path(rbm, base)
     z_left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
     z_left, gained = walk_reference(key, path, z_left, inv_temps)
-    return base_log_z(path) + gained + correction(rbm, path, z_left)
+    return paths.base_log_z(path) + gained + paths.correction(rbm, path, z_left)
 
 
 def walk_reference(key: philox.Key, path: Path, z_left: Array, inv_temps: Array) -> tuple[Array, Array]:
@@ -231,69 +224,6 @@ def walk_reference(key: philox.Key, path: Path, z_left: Array, inv_temps: Array)
         z_right = gibbs.draw(key, k + 1, gibbs.RIGHT, base_right + t_next * h)
         z_left = gibbs.draw(key, k + 1, gibbs.LEFT, base_left + t_next * (slope_left + z_right @ path.W.T))
     return z_left, log_w
-
-
-def schedule(temperatures: Temperatures) -> Array:
-    """The inverse temperatures (K + 1,), float32, from 0 to 1; ValueError unless they increase strictly.
-
-    >>> schedule(5).tolist()
-    [0.0, 0.25, 0.5, 0.75, 1.0]
-    """
-    given = temperatures
-    if np.ndim(given) == 0:
-        given = np.linspace(0, 1, domains.whole("the number of temperatures", given, 2, MOST_TEMPERATURES))
-    inv_temps = domains.array("temperatures", given).astype(np.float32)
-    if inv_temps.ndim != 1 or len(inv_temps) < 2 or inv_temps[0] != 0 or inv_temps[-1] != 1:
-        raise ValueError("a schedule is a vector of inverse temperatures that begins with 0 and ends with 1")
-    rising = np.diff(inv_temps) > 0
-    if not np.all(rising):
-        at = int(np.argmin(rising))
-        raise ValueError(
-            f"a schedule must increase strictly, in float32; entries {at} and {at + 1} are {given[at]}, {given[at + 1]}"
-        )
-    return inv_temps
-
-
-def annealing_path(rbm: RBM, base: str | Array) -> Path:
-    """The Path of the RBM with exact fields from one of the two bases, or from the biases (D,) of another one.
-
-    ValueError for an unknown base, biases of another shape, and parameters that are not finite.
-    """
-    boltzmann.check(rbm)
-    if not isinstance(base, str):
-        return _path_from(rbm, domains.array("base", base))
-    rounded, _ = fields.exact_fields(rbm)
-    zero = np.zeros_like(rounded.a)
-    paths = {"uniform": Path(zero, rounded.a, rounded.W), "bias": Path(rounded.a, zero, rounded.W)}
-    if base not in paths:
-        raise ValueError(f"the base must be one of {', '.join(paths)}; got {base!r}")
-    return paths[base]
-
-
-def _path_from(rbm, base):
-    """Exact fields are needed of what is annealed, slope + W z: the base may be large where the slope is not."""
-    if base.shape != rbm.a.shape or not np.all(np.isfinite(base)):
-        raise ValueError(f"the biases of the base must be {rbm.a.shape} and finite; got shape {base.shape}")
-    base = base.astype(np.float32)
-    rounded, _ = fields.exact_fields(RBM(rbm.a - base.astype(np.float64), rbm.W))
-    return Path(base, rounded.a, rounded.W)
-
-
-def target(path: Path) -> RBM:
-    """The RBM at the end of a Path: base + slope in float64, where they do not round."""
-    return RBM(path.base.astype(np.float64) + path.slope, path.W)
-
-
-@shapes_named
-def correction(rbm: RBM, path: Path, z_left: Array) -> Array:
-    """log p*(z_left) of the RBM as given minus that of the rounded one: (R,), float64."""
-    rounded = target(path)
-    return _log_p_left(rbm, z_left) - _log_p_left(rounded, z_left)
-
-
-def _log_p_left(rbm, z_left):
-    rbm = RBM(*(np.asarray(value, np.float64) for value in rbm))
-    return z_left @ rbm.a_left + np.sum(softplus(rbm.a_right + z_left @ rbm.W), -1)
 
 
 def summarize(log_weights: Array) -> AISResult:

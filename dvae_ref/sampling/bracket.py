@@ -32,8 +32,9 @@ import numpy as np
 from scipy.special import gammaincinv, ndtri, stdtrit
 
 from dvae_ref.arrays import Array
-from dvae_ref.sampling import ais, fields, philox
-from dvae_ref.sampling.ais import Progress, Temperatures
+from dvae_ref.sampling import ais, fields, paths, philox
+from dvae_ref.sampling.ais import Progress
+from dvae_ref.sampling.paths import Temperatures
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 
@@ -164,7 +165,7 @@ def above(
     """
     log_w = log_weights(key, rbm, start, temperatures, base, progress, backend)
     log_ratio, error, _ = ais.statistics(log_w)
-    log_z = ais.base_log_z(ais.annealing_path(rbm, base)) - float(log_ratio)
+    log_z = paths.base_log_z(paths.annealing_path(rbm, base)) - float(log_ratio)
     return End(float(log_z), float(error), len(log_w), start.origin, start.exact)
 
 
@@ -183,10 +184,10 @@ def log_weights(
     Nats. ValueError and TypeError as of `above`.
     """
     philox.check(key)
-    path = ais.annealing_path(rbm, base)
-    inv_temps = np.ascontiguousarray(ais.schedule(temperatures)[::-1])
+    path = paths.annealing_path(rbm, base)
+    inv_temps = np.ascontiguousarray(paths.schedule(temperatures)[::-1])
     z_left, _ = fields.sides(states(start, rbm).T, path.W)
-    log_w = -ais.correction(rbm, path, z_left.T)
+    log_w = -paths.correction(rbm, path, z_left.T)
     key = philox.fold_in(key, _ABOVE)
     ais.walk(key, path, fields.pack(z_left.T), log_w, inv_temps, progress, backend)
     return log_w

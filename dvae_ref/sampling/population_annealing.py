@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.arrays import Array
-from dvae_ref.sampling import ais, fields, gibbs, modes, pcd, philox, population, replicas
+from dvae_ref.sampling import fields, gibbs, modes, paths, pcd, philox, population, replicas
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM, Moments, energy
 from dvae_ref.theory.elementary import softplus
@@ -158,7 +158,7 @@ def anneal(
     rbm: RBM,
     chains: int = 1000,
     sweeps: int = 10,
-    temperatures: ais.Temperatures | None = None,
+    temperatures: paths.Temperatures | None = None,
     *,
     base: str | Array = "uniform",
     overlap: float = OVERLAP_ANNEAL,
@@ -182,14 +182,14 @@ def anneal(
     chains, most = domains.whole("chains", chains, 2), domains.whole("most", most, 2)
     if temperatures is None and not 0 < overlap < 1:
         raise ValueError(f"an adaptive schedule takes 0 < overlap < 1; got {overlap}")
-    path = ais.annealing_path(rbm, base)
-    target = ais.target(path)
+    path = paths.annealing_path(rbm, base)
+    target = paths.target(path)
     fields.warn_of_rounding(rbm, target, fields.steps(fields.reach(*target)))  # log Z is corrected, moments are not
     if temperatures is None:
         pilot, replicas_of_it = philox.fold_in(key, _PILOT), min(chains, PILOT)
         _, inv_temps, _ = _walk(pilot, path, replicas_of_it, sweeps, _adaptive(overlap, most), backend)
     else:
-        inv_temps = ais.schedule(temperatures).astype(np.float64)
+        inv_temps = paths.schedule(temperatures).astype(np.float64)
     state, inv_temps, record = _walk(key, path, chains, sweeps, _given(inv_temps), backend)
     columns = np.array(record).T
     reason = "there are too few temperatures"
@@ -268,6 +268,6 @@ def _between(rbm, way, t):
 
 def _correction(rbm, path, z):
     """log p*(z) of the RBM as given minus that of the rounded one: (R,), float64."""
-    machines = (rbm, ais.target(path))
+    machines = (rbm, paths.target(path))
     given, rounded = (RBM(*(np.asarray(value, np.float64) for value in machine)) for machine in machines)
     return energy(rounded, z) - energy(given, z)

@@ -3,7 +3,7 @@ import pytest
 from enumeration import coarse_rbm, log_p_left, log_z, skewed_rbm, states
 from scipy import stats
 
-from dvae_ref.sampling import ais, engines, fields, philox
+from dvae_ref.sampling import ais, engines, fields, paths, philox
 from dvae_ref.sampling.engines import avx512, portable
 from dvae_ref.theory.boltzmann import RBM
 
@@ -43,9 +43,9 @@ def test_kernel_and_oracle_correct_for_rounded_weights_alike(base):
     one of the two they would differ by twice that, where the tolerance of the test above is 6e-5."""
     rbm = skewed_rbm(12, 30)
     rbm.a[0] = 8000.0
-    path, z = ais.annealing_path(rbm, base), np.ones((1, 12))
-    exactly = log_p_of_ones(rbm) - log_p_of_ones(ais.target(path))
-    assert ais.correction(rbm, path, z) == pytest.approx(exactly, abs=1e-10)
+    path, z = paths.annealing_path(rbm, base), np.ones((1, 12))
+    exactly = log_p_of_ones(rbm) - log_p_of_ones(paths.target(path))
+    assert paths.correction(rbm, path, z) == pytest.approx(exactly, abs=1e-10)
     assert abs(exactly) > 4e-4
     result = ais.log_z(KEY, rbm, 200, 100, base)
     oracle = ais.log_weights_reference(KEY, rbm, 200, 100, base)
@@ -70,7 +70,7 @@ def test_both_engines_give_the_same_log_weights(base, scale, monkeypatch):
     ours = ais.log_z(KEY, rbm, 200, 70, base).log_weights
     monkeypatch.setattr(engines, "best", lambda: portable)
     np.testing.assert_allclose(ours, ais.log_z(KEY, rbm, 200, 70, base).log_weights, rtol=1e-14, atol=1e-12)
-    path = ais.annealing_path(rbm, "uniform")
+    path = paths.annealing_path(rbm, "uniform")
     a_left, _ = fields.sides(path.slope, path.W)
     step = fields.steps(np.sum(np.abs(a_left)))  # the finest that counts a·z below 2**24
     assert np.any(np.rint(a_left / step) * step != a_left)
@@ -119,8 +119,8 @@ def test_a_large_base_loses_nothing():
     rbm = skewed_rbm(8, 5)
     rbm.a[[0, -1]] = 4321.123456789, -1234.56789
     base = rbm.a + np.linspace(-0.3, 0.2, 13)
-    path = ais.annealing_path(rbm, base)
-    assert np.max(np.abs(ais.target(path).a - rbm.a)) < 1e-6
+    path = paths.annealing_path(rbm, base)
+    assert np.max(np.abs(paths.target(path).a - rbm.a)) < 1e-6
     assert np.max(np.abs((path.base + path.slope).astype(np.float64) - rbm.a)) > 1e-5
     result = ais.log_z(KEY, rbm, 300, 300, base)
     assert abs(result.log_z - log_z(rbm)) < 4.5 * result.standard_error + 1e-9
@@ -159,9 +159,9 @@ def test_a_machine_without_couplings_is_exact():
 def test_the_rounding_of_the_weights_is_corrected():
     """Sums over all states of p*_rounded exp(correction) are exactly Z."""
     rbm = coarse_rbm()
-    path = ais.annealing_path(rbm, "bias")
+    path = paths.annealing_path(rbm, "bias")
     rounded = RBM((path.base + path.slope).astype(np.float64), path.W.astype(np.float64))
-    corrected = np.logaddexp.reduce(log_p_left(rounded) + ais.correction(rbm, path, states(8)))
+    corrected = np.logaddexp.reduce(log_p_left(rounded) + paths.correction(rbm, path, states(8)))
     assert abs(corrected - log_z(rbm)) < 1e-11
     assert abs(log_z(rounded) - log_z(rbm)) > 1e-5
 

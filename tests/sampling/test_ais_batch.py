@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from enumeration import log_z, skewed_rbm
 
-from dvae_ref.sampling import ais, fields, gibbs, philox
+from dvae_ref.sampling import ais, fields, gibbs, paths, philox
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import softplus
 
@@ -23,7 +23,7 @@ def reference(key, W, a, temperatures, chains):
     A machine's chains begin with a counter of eight; the rows that fill up its last one are left out at the end.
     """
     rows = -(-chains // 8) * 8
-    inv_temps, base = ais.schedule(temperatures), np.repeat(np.float32(a), rows, 0)
+    inv_temps, base = paths.schedule(temperatures), np.repeat(np.float32(a), rows, 0)
     (_, rounded), _ = fields.exact_fields(RBM(np.zeros(a.shape[1]), W))
     base_left, base_right = base[:, : len(W)], base[:, len(W) :]
     z_left, log_w = gibbs.draw(key, 0, gibbs.LEFT, base_left), softplus(base.astype(np.float64)).sum(1)

@@ -8,7 +8,7 @@ from enumeration import log_z, skewed_rbm
 from scipy import stats
 
 from dvae_ref import exact
-from dvae_ref.sampling import ais, bracket, philox
+from dvae_ref.sampling import ais, bracket, paths, philox
 from dvae_ref.sampling.bracket import Bracket, End, Start
 from dvae_ref.theory.boltzmann import RBM
 
@@ -22,10 +22,10 @@ def exact_start(key, rbm, n):
 
 def by_numpy(key, rbm, start, temperatures, base):
     """`bracket.log_weights`, the annealing by `ais.walk_reference`."""
-    path = ais.annealing_path(rbm, base)
+    path = paths.annealing_path(rbm, base)
     z_left = start.z[:, : len(rbm.W)].astype(np.float32)
-    _, gained = ais.walk_reference(philox.fold_in(key, 1), path, z_left, ais.schedule(temperatures)[::-1])
-    return gained - ais.correction(rbm, path, z_left)
+    _, gained = ais.walk_reference(philox.fold_in(key, 1), path, z_left, paths.schedule(temperatures)[::-1])
+    return gained - paths.correction(rbm, path, z_left)
 
 
 @pytest.mark.usefixtures("engine")
@@ -57,7 +57,7 @@ def test_kernel_is_the_numpy_oracle_on_the_way_down(n_left, n_right, chains, tem
 def test_weights_from_exact_samples_are_unbiased(base):
     """E[w] = Z_0 / Z with three temperatures: 20,000 chains within 4.5 standard errors; from the base they are not."""
     rbm = skewed_rbm(5, 7)
-    scale = log_z(rbm) - ais.base_log_z(ais.annealing_path(rbm, base))
+    scale = log_z(rbm) - paths.base_log_z(paths.annealing_path(rbm, base))
 
     def score(start):
         w = np.exp(bracket.log_weights(KEY, rbm, start, [0, 0.3, 1], base) + scale)
@@ -74,9 +74,9 @@ def test_the_rounding_of_the_weights_is_corrected():
     """Without the last step log Z would be off by more than 1e-8."""
     rbm = skewed_rbm(8, 5)
     start = exact_start(KEY, rbm, 200)
-    path = ais.annealing_path(rbm, "bias")
-    off = abs(exact.log_z(ais.target(path)) - exact.log_z(rbm))
-    one_step = ais.correction(rbm, path, start.z[:, :8])
+    path = paths.annealing_path(rbm, "bias")
+    off = abs(exact.log_z(paths.target(path)) - exact.log_z(rbm))
+    one_step = paths.correction(rbm, path, start.z[:, :8])
     assert np.max(np.abs(one_step)) > 1e-8 < off
     ours = bracket.log_weights(KEY, rbm, start, 50, "bias")
     np.testing.assert_allclose(ours, by_numpy(KEY, rbm, start, 50, "bias"), atol=3e-6)

@@ -12,7 +12,7 @@ pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]
 import cuda_scalars
 
 from dvae_ref.fast import scalars
-from dvae_ref.sampling import ais, bracket, fields, gibbs, pcd, philox, population
+from dvae_ref.sampling import ais, bracket, fields, gibbs, paths, pcd, philox, population
 from dvae_ref.sampling.cuda import device, layout, resampling, tiles
 from dvae_ref.sampling.cuda import gibbs as cuda_gibbs
 from dvae_ref.theory.boltzmann import RBM
@@ -236,7 +236,7 @@ def run_ais(sanitizer, skip=-1, size=(40, 50), chains=13, shared_memory=None):
     with emulator.emulated(sanitizer=sanitizer, skip=skip, shared_memory=shared_memory):
         from dvae_ref.sampling.cuda import ais as cuda
 
-        path = ais.annealing_path(skewed_rbm(*size), "uniform")
+        path = paths.annealing_path(skewed_rbm(*size), "uniform")
         left, schedule = np.zeros((1, chains, -(-size[0] // 4)), np.uint8), np.array([0, 0.3, 0.301], np.float32)
         cuda.anneal(left, None, np.zeros((1, chains)), schedule, 0, cuda.tables(path), *map(np.uint64, KEY))
 

@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from dvae_ref.sampling import ais, engines, fields, gibbs, pcd, philox
+from dvae_ref.sampling import ais, engines, fields, gibbs, paths, pcd, philox
 from dvae_ref.sampling.engines import avx512, coarse, sharing
 from dvae_ref.theory.boltzmann import RBM
 from validation import machines
@@ -41,7 +41,7 @@ def assert_gibbs_is_the_oracle(rbm, sweeps=3, chains=None):
 def assert_annealing_is_the_oracle(rbm, base):
     """States to the bit. Log-weights: the increments' float32, 1e-6 of their absolute values, here summed by the
     largest field times the units, and float64's own."""
-    path, chains = ais.annealing_path(rbm, base), chains_for(rbm.W.shape)
+    path, chains = paths.annealing_path(rbm, base), chains_for(rbm.W.shape)
     z = gibbs.draw(KEY, 0, gibbs.LEFT, np.tile(fields.sides(path.base, path.W)[0], (chains, 1)))
     left, log_w = fields.pack(z), np.zeros(chains)
     ais.walk(KEY, path, left, log_w, INV_TEMPS)
@@ -82,7 +82,7 @@ def test_blocks_that_share_tables_draw_the_same(side, monkeypatch):
         monkeypatch.setattr(sharing, "shared", lambda *sizes, shared=shared: shared)
         swept = gibbs.sweep(KEY, pcd.init(KEY, rbm, 900), rbm, 2)
         left, log_w = swept.left.copy(), np.zeros(900)
-        ais.walk(KEY, ais.annealing_path(rbm, "uniform"), left, log_w, INV_TEMPS)
+        ais.walk(KEY, paths.annealing_path(rbm, "uniform"), left, log_w, INV_TEMPS)
         found.append(b"".join(array.tobytes() for array in (swept.left, swept.right, left, log_w)))
     assert len(set(found)) == 1
 

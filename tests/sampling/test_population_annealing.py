@@ -5,7 +5,7 @@ import pytest
 from enumeration import coarse_rbm, log_z, moments, skewed_rbm, states
 
 from dvae_ref import boltzmann, exact, tree
-from dvae_ref.sampling import ais, fields, gibbs, pcd, philox, population, replicas
+from dvae_ref.sampling import fields, gibbs, paths, pcd, philox, population, replicas
 from dvae_ref.sampling import population_annealing as pa
 from dvae_ref.theory.boltzmann import RBM, Moments
 from validation import machines
@@ -159,7 +159,7 @@ def test_both_bases():
 def test_the_rounding_of_the_weights_is_corrected():
     """Sums over all states of p*_rounded exp(correction) are exactly Z."""
     rbm = coarse_rbm()
-    path, z = ais.annealing_path(rbm, "bias"), states(13)
+    path, z = paths.annealing_path(rbm, "bias"), states(13)
     rounded = RBM(path.base.astype(np.float64), path.W.astype(np.float64))
     minus_energy = -boltzmann.energy(rounded, z)
     assert abs(np.logaddexp.reduce(minus_energy + pa._correction(rbm, path, z)) - log_z(rbm)) < 1e-11
@@ -302,7 +302,7 @@ def test_families_are_numbered_anew_and_their_error_is_kept():
 
 def test_steps_have_the_overlap_asked_for():
     """The pilot's to the digits of the bisection; those of other replicas as far as 200 know of 500."""
-    path = ais.annealing_path(skewed_rbm(), "uniform")
+    path = paths.annealing_path(skewed_rbm(), "uniform")
     _, _, record = pa._walk(KEY, path, 200, 3, pa._adaptive(0.9, 1000), "cpu")
     overlaps = np.array(record)[:, 1]
     np.testing.assert_allclose(overlaps[:-1], 0.9, atol=5e-3)  # a replica of 200
@@ -336,7 +336,7 @@ def test_a_schedule_from_a_pilot_leaves_z_unbiased(one_thread):
 
 @pytest.mark.slow
 def test_a_schedule_of_the_same_replicas_would_not(one_thread):
-    path, follow = ais.annealing_path(ASYMMETRIC.rbm, "uniform"), pa._adaptive(pa.OVERLAP_ANNEAL, 10_000)
+    path, follow = paths.annealing_path(ASYMMETRIC.rbm, "uniform"), pa._adaptive(pa.OVERLAP_ANNEAL, 10_000)
     walks = (pa._walk(philox.fold_in(KEY, i), path, 20, 10, follow, "cpu") for i in range(400))
     mean, error = mean_ratio([float(state.log_z) for state, _, _ in walks])
     assert mean < 1 - 4.5 * error

@@ -7,7 +7,7 @@ import numpy as np
 
 from dvae_ref.model import autoencoder, networks
 from dvae_ref.runs import evaluation
-from dvae_ref.sampling import ais, fields, gibbs, pcd
+from dvae_ref.sampling import ais, fields, gibbs, paths, pcd
 from dvae_ref.theory.boltzmann import RBM
 from validation.sabotage import breaks
 
@@ -81,7 +81,7 @@ def at_the_wrong_temperature(original):
     """Each increment of log w after the sweep that it must precede."""
 
     def log_z(key, rbm, temperatures, chains, base="uniform", **rest):
-        given, path = ais.schedule(temperatures), ais.annealing_path(rbm, base)
+        given, path = paths.schedule(temperatures), paths.annealing_path(rbm, base)
         base_left, base_right, *slopes = (x for pair in (path.base, path.slope) for x in np.split(pair, [len(path.W)]))
         left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(base_left, (chains, 1)))
         log_w = np.full(chains, np.logaddexp(0, path.base.astype(np.float64)).sum())

@@ -8,7 +8,7 @@ from dvae_ref.fast import scalars, team
 from dvae_ref.model import autoencoder, layers, networks
 from dvae_ref.model.posteriors import ShiftedGaussian
 from dvae_ref.runs import evaluation, optimizer
-from dvae_ref.sampling import ais, gibbs, philox, population, replicas
+from dvae_ref.sampling import gibbs, paths, philox, population, replicas
 from dvae_ref.sampling import population_annealing as pa
 from dvae_ref.theory import bounds, gaussian_integral, overlapping
 from dvae_ref.theory.boltzmann import energy
@@ -158,7 +158,7 @@ def decoupled_decay(original):
 
 
 def everything_decays(original):
-    return lambda paths: tuple(True for _ in paths)
+    return lambda names: tuple(True for _ in names)
 
 
 def swapped_momentum(original):
@@ -232,7 +232,7 @@ ASKED = (  # by name, in the issue that asked for proof of what trains
     *measuring(evaluation, "_noise", {"one noise for all images": one_noise}),
     *measuring(evaluation, "standard_error", {"error over images halved": scaled(0.5)}),
     *breaks("gaussian_integral", gaussian_integral, "MARGIN", {"lam: margin 5 -> 0.01": lambda margin: 0.01}),
-    *breaks("ais", ais, "correction", {"AIS: sign of the rounding correction": wrong_sign}),
+    *breaks("ais", paths, "correction", {"AIS: sign of the rounding correction": wrong_sign}),
     swept_plainly("Gibbs: fields clamped at 12", "FIELD_MAX", lambda most: np.float32(12), scalars),
     *measuring(autoencoder, "decode_discrete", {"mean image left out of decode_discrete": without_mean_image}),
     *gi(ShiftedGaussian, "d_s", {"gradient in the shifted Gaussian's spread 15% too large": larger_d_s}),
@@ -254,7 +254,7 @@ OTHERS = (
     *measuring(evaluation, "in_parts", {"K / 16: the first samples alone": first_parts}),
     *measuring(layers, "folded", {"evaluation: batch norm without the moving mean": without_moving_mean}),
     *measuring(layers, "draw_binary", {"evaluation: z = 1 for u > q": other_side}),
-    *breaks("ais", ais, "correction", {"AIS: no rounding correction": nothing}),
+    *breaks("ais", paths, "correction", {"AIS: no rounding correction": nothing}),
 )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.sampling import ais, fields, gibbs, pcd, philox
+from dvae_ref.sampling import fields, gibbs, paths, pcd, philox
 from dvae_ref.sampling.cuda import ais as cuda_ais
 from validation.cuda import emulator
 
@@ -55,7 +55,7 @@ def _run(rbm, sweeps, weighed):
     if not weighed:
         gibbs.sweep(_KEY, state, rbm, sweeps, backend="cuda")
         return
-    schedule, path = np.arange(sweeps + 1, dtype=np.float32) / np.float32(2**20), ais.annealing_path(rbm, "uniform")
+    schedule, path = np.arange(sweeps + 1, dtype=np.float32) / np.float32(2**20), paths.annealing_path(rbm, "uniform")
     states = state.left[None].copy(), None, np.zeros((1, 8))
     cuda_ais.anneal(*states, schedule, 0, cuda_ais.tables(path), *map(np.uint64, _KEY))
 
