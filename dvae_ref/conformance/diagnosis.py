@@ -84,9 +84,10 @@ def errors(wrong, theirs, tolerances):
 
 def ratio(theirs, ours, tolerance):
     """|theirs - ours| / tolerance; where nothing is allowed, 0 for equal and infinity for different numbers."""
-    error, allowed = np.abs(theirs - ours), tolerance.allow(ours)
-    exact = allowed == 0
-    return np.where(exact, np.where(error > 0, np.inf, 0), error / np.where(exact, 1, allowed))
+    with np.errstate(over="ignore"):  # numbers near the largest one are off by infinity
+        error, allowed = np.abs(theirs - ours), tolerance.allow(ours)
+        exact = allowed == 0
+        return np.where(exact, np.where(error > 0, np.inf, 0), error / np.where(exact, 1, allowed))
 
 
 def best_explanation(compared, remaining):

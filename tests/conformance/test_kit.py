@@ -1,6 +1,8 @@
 """The kit from Python: the page's lines run, arrays of any kind are taken, and wrong calls are named."""
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -142,3 +144,61 @@ def test_wrong_cases(call, message):
 def test_wrong_answers(arrays, message):
     with pytest.raises(TypeError, match=re.escape(message)):
         case("energy").check(arrays)
+
+
+def test_inputs_changed_in_place_are_judged_by_what_they_were():
+    """log q after zeta has been clipped in place would be right for the clipped zeta."""
+    one = case("log_q_power")
+    expected = right(one)
+    given = one.inputs
+    np.clip(given["zeta"], 0.1, 0.9, out=given["zeta"])
+    given.pop("q")
+    assert one.check(expected).passed
+    clipped = quantity.outputs(one.quantity, one.inputs | {"zeta": given["zeta"]})
+    with pytest.raises(AssertionError, match="FAIL  log_q_power"):
+        one.check(clipped)
+
+
+@pytest.mark.parametrize("kind", [Fraction, Decimal])
+def test_exact_numbers_are_numbers(kind):
+    one = case("energy")
+    assert one.check(energy=[kind(value) for value in right(one)["energy"]]).passed
+    with pytest.raises(AssertionError):
+        one.check(energy=[kind(value + 1) for value in right(one)["energy"]])
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, np.inf, np.nan])
+def test_huge_and_not_finite_numbers_fail_without_a_warning(value):
+    one = case("energy")
+    with pytest.raises(AssertionError, match="FAIL  energy"):
+        one.check(energy=np.full_like(right(one)["energy"], value))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda one: one.check(np.zeros(6)), "energy.check takes its arrays by name, check(energy=...) or a dict, got"),
+        (lambda one: one.check([("energy", 1.0)]), "energy.check takes its arrays by name"),
+        (lambda one: one.check({1: 1.0}), "energy has no output 1"),
+        (lambda one: one.check(energy=None), "energy must be an array of real numbers, got NoneType"),
+        (lambda one: one.check(energy=[None, "1.0"]), "energy must be an array of real numbers, got list of object"),
+        (
+            lambda one: one.check(energy=np.ma.masked_array(np.zeros(6), [1, 0, 0, 0, 0, 0])),
+            "energy has masked elements",
+        ),
+        (lambda one: cases(["energy"]), "patterns must be strings"),
+    ],
+)
+def test_what_is_no_array_by_name(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call(case("energy"))
+
+
+@pytest.mark.parametrize("name", [None, ["energy"], 3])
+def test_what_is_no_name(name):
+    with pytest.raises(ValueError, match="no quantity"):
+        case(name)
+    with pytest.raises(ValueError, match="dtype must be one of float64, float32"):
+        case("energy", dtype=name)
+    with pytest.raises(ValueError, match="seed must be a whole number"):
+        case("energy", seed=True)
