@@ -3,6 +3,9 @@
 A seeded sample of mutants a module (`mutants.py`), each in a process of its own that sees the changed source and runs
 the module's tests until one fails. What survives is looked up in equivalent.txt: `module | before | after | why` says
 that a mutant computes the same, or what no test is to hold. Any other survivor is a hole: exit code 1.
+
+Kernels: what a mutant is compiled to is not kept on disk, where it would answer for the source as it is; and a mutant
+with kernels of its own has all of its room compiled anew, as kernels that inline it are its, too.
 """
 
 import argparse
@@ -20,9 +23,12 @@ import mutants
 ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 LIMIT = 240  # seconds of a mutant: one that never ends is noticed, too
-ROOMS = ("theory", "model", "exact", "runs", "conformance")
+ROOMS = ("theory", "model", "exact", "runs", "conformance", "sampling")
+ANNEALING = ["tests/sampling/test_ais.py", "tests/sampling/test_ais_batch.py"]
+JUDGING = ["tests/conformance/test_check.py", "tests/conformance/test_kit.py", "tests/conformance/test_planted.py"]
 ALSO = {  # tests of a module beside those of its name
     "theory.boltzmann": ["tests/exact/test_discrete.py"],
+    "theory.logistic": ["tests/theory/test_smoothing.py", "tests/theory/test_mixture.py"],
     "theory.mirror": ["tests/theory/test_smoothing.py", "tests/theory/test_mixture.py"],
     "theory.smoothing": ["tests/theory/test_mixture.py"],
     "model.layers": ["tests/model/test_networks.py"],
@@ -33,6 +39,22 @@ ALSO = {  # tests of a module beside those of its name
     "exact.general_moments": ["tests/exact/test_discrete.py", "tests/exact/test_machines.py"],
     "exact.limits": ["tests/exact/test_machines.py"],
     "exact.states": ["tests/exact/test_discrete.py", "tests/exact/test_machines.py"],
+    "conformance.compare": JUDGING,
+    "conformance.diagnosis": JUDGING,
+    "conformance.fingerprint": JUDGING,
+    "conformance.pairs": JUDGING,
+    "conformance.quantity": JUDGING,
+    "conformance.tolerances": JUDGING,
+    "conformance.verdict": JUDGING,
+    "runs.checkpoints": ["tests/runs/test_run_files.py"],
+    "runs.durations": ["tests/runs/test_library.py"],
+    "runs.lifecycle": ["tests/runs/test_run_files.py"],
+    "runs.metrics": ["tests/runs/test_run_files.py", "tests/runs/test_training.py"],
+    "sampling.ais": ANNEALING[1:],
+    "sampling.fields": ["tests/sampling/test_gibbs.py", "tests/sampling/test_rounding.py"],
+    "sampling.paths": [*ANNEALING, "tests/sampling/test_rounding.py"],
+    "sampling.replicas": ["tests/sampling/test_population_annealing.py"],
+    "sampling.weights": [*ANNEALING, "tests/sampling/test_population_annealing.py"],
     "fast.scalars": ["tests/sampling/test_philox.py", "tests/sampling/test_ais.py"],
 }
 WITHOUT_JIT = ("fast.scalars",)  # their compiled forms are inlined where a mutant would not be seen
@@ -76,11 +98,11 @@ class Finder:
         return importlib.util.spec_from_file_location(name, self.path, loader=loader)
 
 
-def survives(module, source, limit=LIMIT):
+def survives(module, source, limit=LIMIT, mutant=True):
     """Whether all tests of a module pass with this source, in a child process."""
     child = os.fork()
     if not child:
-        _in_child(module, source)
+        _in_child(module, source, mutant)
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -92,7 +114,7 @@ def survives(module, source, limit=LIMIT):
     return False
 
 
-def _in_child(module, source):
+def _in_child(module, source, mutant):
     code = 1
     try:
         os.setsid()
@@ -101,12 +123,23 @@ def _in_child(module, source):
         os.dup2(null, 2)
         path = ROOT / "dvae_ref" / Path(*module.split(".")).with_suffix(".py")
         sys.meta_path.insert(0, Finder(f"dvae_ref.{module}", path, source))
+        if mutant:
+            _compile_apart(module.split(".")[0] if "@compiled" in source else None)
         import pytest
 
         options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not release"]
         code = int(pytest.main([*options, *tests_of(module)]))
     finally:
         os._exit(code)
+
+
+def _compile_apart(room):
+    """Keep nothing that is compiled from now on; take up nothing of a room that was kept."""
+    from dvae_ref.fast import jit
+
+    kept = jit.keep
+    jit.Guarded.save_overload = lambda *_: None
+    jit.keep = lambda kernel, f, *rest: f.__module__.startswith(f"dvae_ref.{room}.") or kept(kernel, f, *rest)
 
 
 def equivalents():
@@ -129,7 +162,7 @@ def main(argv=None):
     for module in options.modules or modules():
         os.environ["NUMBA_DISABLE_JIT"] = "1" if module in WITHOUT_JIT else "0"
         source = (ROOT / "dvae_ref" / Path(*module.split(".")).with_suffix(".py")).read_text(encoding="utf-8")
-        if not survives(module, source):
+        if not survives(module, source, mutant=False):
             print(f"{module}: its tests fail as it is", flush=True)
             return 2
         for mutant in mutants.mutants(source, options.mutants, f"{options.seed} {module}"):
