@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import __main__, against, rows, timing
 from benchmarks.processes import ROOT, Worker
+from dvae_ref.sampling import pcd
 
 CASE = timing.Case(
     "a case", "ms", 1e3, dict.fromkeys(("now", "before"), ("dvae_ref.contender:made",)), lambda a, b: abs(a - b)
@@ -142,6 +143,33 @@ def made(name):
     function = getattr(rows, target.split(":")[1])
     found = function(*arguments)
     return found if isinstance(found, tuple) else (found, found)
+
+
+@pytest.mark.parametrize("name", ["gibbs-100", "gibbs-200", "gibbs-400", "moments-100", "moments-200"])
+def test_a_run_does_what_its_unit_is_counted_in(name, monkeypatch):
+    """Calls, or spins drawn, of a run, by a sampler that counts: a run of so many seconds is divided by that."""
+    drawn = []
+
+    def step(key, state, rbm, sweeps):
+        drawn.append(1000 * len(rbm.a) * sweeps)
+        return pcd.step(key, state, rbm, 0)
+
+    case, (run, _) = rows.cases()[name], made(name)
+    monkeypatch.setattr(rows, "pcd", SimpleNamespace(step=step))
+    monkeypatch.setattr(rows.ours, "pcd", SimpleNamespace(step=step, samples=pcd.samples))
+    run()
+    whole = 1e9 / sum(drawn) if case.unit == "ns/spin" else 1e3 / len(drawn)
+    assert case.scale == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["step-1-layer-lin-k1", "step-1-layer-lin-k5", "step-1-layer-lin-k25-alone"])
+def test_a_run_takes_the_steps_that_it_is_divided_by(name, monkeypatch):
+    taken = []
+    case, (run, _) = rows.cases()[name], made(name)
+    monkeypatch.setattr(rows.ours.training, "iterate", lambda state, *_: taken.append(state) or (state, None))
+    run()
+    assert case.unit == "ms"
+    assert case.scale == pytest.approx(1e3 / len(taken), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Samplers along a trajectory, and the trajectory itself."""
 
 import numpy as np
+import pytest
 
 from dvae_ref import exact
 from dvae_ref.sampling import philox
@@ -67,6 +68,33 @@ def test_momentum_and_its_rate_go_as_far_in_the_end():
     half = moving_target.climb([target] * 60, 0.05, nothing, momentum=0.5)[-1]
     np.testing.assert_allclose(plain.a - half.a, 0.1 * target.z, rtol=1e-10)
     np.testing.assert_allclose(plain.a, 60 * 0.1 * target.z, rtol=1e-12)
+
+
+STEPS = {  # the third of each variant, in units of the rate: weights of targets t_0, t_1, t_2, and of moments
+    "momentum": ([1 / 8, 1 / 4, 1 / 2], [1 / 8, 1 / 4, 1 / 2]),
+    "averaged": ([0, 0, 1], [1 / 4, 1 / 4, 1 / 2]),
+    "late": ([0, 0, 1], [0, 1, 0]),
+}
+
+
+@pytest.mark.parametrize("name", moving_target.VARIANTS)
+def test_a_variant_takes_the_steps_that_it_is_drawn_for(name):
+    """Its third step by hand, from the targets and the exact moments at its own machines: sums of four numbers below
+    1, right to 1e-15; at another rate, or with another variant's weights, off by more than 1e-3."""
+    scale = Scale(3, 0.4, 100, 1)
+    targets = moving_target.targets_of(scale, 0)
+    path = moving_target.VARIANTS[name](targets, scale.rate)
+    start = path[0]._replace(a=np.zeros(50), W=np.zeros((10, 40)))
+    t = np.stack([target.zz for target in targets])
+    m = np.stack([exact.moments(rbm).zz for rbm in (start, *path[:2])])
+
+    def off(weights):
+        steps = scale.rate * (np.tensordot(weights[0], t, 1) - np.tensordot(weights[1], m, 1))
+        return np.max(np.abs(path[2].W - path[1].W - steps))
+
+    assert off(STEPS[name]) < 1e-14
+    assert min(off(weights) for other, weights in STEPS.items() if other != name) > 1e-3
+    assert off(2 * np.array(STEPS[name])) > 1e-3
 
 
 def test_averages_of_moments_damp_and_late_ones_are_late():
