@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dvae_ref.conformance import diagnosis, fingerprint
+from dvae_ref.conformance import diagnosis, fingerprint, report
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.compare import Finding, compare
 from dvae_ref.conformance.pairs import SECONDS
@@ -21,6 +21,9 @@ class Verdict:
     skipped: list = field(default_factory=list)  # arrays that were not given, and did not have to be
     flags: dict = field(default_factory=dict)  # flag: (rows that fail, rows), where rows fail
     note: str = ""  # of inputs that are another seed's
+
+    def __str__(self):
+        return report.as_text(self)
 
     @property
     def passed(self):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from judging import EXAMPLES
 
-from dvae_ref.conformance import case, cases, quantity
+from dvae_ref.conformance import case, cases, quantity, report
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.theory.smoothing import SMOOTHINGS
 
@@ -202,3 +202,10 @@ def test_what_is_no_name(name):
         case("energy", dtype=name)
     with pytest.raises(ValueError, match="seed must be a whole number"):
         case("energy", seed=True)
+
+
+def test_a_verdict_prints_as_the_command_line_shows_it():
+    one = case("bound_variational")
+    found = one.check(right(one))
+    assert str(found) == report.as_text(found)
+    assert str(found).startswith("ok    bound_variational")
