@@ -52,14 +52,28 @@ class Break:
             yield
 
 
-def breaks(claim, target, attribute, ways, **part):
-    """A Break for each of {name: what becomes of the original}."""
-    return [Break(name, claim, ((target, attribute, way),), part) for name, way in ways.items()]
+def around(way):
+    """What makes of an original a function that calls way(original, *arguments)."""
+
+    def broken(original):
+        return lambda *arguments, **options: way(original, *arguments, **options)
+
+    return broken
+
+
+def instead(value):
+    """What puts a value in the original's place, whatever that was."""
+    return lambda original: value
+
+
+def breaks(claim, name, target, attribute, way, **part):
+    """The Break that calls way(original, *arguments) wherever the original is called."""
+    return Break(name, claim, ((target, attribute, around(way)),), part)
 
 
 def known(claim, target, attribute, wrong, **part):
     """A Break for each of the library's wrong functions that may take the place of this one: {name: function}."""
-    return breaks(claim, target, attribute, {name: lambda _, f=f: f for name, f in wrong.items()}, **part)
+    return [Break(name, claim, ((target, attribute, instead(f)),), part) for name, f in wrong.items()]
 
 
 class Outcome(NamedTuple):

@@ -2,4 +2,4 @@
 
 from validation.breaks import estimators, samplers, theory, training
 
-BREAKS = (*theory.BREAKS, *estimators.BREAKS, *samplers.BREAKS, *training.BREAKS)
+BREAKS = theory.BREAKS + estimators.BREAKS + samplers.BREAKS + training.BREAKS
