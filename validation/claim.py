@@ -5,8 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from scipy import stats
+
 STANDARD_ERRORS = 5.0  # a statistical finding fails beyond this many: two-sided probability 6e-7 for a normal law
 OUT_OF_LUCK = 1.0  # and is sure to see (84%) what moves the estimate by one more
+RARE = 1e-6  # the probability on either side beyond which a spread of scores fails
 
 
 class Finding(NamedTuple):
@@ -42,7 +46,9 @@ def plain(number):
 
 def close(quantity, estimate, oracle, bound, basis, relative=False):
     """The finding that |estimate - oracle| (of |oracle|, if relative) stays within the bound."""
-    error = abs(estimate - oracle) / (abs(oracle) if relative else 1)
+    error = abs(estimate - oracle)
+    if relative:
+        error /= abs(oracle)
     return Finding(quantity, estimate, oracle, error, bound, basis)
 
 
@@ -64,6 +70,29 @@ def score(quantity, estimate, oracle, standard_error, allowance=0.0):
 def mean_score(quantity, values, oracle, allowance=0.0):
     """The score of the mean of independent values."""
     return score(quantity, float(values.mean()), float(oracle), standard_error(values), allowance)
+
+
+def worst_score(quantity, estimates, oracle, allowance=0.0):
+    """The score of that component, of the means of independent rows (n, m), which is furthest from its oracle (m,).
+
+    It would have caught a relative error of the median component.
+    """
+    mean = estimates.mean(0)
+    error = estimates.std(0, ddof=1) / np.sqrt(len(estimates))
+    scores = np.maximum(np.abs(mean - oracle) - allowance, 0) / error
+    worst = np.argmax(scores)
+    basis = f"standard errors; the worst of {len(scores)}"
+    caught = (STANDARD_ERRORS + OUT_OF_LUCK) * float(np.median(error / oracle))
+    return Finding(quantity, mean[worst], oracle[worst], scores[worst], STANDARD_ERRORS, basis, caught)
+
+
+def spread(quantity, scores):
+    """The finding that the root mean square of standard normal scores is 1, as far as chi-square lets it be."""
+    size = float(np.sqrt(np.mean(scores**2)))
+    low, high = np.sqrt(stats.chi2.ppf([RARE, 1 - RARE], len(scores)) / len(scores))
+    distance = max(size / high, low / size)
+    basis = f"chi-square: {low:.2f} to {high:.2f}"
+    return Finding(quantity, size, 1.0, distance, 1.0, basis, float(max(high - 1, 1 / low - 1)))
 
 
 def standard_error(values):

@@ -44,14 +44,22 @@ def probabilities(rbm):
 
 def moments(rbm, p=None):
     """Moments under p(z), or under given probabilities of the states, (..., 2^d)."""
-    z, n_left = states(rbm.a.size), rbm.W.shape[0]
-    p = probabilities(rbm) if p is None else p
-    return Moments(p @ z, np.einsum("...s,si,sj->...ij", p, z[:, :n_left], z[:, n_left:]))
+    if p is None:
+        p = probabilities(rbm)
+    z = states(rbm.a.size)
+    left, right = np.split(z, [len(rbm.W)], 1)
+    return Moments(p @ z, np.einsum("...s,si,sj->...ij", p, left, right))
+
+
+def flat(moments):
+    """E[z], then E[z_left z_right'] row by row: (D + D_left D_right,)."""
+    return np.concatenate([moments.z, moments.zz.ravel()])
 
 
 def log_joint(rbm, b):
     """-E(z) + b·z - sum_i max(b_i, 0) of every row of b and state: (N, 2^d). p^(z) is its exponential, normalised."""
-    return minus_energy(rbm, states(rbm.a.size)) + b @ states(rbm.a.size).T - np.maximum(b, 0).sum(-1, keepdims=True)
+    z = states(rbm.a.size)
+    return minus_energy(rbm, z) + b @ z.T - np.maximum(b, 0).sum(-1, keepdims=True)
 
 
 def sigmoid(x):
@@ -62,8 +70,8 @@ def draw_states(rng, rbm, n):
     """n exact samples of p(z): the side with fewer units from the table of its probabilities, then the other."""
     n_left, n_right = rbm.W.shape
     if n_left > n_right:
-        z = draw_states(rng, RBM(np.concatenate([rbm.a_right, rbm.a_left]), rbm.W.T), n)
-        return np.concatenate([z[:, n_right:], z[:, :n_right]], 1)
+        z = draw_states(rng, RBM(np.roll(rbm.a, n_right), rbm.W.T), n)
+        return np.roll(z, n_left, 1)
     listed = states(n_left)
     log_p = listed @ rbm.a_left + np.logaddexp(0, rbm.a_right + listed @ rbm.W).sum(1)
     left = listed[rng.choice(len(listed), n, p=np.exp(log_p - logsumexp(log_p)))]
@@ -83,7 +91,9 @@ def derivative(f, step=1e-3):
     Truncation: the formula is of fourth order, so its error is 1/15 of its change on doubling the step; the whole
     change is charged. Rounding: f is trusted to 32 eps of its largest value.
     """
-    f1, f_1, f2, f_2, f4, f_4 = (f(sign * n * step) for n in (1, 2, 4) for sign in (1, -1))
+    f1, f_1 = f(step), f(-step)
+    f2, f_2 = f(2 * step), f(-2 * step)
+    f4, f_4 = f(4 * step), f(-4 * step)
     fine = (8 * (f1 - f_1) - (f2 - f_2)) / (12 * step)
     coarse = (8 * (f2 - f_2) - (f4 - f_4)) / (24 * step)
     largest = np.max(np.abs([f1, f_1, f4, f_4]), axis=0)

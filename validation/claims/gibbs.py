@@ -23,9 +23,12 @@ def check(quick, seed, only=None):
         rbm = oracles.random_rbm(rng, *shape, 0.5)
         key = philox.fold_in(philox.key(seed), *shape)
         state, _ = pcd.step(key, pcd.init(key, rbm, 2000 if quick else 10_000), rbm, BURN_IN)
-        groups = np.mean([measure(key, rbm, state := pcd.step(key, state, rbm, 10)[0]) for _ in range(10)], 0)
-        true = exact.moments(rbm)
-        expected = np.concatenate([true.z, true.zz.ravel()])
+        measured = []
+        for _ in range(10):
+            state, _ = pcd.step(key, state, rbm, 10)
+            measured.append(measure(rbm, state))
+        groups = np.mean(measured, 0)
+        expected = oracles.flat(exact.moments(rbm))
         error = groups.std(0, ddof=1) / np.sqrt(GROUPS)
         points.append((expected, groups.mean(0), error))
         findings += judge(f"{shape[0]} x {shape[1]}", *points[-1], SHARP[quick])
@@ -35,10 +38,10 @@ def check(quick, seed, only=None):
     return findings, points
 
 
-def measure(key, rbm, state):
+def measure(rbm, state):
     """E[z] and E[z_left z_right'] of each group of chains: (GROUPS, D + D_left D_right)."""
     z = pcd.samples(state).astype(np.float64).reshape(GROUPS, -1, rbm.a.size)
-    left, right = z[..., : rbm.W.shape[0]], z[..., rbm.W.shape[0] :]
+    left, right = np.split(z, [len(rbm.W)], -1)
     zz = np.einsum("gci,gcj->gij", left, right) / z.shape[1]
     return np.concatenate([z.mean(1), zz.reshape(GROUPS, -1)], 1)
 
@@ -50,34 +53,28 @@ def judge(label, expected, found, error, sharp):
     basis = f"standard errors; the worst of {expected.size}"
     yield Finding(f"moments, {label}", found[worst], expected[worst], scores[worst], STANDARD_ERRORS, basis, caught)
     mean_square = np.mean(scores**2)
-    yield close(
-        f"mean square of the scores, {label}", mean_square, 1.0, 1.6, "5 sqrt(2 / 20): the scores are worth some 20"
-    )
-    yield at_most(
-        f"sharpness, {label}", np.median(6 * error / expected), sharp, "what the median moment would have caught"
-    )
+    basis = "5 sqrt(2 / 20): the scores are worth some 20"
+    yield close(f"mean square of the scores, {label}", mean_square, 1.0, 1.6, basis)
+    basis = "what the median moment would have caught"
+    yield at_most(f"sharpness, {label}", np.median(6 * error / expected), sharp, basis)
 
 
 def reported(rbm, state, shape):
     """What pcd reports are the means over its chains."""
     z = pcd.samples(state).astype(np.float64)
-    direct = z[:, : shape[0]].T @ z[:, shape[0] :] / len(z)
-    error = np.max(np.abs(pcd.moments(state).zz - direct))
-    return at_most(
-        f"reported moments less those of the chains, {shape[0]} x {shape[1]}", error, 1e-6, "float32 rounding"
-    )
+    left, right = np.split(z, [shape[0]], 1)
+    error = np.max(np.abs(pcd.moments(state).zz - left.T @ right / len(z)))
+    quantity = f"reported moments less those of the chains, {shape[0]} x {shape[1]}"
+    return at_most(quantity, error, 1e-6, "float32 rounding")
 
 
 def oracle_form(key, rbm, shape):
     """The fused kernel and the plain NumPy form draw the same spins."""
     start = pcd.init(philox.fold_in(key, 1), rbm, 200)
-    one, other = (sweep(key, start, rbm, 20).z for sweep in (gibbs.sweep, gibbs.sweep_reference))
-    return at_most(
-        f"spins in which kernel and NumPy differ, {shape[0]} x {shape[1]}",
-        float(np.sum(one != other)),
-        0.0,
-        "bit for bit",
-    )
+    one = gibbs.sweep(key, start, rbm, 20).z
+    other = gibbs.sweep_reference(key, start, rbm, 20).z
+    quantity = f"spins in which kernel and NumPy differ, {shape[0]} x {shape[1]}"
+    return at_most(quantity, float(np.sum(one != other)), 0.0, "bit for bit")
 
 
 def tails(key):
@@ -85,15 +82,17 @@ def tails(key):
     each, twelve of them at 13. A field kept within 12 would make it 2.7 times as frequent."""
     fields = np.repeat([-13.0, 13.0, -4.0, 4.0], [12, 12, 2, 2])
     units, chains, sweeps = len(fields), 65_536, 20
-    rbm, counts = RBM(np.concatenate([fields, fields]), np.zeros((units, units))), np.zeros(units)
+    rbm = RBM(np.tile(fields, 2), np.zeros((units, units)))
+    counts = np.zeros(units)
     state = pcd.init(key, rbm, chains)
     for _ in range(sweeps):
         state, _ = pcd.step(key, state, rbm, 1)
         z = pcd.samples(state).mean(0, dtype=np.float64)
         rare = np.where(np.tile(fields, 2) < 0, z, 1 - z) * chains
-        counts += rare[:units] + rare[units:]
+        counts += rare.reshape(2, units).sum(0)
     for field in (-13.0, 13.0, -4.0, 4.0):
-        found, draws = counts[fields == field].sum(), 2 * chains * sweeps * np.sum(fields == field)
+        found = counts[fields == field].sum()
+        draws = 2 * chains * sweeps * np.sum(fields == field)
         expected = draws / (1 + np.exp(abs(field)))
         worst = abs(found - expected) / np.sqrt(expected)
         caught = float((STANDARD_ERRORS + 1) / np.sqrt(expected))
@@ -102,7 +101,8 @@ def tails(key):
 
 
 def picture(points, figure):
-    for axes, shape, (expected, found, error) in zip(figure.subplots(1, 2), SHAPES, points, strict=True):
+    for axes, shape, point in zip(figure.subplots(1, 2), SHAPES, points, strict=True):
+        expected, found, error = point
         axes.errorbar(expected, found - expected, 5 * error, fmt=".", ms=3, lw=0.5, color="#2b5c8a")
         axes.axhline(0, color="0.4", lw=0.8)
         axes.set(xlabel="exact moment", title=f"RBM {shape[0]} x {shape[1]}, bars: 5 standard errors")
