@@ -28,6 +28,22 @@ def minus_energy(a, W, z):
     return np.dot(z, a) + np.sum(np.dot(z, couplings(W)) * z, -1) / 2
 
 
+def mean_field(a, W, b, sweeps):
+    """m (N, D) of the machine with biases a + b, row by row of b (N, D): sweeps from 1/2, the right side first."""
+    n = len(W)
+    bias_left, bias_right = a[:n] + b[:, :n], a[n:] + b[:, n:]
+    left, right = np.full_like(bias_left, 0.5), np.full_like(bias_right, 0.5)
+    for _ in range(sweeps):
+        right = 1 / (1 + np.exp(-(bias_right + np.dot(left, W))))
+        left = 1 / (1 + np.exp(-(bias_left + np.dot(right, W.T))))
+    return np.concatenate([left, right], 1)
+
+
+def entropy(m):
+    """H(m), a row each."""
+    return -np.sum(m * np.log(m) + (1 - m) * np.log(1 - m), 1)
+
+
 def log_z(a, W):
     """log of the sum over every state."""
     return logsumexp(minus_energy(a, W, states(len(a))))

@@ -13,6 +13,7 @@ A node of a unit has the weights w0 = r(zeta|0) dzeta and w1 = r(zeta|1) dzeta. 
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from scipy.special import betainc
 from dvae_ref import tree
 from dvae_ref.model.baselines import BASELINES
 from dvae_ref.theory.smoothing import SMOOTHINGS, Exponential, Gaussian, Power, UniformExponential
-from validation.boltzmann import couplings, log_z, minus_energy, states
+from validation.boltzmann import couplings, entropy, log_z, mean_field, minus_energy, states
 
 CHUNK = 20_000  # nodes differentiated at a time
 SWEEPS = 30  # of the mean field, at which it has converged for the couplings used here
@@ -48,8 +49,12 @@ def legendre(n):
 
 def exponential(beta, n, share=0.0):
     zeta, weight = legendre(n)
-    parts = (beta * numpy.exp(-beta * x) / (1 - numpy.exp(-beta)) for x in (zeta, 1 - zeta))
-    return Grid(zeta, *(((1 - share) * r + share) * weight for r in parts))
+
+    def density(x):
+        r0 = beta * numpy.exp(-beta * x) / (1 - numpy.exp(-beta))
+        return (1 - share) * r0 + share
+
+    return Grid(zeta, density(zeta) * weight, density(1 - zeta) * weight)
 
 
 def uniform_exponential(beta, n):
@@ -60,7 +65,8 @@ def power(beta, n):
     theta, weight = legendre(n)
     zeta, one_minus = betainc(beta, beta, theta), betainc(beta, beta, 1 - theta)
     d_zeta = (theta * (1 - theta)) ** (beta - 1) / beta_function(beta, beta) * weight
-    return Grid(zeta, *(x ** (1 / beta - 1) / beta * d_zeta for x in (zeta, one_minus)))
+    exponent = 1 / beta - 1
+    return Grid(zeta, zeta**exponent / beta * d_zeta, one_minus**exponent / beta * d_zeta)
 
 
 def line(reach, n):
@@ -70,8 +76,9 @@ def line(reach, n):
 
 
 def gaussian(beta, n):
-    zeta, step = line(5.2 * beta**-0.5, n)
-    return Grid(zeta, *(step * normal(zeta - z, beta**-0.5) for z in (0, 1)))
+    std = beta**-0.5
+    zeta, step = line(5.2 * std, n)
+    return Grid(zeta, step * normal(zeta, std), step * normal(zeta - 1, std))
 
 
 def gaussian_integral(beta, n):
@@ -81,7 +88,7 @@ def gaussian_integral(beta, n):
 
 def spike(beta, n):
     zeta, w0, w1 = exponential(beta, n)
-    return Grid(*(numpy.concatenate(pair) for pair in (([0.0], zeta), ([1.0], 0 * w0), ([0.0], w1))))
+    return Grid(numpy.append(0.0, zeta), numpy.append(1.0, 0 * w0), numpy.append(0.0, w1))
 
 
 class Rule(NamedTuple):
@@ -104,7 +111,9 @@ OF_PRIOR = {"gaussian_integral": Rule(gaussian_integral, 7.0, 19), "spike_joint"
 def rule(baseline):
     """The Rule of a baseline; KeyError for one that has none."""
     record = BASELINES[baseline]
-    return OF_PRIOR[record.prior] if record.prior in OF_PRIOR else OF_SMOOTHING[SMOOTHINGS[record.law.name]]
+    if record.prior in OF_PRIOR:
+        return OF_PRIOR[record.prior]
+    return OF_SMOOTHING[SMOOTHINGS[record.law.name]]
 
 
 class Setting(NamedTuple):
@@ -134,23 +143,34 @@ class Setting(NamedTuple):
 
 def bound(params, x, setting):
     """(the expected K-sample bound, averaged over the images x, -kappa log Z included; its gradient in params)."""
-    like, d = params, params.rbm.a.size
-    axes = rule(setting.baseline).grid(setting.beta, setting.nodes)
-    index = numpy.array(list(itertools.product(range(len(axes.zeta)), repeat=d)))
-    objective = importance_weighted if setting.k > 1 else variational
+    nodes = product_grid(rule(setting.baseline).grid(setting.beta, setting.nodes), params.rbm.a.size)
+    if setting.k > 1:
+        objective, parts = importance_weighted, [nodes]
+    else:
+        objective, parts = variational, chunks(nodes)
     value, gradient = 0.0, [numpy.zeros_like(leaf) for leaf in tree.leaves(params)]
-    parts = [index] if setting.k > 1 else numpy.array_split(index, -(-len(index) // CHUNK))
-    for image in x:
-        for part in parts:
-            nodes = Grid(*(column[part] for column in axes))
+    for image, part in itertools.product(x, parts):
 
-            def total(leaves, nodes=nodes, image=image):
-                return objective(tree.unflatten(like, leaves), image, nodes, setting)
+        def total(leaves, part=part, image=image):
+            return objective(tree.unflatten(params, leaves), image, part, setting)
 
-            part_value, part_gradient = value_and_grad(total)(tree.leaves(params))
-            value += part_value / len(x)
-            gradient = [g + p / len(x) for g, p in zip(gradient, part_gradient, strict=True)]
+        part_value, part_gradient = value_and_grad(total)(tree.leaves(params))
+        value += part_value / len(x)
+        gradient = [g + p / len(x) for g, p in zip(gradient, part_gradient, strict=True)]
     return value, gradient
+
+
+def product_grid(axis, d):
+    """The nodes (n^d, d) of d units, from those of one."""
+    index = numpy.array(list(itertools.product(range(len(axis.zeta)), repeat=d)))
+    return Grid(axis.zeta[index], axis.w0[index], axis.w1[index])
+
+
+def chunks(nodes):
+    """The nodes in parts of about CHUNK rows."""
+    count = math.ceil(len(nodes.zeta) / CHUNK)
+    parts = numpy.array_split(numpy.arange(len(nodes.zeta)), count)
+    return [Grid(nodes.zeta[rows], nodes.w0[rows], nodes.w1[rows]) for rows in parts]
 
 
 def variational(params, image, nodes, setting):
@@ -169,7 +189,8 @@ def importance_weighted(params, image, nodes, setting):
     """K = 2: the sum over pairs of nodes, independent draws."""
     log_q, _ = posterior(params, image, nodes, setting)
     log_ratio = log_prior(params.rbm, nodes, setting) - log_partition(params.rbm) - log_q
-    log_w, q = setting.kappa * log_ratio + log_likelihood(params, image, nodes, setting), np.exp(log_q)
+    log_w = setting.kappa * log_ratio + log_likelihood(params, image, nodes, setting)
+    q = np.exp(log_q)
     pairs = np.logaddexp(log_w[:, None], log_w[None, :]) - np.log(2)
     return np.dot(q, np.dot(pairs, q))
 
@@ -185,8 +206,10 @@ def posterior(params, image, nodes, setting):
         logit_q = out[:, :width]
         w0, w1 = nodes.w0[:, own], nodes.w1[:, own]
         if setting.integral:
-            shift, std = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2, np.abs(params.posterior.s[own]) / 5 + 0.05
-            w0, w1 = (w * normal(zeta[:, own] - z - shift, std) for z, w in ((0, w0), (1, w1)))
+            shift = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2
+            std = np.abs(params.posterior.s[own]) / 5 + 0.05
+            w0 = w0 * normal(zeta[:, own] - shift, std)
+            w1 = w1 * normal(zeta[:, own] - 1 - shift, std)
         q = 1 / (1 + np.exp(-logit_q))
         log_q = log_q + np.sum(np.log((1 - q) * w0 + q * w1), 1)
         logits.append(logit_q)
@@ -209,15 +232,14 @@ def log_prior(rbm, nodes, setting):
     """log p(zeta) dzeta + log Z: by mean field, H(m) - E^(m), or by the sum over z of Gaussians."""
     if setting.integral:
         return log_gaussians(rbm, nodes, setting.beta)
+    return log_mean_field(rbm, nodes, SWEEPS)
+
+
+def log_mean_field(rbm, nodes, sweeps):
+    """H(m) - E^(m), with the c(zeta)."""
     b, c = np.log(nodes.w1 / nodes.w0), np.sum(np.log(nodes.w0), 1)
-    n = rbm.W.shape[0]
-    left, right = 0.5 * np.ones_like(b[:, :n]), 0.5 * np.ones_like(b[:, n:])
-    for _ in range(SWEEPS):
-        right = 1 / (1 + np.exp(-(rbm.a[n:] + b[:, n:] + np.dot(left, rbm.W))))
-        left = 1 / (1 + np.exp(-(rbm.a[:n] + b[:, :n] + np.dot(right, rbm.W.T))))
-    m = np.concatenate([left, right], 1)
-    entropy = -np.sum(m * np.log(m) + (1 - m) * np.log(1 - m), 1)
-    return entropy + np.dot(m, rbm.a) + np.sum(np.dot(left, rbm.W) * right, 1) + np.sum(b * m, 1) + c
+    m = mean_field(rbm.a, rbm.W, b, sweeps)
+    return entropy(m) + minus_energy(rbm.a, rbm.W, m) + np.sum(b * m, 1) + c
 
 
 def log_gaussians(rbm, nodes, lam):
