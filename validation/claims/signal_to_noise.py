@@ -34,15 +34,14 @@ def check(quick, seed, baselines=None):
 def ratio(baseline, k, quick, seed):
     """Signal over noise of one estimate with K samples: of the encoder, of the prior."""
     rng = oracles.generator(seed, f"signal {baseline}")
-    config, params, statistics, x = gradients.small_model(
-        rng, baseline, 2, 2
-    )  # in one group the KL of DVAE++ has no noise
+    groups = 2  # in one the KL of DVAE++ has no noise
+    config, params, statistics, x = gradients.small_model(rng, baseline, groups, 2)
     config = autoencoder.Config(config.structure, config.method, k)
     rows = max(8, DRAWS[quick] // BATCHES // k)
     batches = np.array(list(sample(rng, config, params, statistics, x[:1], rows)))
     mean, variance = batches.mean(0), rows * batches.var(0, ddof=1)
-    parts = gradients.by_part(params, mean), gradients.by_part(params, variance)
-    return [signal(parts[0][part], parts[1][part], BATCHES * rows) for part in ("encoder", "rbm")]
+    means, variances = gradients.by_part(params, mean), gradients.by_part(params, variance)
+    return [signal(means[part], variances[part], BATCHES * rows) for part in ("encoder", "rbm")]
 
 
 def signal(mean, variance, count):
@@ -55,16 +54,16 @@ def sample(rng, config, params, statistics, x, rows):
     negative, images = oracles.moments(params.rbm), np.repeat(x, rows, axis=0)
     d_bound = np.full(rows, 1 / rows)
     for _ in range(BATCHES):
-        noise = Noise(*rng.random((2, rows * config.k, params.rbm.a.size)))
-        _, cache = autoencoder.objective(params, statistics, images, noise, config=config, kappa=1.0)
+        u, rho = rng.random((2, rows * config.k, params.rbm.a.size))
+        _, cache = autoencoder.objective(params, statistics, images, Noise(u, rho), config=config, kappa=1.0)
         gradient = autoencoder.objective_backward(d_bound, cache, negative, config=config)
-        yield np.concatenate([np.ravel(leaf) for leaf in tree.leaves(gradient)])
+        yield gradients.ravelled(tree.leaves(gradient))
 
 
 def judge(baseline, ratios):
     """Slopes of log ratio over log K."""
-    weighted = BASELINES[baseline].family == "DVAE#"
-    for part, column, law in (("encoder", 0, -0.5 if weighted else 0.5), ("prior", 1, 0.5)):
+    of_encoder = -0.5 if baseline in gradients.WEIGHTED else 0.5
+    for part, column, law in (("encoder", 0, of_encoder), ("prior", 1, 0.5)):
         least, largest = FITTED[part]
         late = [i for i, k in enumerate(SAMPLES) if least <= k <= largest]
         values = ratios[late, column]

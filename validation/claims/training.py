@@ -8,7 +8,7 @@ is right is the claim `gradients`.
 import numpy as np
 
 from dvae_ref import tree
-from dvae_ref.model import autoencoder, layers
+from dvae_ref.model import autoencoder
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import Structure
 from dvae_ref.theory import gaussian_integral
@@ -17,7 +17,8 @@ from validation import expectation, oracles, plain
 from validation.claim import Claim, at_most
 from validation.claims import gradients
 
-CELLS = tuple((b, g, k) for b in ("dvaes_power", "dvaes_exp", "dvaes_gauss", "dvaes_gi") for g, k in ((1, 1), (2, 5)))
+BASELINES = ("dvaes_power", "dvaes_exp", "dvaes_gauss", "dvaes_gi")
+CELLS = tuple((baseline, groups, k) for baseline in BASELINES for groups, k in ((1, 1), (2, 5)))
 PIXELS, LATENTS, HIDDEN = 12, 8, (10,)
 ROWS = 500  # samples of zeta, which make a team of two
 KAPPA = 0.7
@@ -27,8 +28,8 @@ VALUE = 3e-5  # nats, of bounds of some ten
 
 def check(quick, seed, cells=CELLS):
     findings, errors = [], {}
-    for cell in cells:
-        found, errors[cell] = compare(*cell, seed)
+    for baseline, groups, k in cells:
+        found, errors[baseline, groups, k] = compare(baseline, groups, k, seed)
         findings += found
     return findings, errors
 
@@ -44,13 +45,14 @@ def compare(baseline, groups, k, seed):
         params, statistics, x, noise, weights, negative, config=config, kappa=KAPPA
     )
     setting = plain.setting(baseline, expectation.rule(baseline).beta, k, KAPPA, statistics.mean_x)
-    point = plain.Point(np.float64(x), *drawn(params, statistics, x, noise, config), None)
+    zeta, one_less = drawn(params, statistics, x, noise, config)
+    point = plain.Point(np.float64(x), zeta, one_less, None)
     if setting.integral:
         point = point._replace(lam=gaussian_integral.precision(double.rbm, setting.beta))
     value, averages, expected = plain.bound_and_gradient(double, point, np.float64(weights), setting)
     errors = dict(leaf_errors(gradient, expected))
     worst = max(errors, key=errors.get)
-    label = f"{baseline}, {groups} group{'s' * (groups > 1)}, K = {k}"
+    label = gradients.label(baseline, groups, k)
     value_error = np.max(np.abs(bound - KAPPA * oracles.log_z(double.rbm) - value))
     basis = f"of its norm; the worst of {len(errors)}"
     finding = at_most(f"gradient: {label}, {worst}", errors[worst], RELATIVE, basis)
@@ -70,13 +72,16 @@ def leaf_errors(gradient, expected):
 
 def average_error(before, after, averages):
     """The moving averages against 0.8 of the old and 0.2 of the batch's."""
-    old, new = ([layer for net in (*s.encoder, s.decoder) for layer in net] for s in (before, after))
-    pairs = [
-        np.max(np.abs(getattr(n, part) - (0.8 * getattr(o, part) + 0.2 * batch[i])))
-        for o, n, batch in zip(old, new, averages, strict=True)
-        for i, part in enumerate(layers.Averages._fields)
-    ]
-    return float(max(pairs))
+    errors = []
+    for old, new, batch in zip(hidden_layers(before), hidden_layers(after), averages, strict=True):
+        for was, now, of_batch in zip(old, new, batch, strict=True):
+            errors.append(np.max(np.abs(now - (0.8 * was + 0.2 * of_batch))))
+    return float(max(errors))
+
+
+def hidden_layers(statistics):
+    """The Averages of every hidden layer, in the order in which a batch comes through."""
+    return [layer for network in (*statistics.encoder, statistics.decoder) for layer in network]
 
 
 def drawn(params, statistics, x, noise, config):
@@ -84,8 +89,9 @@ def drawn(params, statistics, x, noise, config):
     _, cache = autoencoder.objective(params, statistics, x, noise, config=config, kappa=KAPPA)
     sample = cache.encoder.sample
     zeta, t = np.float64(sample.zeta), np.float64(sample.t)
-    logits = np.max(np.abs(oracles.sigmoid(t) - zeta)) < 1e-6
-    return (oracles.sigmoid(t), oracles.sigmoid(-t)) if logits else (zeta, 1 - zeta)
+    if np.max(np.abs(oracles.sigmoid(t) - zeta)) < 1e-6:
+        return oracles.sigmoid(t), oracles.sigmoid(-t)
+    return zeta, 1 - zeta
 
 
 def model(rng, baseline, groups, k):
@@ -97,15 +103,19 @@ def model(rng, baseline, groups, k):
     mean_x = rng.uniform(0.2, 0.7, PIXELS)
     params, statistics = autoencoder.init(rng, config, mean_x)
     params = tree.map(lambda leaf: np.float32(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
-    half = LATENTS // 2
-    W = 0.5 * rng.uniform(0.4, 1.2, (half, half)) * rng.choice([1, 1, -1], (half, half))
-    rbm = RBM(*map(np.float32, (rng.normal(-0.4, 0.6, LATENTS), W)))
+    W = np.float32(gradients.couplings(rng, LATENTS // 2, 0.5))
+    rbm = RBM(np.float32(rng.normal(-0.4, 0.6, LATENTS)), W)
     extra = tree.map(lambda s: np.float32(rng.uniform(1.4, 2.0, s.shape)), params.posterior)
     params = params._replace(rbm=rbm, posterior=extra)
-    moving = [tree.map(lambda a: np.float32(a + rng.uniform(0, 0.5, a.shape)), part) for part in statistics[1:]]
+
+    def later(average):
+        return np.float32(average + rng.uniform(0, 0.5, average.shape))
+
+    encoder = tree.map(later, statistics.encoder)
+    decoder = tree.map(later, statistics.decoder)
     x = np.float32(rng.random((images, PIXELS)) < mean_x)
-    noise = Noise(*np.float32(rng.uniform(0.002, 0.998, (2, images * k, LATENTS))))
-    return config, params, statistics._replace(encoder=moving[0], decoder=moving[1]), x, noise
+    u, rho = np.float32(rng.uniform(0.002, 0.998, (2, images * k, LATENTS)))
+    return config, params, statistics._replace(encoder=encoder, decoder=decoder), x, Noise(u, rho)
 
 
 def picture(errors, figure):
