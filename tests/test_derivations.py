@@ -8,6 +8,7 @@ import doctest
 import importlib
 import importlib.util
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from dvae_ref import RBM
 from dvae_ref.cli import build_parser
 from dvae_ref.conformance.mistakes import registry
 
@@ -324,6 +326,29 @@ def test_a_chapter_has_its_parts(path):
     assert 3 <= text.count("<details>") == text.count("</details>") == text.count("<summary>Answer</summary>") <= 5
     assert {"python", "pycon", "math"} <= {block.language for block in blocks(text)}
     assert not re.search(r"\b(clearly|obviously|trivially|easy to see)\b", text, re.IGNORECASE)
+
+
+def machines(text):
+    """What `rbm` is set to at the left margin of a page, as source."""
+    return set(re.findall(r"^rbm = (RBM\(np\.array.*?\))(?:  #.*)?$", text, re.MULTILINE))
+
+
+def test_one_machine_goes_through_the_pages():
+    """Pages 1, 2, 4, 5, 6 and 9, and the pictures; page 7 has its first left and first right unit."""
+    texts = {path.name[:2]: path.read_text() for path in CHAPTERS}
+    (source,) = machines(texts["01"])
+    assert {page for page, text in texts.items() if machines(text) == {source}} == {"01", "02", "04", "05", "06", "09"}
+    names = {"RBM": RBM, "np": np}
+    drawing = runpy.run_path(str(DERIVATIONS / "drawing.py"))
+    ((corner,),) = (machines(texts[page]) for page in ["07"])
+    for shown, drawn in ((source, "MACHINE"), (corner, "CORNER")):
+        for ours, theirs in zip(eval(shown, names), drawing[drawn], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_control_another_machine_is_another():
+    one, other = (f"rbm = RBM(np.array([{a}]), np.array([[3.0]]))  # small\n" for a in (0.5, 0.25))
+    assert len(machines(one + one)) == 1 < len(machines(one + other)) == 2
 
 
 def test_page_0_is_two_screens_and_says_where_its_numbers_are_from():

@@ -1,7 +1,7 @@
 """Pictures of what the pages speak of: a machine, a mixture, a bound, what flows back, annealing. See `pictures.py`."""
 
 import numpy as np
-from drawing import BLUE, LABEL, ORANGE, STYLES, panels
+from drawing import BLUE, CORNER, LABEL, MACHINE, ORANGE, STYLES, panels
 
 from dvae_ref import RBM, boltzmann, bounds, exact, gaussian_integral
 from dvae_ref.sampling import ais, gibbs, philox
@@ -33,21 +33,20 @@ FLOWS = {
 def machine():
     """The machine of page 1: its units and couplings, and the probabilities of its states."""
     figure, (graph, bars) = panels(2, (9, 3.4))
-    rbm = RBM(np.array([-1.5, -0.5, -1.0, 0.0, 0.5]), np.array([[3.0, -1.0, 0.5], [1.5, 1.0, -2.0]]))
     places = [(0, 1.5), (0, 0.5), (2, 2), (2, 1), (2, 0)]
     for i, j in np.ndindex(2, 3):
-        (x, y), (x2, y2), w = places[i], places[2 + j], rbm.W[i, j]
+        (x, y), (x2, y2), w = places[i], places[2 + j], MACHINE.W[i, j]
         color, style = STYLES[0] if w > 0 else STYLES[1]
         graph.plot([x, x2], [y, y2], color=color, linestyle=style, linewidth=0.6 + abs(w), zorder=1)
         at = 0.22 if i == 0 else 0.78  # of the way from left to right, so that labels keep apart
         graph.text(x + at * (x2 - x), y + at * (y2 - y), f"{w:g}", fontsize=8, ha="center", bbox=LABEL, zorder=2)
-    for (x, y), a in zip(places, rbm.a, strict=True):
+    for (x, y), a in zip(places, MACHINE.a, strict=True):
         graph.plot(x, y, "o", markersize=24, color="white", markeredgecolor="black", zorder=3)
         graph.text(x, y, f"{a:g}", ha="center", va="center", fontsize=8, zorder=4)
     graph.set(xlim=(-0.5, 2.5), ylim=(-0.5, 2.5), title="biases, and couplings W (negative: dashed)")
     graph.axis("off")
     states = np.array(list(np.ndindex(*[2] * 5)), float)
-    p = np.exp(-boltzmann.energy(rbm, states) - exact.log_z(rbm))
+    p = np.exp(-boltzmann.energy(MACHINE, states) - exact.log_z(MACHINE))
     order = np.argsort(-p)[:12]
     bars.bar(range(12), p[order], color=BLUE)
     bars.set_axisbelow(True)
@@ -58,15 +57,14 @@ def machine():
 
 
 def gaussian_mixture():
-    """p(zeta) of Eq. 7 for one unit on each side: Gaussians on the vertices, narrower as lam grows."""
+    """p(zeta) of Eq. 7 for a corner of the machine: Gaussians on the vertices, narrower as lam grows."""
     figure, axes = panels(2, (9, 3.8))
-    pair = RBM(np.array([0.5, -1.0]), np.array([[3.0]]))
     axis = np.linspace(-0.9, 1.9, 71)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     vertices = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
-    p = np.exp(-boltzmann.energy(pair, vertices) - exact.log_z(pair))
+    p = np.exp(-boltzmann.energy(CORNER, vertices) - exact.log_z(CORNER))
     for each, lam in zip(axes, (8.0, 30.0), strict=True):
-        log_p = (gaussian_integral.log_p(pair, grid, lam)[0] - exact.log_z(pair)).reshape(71, 71)
+        log_p = (gaussian_integral.log_p(CORNER, grid, lam)[0] - exact.log_z(CORNER)).reshape(71, 71)
         drawn = each.contourf(axis, axis, log_p.T, levels=np.arange(-8, 3, 2), cmap="viridis", extend="min")
         for (x, y), weight in zip(vertices, p, strict=True):
             each.text(x, y, f"{weight:.2f}", ha="center", va="center", fontsize=8, bbox=LABEL)
