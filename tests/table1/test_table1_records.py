@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dvae_ref import __version__, cli
+from dvae_ref.files import writing
 from dvae_ref.runs import measuring, plots, sessions
 from dvae_ref.runs.presets import Settings
 from dvae_ref.table1 import grid, records, report, results, summaries
@@ -120,6 +121,24 @@ def test_measured_anew_a_record_is_replaced(table, tmp_path):
     folder = grid.cell(tmp_path / "kept", cell.settings).folder
     assert json.loads((folder / "evaluation.json").read_text())["samples"] == 16
     assert not (folder / "log_px.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "log_px.npz"])
+def test_a_record_cut_short_is_no_record(table, tmp_path, monkeypatch, name):
+    """No number of an earlier measurement stands beside files of a later one: evaluation.json is taken away first."""
+    (folder, *_) = records.record_all(table, tmp_path / "kept")
+    assert (folder / "evaluation.json").exists()
+
+    def full(path):
+        if path.name == name:
+            raise OSError(28, "No space left on device", str(path))
+        return atomic(path)
+
+    atomic = writing.atomic
+    monkeypatch.setattr(writing, "atomic", full)
+    with pytest.raises(OSError, match="No space left"):
+        records.record_all(table, tmp_path / "kept")
+    assert not (folder / "evaluation.json").exists()
 
 
 def metrics(path, count, validations):

@@ -21,7 +21,7 @@ CONFIG = autoencoder.Config(STRUCTURE, methods.relaxed(Power(2.0)))  # neither r
 
 def draw(rng):
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
-    x = (rng.random((IMAGES, PIXELS)) < mean_x).astype(float)
+    x = objectives.draw_images(rng, IMAGES)
     params, statistics = autoencoder.init(rng, CONFIG, mean_x, np.float64)
     named = {name: objectives.skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     named |= {name: _skewed_average(rng, name, leaf) for name, leaf in _averages(statistics)}

@@ -37,7 +37,7 @@ def draw(rng, baseline, structure, k):
     hyper = draw_hyper(rng, baseline, k)
     method = method_of(hyper, baseline, structure)
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
-    x = (rng.random((IMAGES, PIXELS)) < mean_x).astype(float)
+    x = draw_images(rng, IMAGES)
     config = autoencoder.Config(structure, method, k)
     params, statistics = autoencoder.init(rng, config, mean_x, np.float64)
     params = {name: skewed(rng, name, leaf) for name, leaf in tree.items(params)}
@@ -48,6 +48,12 @@ def draw(rng, baseline, structure, k):
     _, cache = autoencoder.objective(params_of(params, statistics, config), statistics, x, noise, config=config)
     zeta = at_hard_places(rng, cache.encoder.sample.zeta, method.posterior, k)
     return {"x": x, "mean_x": mean_x, "zeta": zeta, **hyper, **params}
+
+
+def draw_images(rng, number):
+    """No two alike: batch norm takes away what all images share, and layers behind it would get no gradient."""
+    codes = rng.choice(2**PIXELS, number, replace=False)
+    return (codes[:, None] >> np.arange(PIXELS) & 1).astype(float)
 
 
 def draw_hyper(rng, baseline, k):

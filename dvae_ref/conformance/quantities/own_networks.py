@@ -7,6 +7,7 @@ import numpy as np
 from dvae_ref import exact
 from dvae_ref.conformance.quantities import objectives, trouble
 from dvae_ref.conformance.quantities.machines import ROWS, machine
+from dvae_ref.conformance.quantities.objectives import PIXELS
 from dvae_ref.conformance.quantities.parts import GROUPS, draw_kl
 from dvae_ref.conformance.quantities.relaxations import SWEEPS
 from dvae_ref.conformance.quantity import Quantity
@@ -14,7 +15,7 @@ from dvae_ref.model import layers, methods
 from dvae_ref.model.baselines import BASELINES
 from dvae_ref.theory import bounds
 
-K, PIXELS = 3, 5
+K = 3
 CHOSEN = ("dvaes_power", "dvaepp_power", "dvae_spike_exp")  # one of each family
 
 
@@ -25,7 +26,7 @@ def draw(rng, baseline):
     logits = rng.normal(0.2, 2, (ROWS, PIXELS))
     logits[-1] = trouble.FIELD * rng.choice([-1, 1], PIXELS)
     log_z = exact.log_z(machine(found)) + rng.normal(0, 0.01)  # an estimate
-    x = (rng.random((ROWS // K, PIXELS)) < 0.4).astype(float)
+    x = objectives.draw_images(rng, ROWS // K)
     found |= {"x": x, "logits": logits, "log_z": log_z, "kappa": rng.uniform(0.3, 0.8), "k": K}
     return found | ({"sweeps": SWEEPS} if record.prior == "relaxed" else {})
 
