@@ -9,6 +9,8 @@ from dvae_ref.conformance.mistakes import REGISTRY, Case
 from dvae_ref.conformance.pairs import SECONDS, explaining
 from dvae_ref.conformance.tolerances import Tolerance
 
+BLOWN_UP = 1e3  # times what is right
+HALF_THE_DIGITS = 1e-8
 SLACK = 4  # tolerances: rounding in a wrong formula may be worse conditioned than in the right one
 
 
@@ -38,10 +40,10 @@ def of(quantity, given, theirs, failing, tolerances, seconds=SECONDS):
     case = case_of(quantity, given, theirs)
     wrongs = alternatives(case)
     tolerances = sharpened(tolerances, case.outputs, theirs, failing)
-    found = diagnose(wrongs, theirs, failing, tolerances)
+    found = diagnose(wrongs, theirs, failing, tolerances, case.outputs)
     if len(found) == 1 and set(found[0].arrays) == failing and not _anywhere(found[0]):
         return found
-    pairs = explaining(case, wrongs, failing, lambda wrong: errors(wrong, theirs, tolerances), seconds)
+    pairs = explaining(case, wrongs, failing, lambda wrong: errors(wrong, theirs, tolerances, case.outputs), seconds)
     return [Diagnosis(tuple(pairs), tuple(sorted(failing)))] if pairs else found
 
 
@@ -61,10 +63,10 @@ def _anywhere(diagnosis):
     return all(mistake.anywhere for mistake in REGISTRY if mistake.name in diagnosis.mistakes)
 
 
-def diagnose(wrongs, theirs, failing, tolerances):
+def diagnose(wrongs, theirs, failing, tolerances, ours):
     """Diagnoses for the failing arrays out of these alternatives, those that explain most first; what nothing explains
     is not in any."""
-    compared = [(mistake, errors(wrong, theirs, tolerances)) for mistake, wrong in wrongs]
+    compared = [(mistake, errors(wrong, theirs, tolerances, ours)) for mistake, wrong in wrongs]
     found, remaining = [], set(failing)
     while best := best_explanation(compared, remaining):
         found.append(best)
@@ -77,9 +79,18 @@ def as_floats(arrays):
     return {name: value.astype(float) if value.dtype.kind == "f" else value for name, value in arrays.items()}
 
 
-def errors(wrong, theirs, tolerances):
+def errors(wrong, theirs, tolerances, ours):
     """{array: the largest |theirs - what a mistake makes of it| in units of the tolerance}."""
-    return {name: float(np.max(ratio(theirs[name], wrong[name], tolerances[name]))) for name in theirs}
+    return {name: _error(theirs[name], wrong[name], tolerances[name], ours[name]) for name in theirs}
+
+
+def _error(theirs, wrong, tolerance, ours):
+    """Of an array that a mistake blows up, say by 1 / (1 - q), half the digits have to agree: plain formulas subtract,
+    and lose the others."""
+    size = float(np.max(np.abs(wrong), initial=0))
+    if size > BLOWN_UP * np.max(np.abs(ours), initial=0):
+        tolerance = tolerance._replace(absolute=tolerance.absolute + HALF_THE_DIGITS * size)
+    return float(np.max(ratio(theirs, wrong, tolerance)))
 
 
 def ratio(theirs, ours, tolerance):

@@ -49,7 +49,7 @@ def diagnoses(name, seed, dtype):
         assert {finding.failure for finding in found} <= {"", "differs"}
         failing = {finding.array for finding in found if not finding.passed}
         sharp = diagnosis.sharpened(allowed, right, theirs, failing)
-        yield one, failing, diagnosis.diagnose(wrongs, theirs, failing, sharp)
+        yield one, failing, diagnosis.diagnose(wrongs, theirs, failing, sharp, right)
 
 
 LATER = [pytest.param(name, marks=() if representative(name) else pytest.mark.release) for name in QUANTITIES]
@@ -90,11 +90,10 @@ def test_every_mistake_may_be_made_somewhere_and_is_registered_once():
 def test_control_a_factor_that_no_mistake_explains_has_no_name():
     item = QUANTITIES["energy"]
     given = quantity.inputs(item, 0)
-    theirs = {name: 1.1 * value for name, value in quantity.outputs(item, given).items()}
+    case = diagnosis.case_of(item, given)
+    theirs = {name: 1.1 * value for name, value in case.outputs.items()}
     allowed = tolerances.estimate(item, 0, np.float64)
-    assert (
-        diagnosis.diagnose(diagnosis.alternatives(diagnosis.case_of(item, given)), theirs, set(theirs), allowed) == []
-    )
+    assert diagnosis.diagnose(diagnosis.alternatives(case), theirs, set(theirs), allowed, case.outputs) == []
 
 
 def test_control_rounding_alone_looks_like_no_mistake():
@@ -119,6 +118,7 @@ def test_two_mistakes_at_once_are_both_named():
         theirs,
         {"d_zeta_d_q", "quantile"},
         tolerances.estimate(item, 0, np.float64),
+        ours,
     )
     assert {(d.mistakes, d.arrays) for d in found} == {
         (("dzeta/dq has the opposite sign: R(zeta|1) - R(zeta|0)",), ("d_zeta_d_q",)),

@@ -69,7 +69,8 @@ def at_hard_places(rng, zeta, posterior, k):
     if not isinstance(posterior, posteriors.SpikeExponential):
         zeta[0] = rng.uniform(0.3, 0.7, zeta[0].shape)
         zeta[k::k] = np.where(rng.random(zeta[k::k].shape) < 0.2, rng.uniform(0.3, 0.7, zeta[k::k].shape), zeta[k::k])
-    zeta[2 * k] = rng.choice(trouble.ENDS, zeta[2 * k].shape)
+    far = rng.choice(trouble.ENDS, zeta[2 * k].shape)
+    zeta[2 * k] = far if _ends(posterior) else np.where(zeta[2 * k] < 0.5, *trouble.ENDS)  # tails: no digit is left
     return zeta
 
 
@@ -86,8 +87,12 @@ def _inside(zeta, posterior):
     """Away from the ends of the interval, where there is one, so that float32 holds zeta and 1 - zeta."""
     if isinstance(posterior, posteriors.SpikeExponential):
         return np.where(zeta > 0, zeta.clip(0.03, 0.97), 0)
-    unit = isinstance(posterior, posteriors.Mixture) and isinstance(posterior.smoothing, UnitInterval)
-    return zeta.clip(sigmoid(LEAST), sigmoid(MOST)) if unit else zeta
+    return zeta.clip(sigmoid(LEAST), sigmoid(MOST)) if _ends(posterior) else zeta
+
+
+def _ends(posterior):
+    """Does zeta end at 0 and 1?"""
+    return isinstance(posterior, posteriors.Mixture) and isinstance(posterior.smoothing, UnitInterval)
 
 
 def params_of(named, statistics, config):
