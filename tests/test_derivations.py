@@ -346,6 +346,15 @@ def test_one_machine_goes_through_the_pages():
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_one_trained_model_goes_through_the_pages(path):
+    """Each has a section of its own in which it is loaded, and page 0's is linked."""
+    found = re.search(r"^## (?:On a|The) trained model.*?(?=^## )", path.read_text(), re.MULTILINE | re.DOTALL)
+    section = found.group()
+    assert "dvae_ref.teaching_model()" in section
+    assert path == WHY or "(00-why.md#the-trained-model-of-these-pages)" in section
+
+
 def test_control_another_machine_is_another():
     one, other = (f"rbm = RBM(np.array([{a}]), np.array([[3.0]]))  # small\n" for a in (0.5, 0.25))
     assert len(machines(one + one)) == 1 < len(machines(one + other)) == 2

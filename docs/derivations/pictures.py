@@ -8,11 +8,24 @@ from pathlib import Path
 
 import concepts
 import numpy as np
-from drawing import MACHINE, STYLES, panels
+from drawing import CORNER, MACHINE, STYLES, panels
 from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
 
-from dvae_ref import RBM, Exponential, Gaussian, Power, UniformExponential, boltzmann, exact, mean_field, mixture
+from dvae_ref import (
+    RBM,
+    Exponential,
+    Gaussian,
+    Power,
+    UniformExponential,
+    boltzmann,
+    exact,
+    mean_field,
+    mixture,
+    teaching_images,
+    teaching_model,
+)
 from dvae_ref.sampling import philox, population_annealing
 
 SMOOTHINGS = {
@@ -102,7 +115,55 @@ def population_annealing_log_z():
     return figure
 
 
+def relaxation():
+    """log p(zeta) of the corner on the unit square, and log Z^ - F there."""
+    figure, (prior, lack) = panels(2, (9, 3.8))
+    axis = np.linspace(0.01, 0.99, 50)
+    zeta = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    s = Exponential(5.0)
+    b = s.log_ratio(s.t(zeta))
+    relative = exact.log_p(CORNER, b)[0]
+    log_p = relative + s.log_r_max(s.t(zeta)).sum(1) - exact.log_z(CORNER)
+    short = exact.kl(CORNER, b, mean_field.mean_field(CORNER, b, 50))
+    for axes, values, title in ((prior, log_p, "log p(ζ), nats"), (lack, short, "log Ẑ − F = KL(m ‖ p̂), nats")):
+        drawn = axes.contourf(axis, axis, values.reshape(50, 50).T, levels=9, cmap="viridis")
+        axes.set(xlabel="ζ, left", ylabel="ζ, right", title=f"{title}; exponential, β = 5")
+        axes.set_aspect("equal")
+        axes.grid(False)
+        figure.colorbar(drawn, ax=axes)
+    return figure
+
+
+def trained():
+    """Images, a z of each and what the decoder makes of it, in the trained model; and digits drawn from its prior."""
+    figure = Figure(figsize=(8, 6.2), layout="constrained")
+    model, images = teaching_model(), teaching_images()[1][[1, 3, 4, 5, 7, 8]]
+    z = model.encode(images).reshape(-1, 10, 20)
+    rows = {
+        "images x": images,
+        "a z of each: 100 left, 100 right units": z,
+        "the decoder's E[x|z]": model.reconstruct(images),
+        "drawn from the prior": model.sample(6, sweeps=1000),
+    }
+    for (title, values), all_axes in zip(rows.items(), figure.subplots(4, 6), strict=True):
+        all_axes[0].set_title(title, loc="left", fontsize=9)
+        for value, axes in zip(values, all_axes, strict=True):
+            _pixels(axes, value if value.ndim == 2 else value.reshape(14, 14))
+    return figure
+
+
+def _pixels(axes, grey):
+    """A square for each pixel that is not white, in eight shades."""
+    row, column = np.nonzero(grey > 1 / 16)
+    shades = np.round(grey[row, column] * 8)
+    axes.scatter(column, row, c=shades, cmap="Greys", vmin=0, vmax=8, marker="s", s=20, linewidth=0)
+    axes.set(xlim=(-0.5, grey.shape[1] - 0.5), ylim=(grey.shape[0] - 0.5, -0.5), xticks=[], yticks=[])
+    axes.set_aspect("equal")
+
+
 PICTURES = {
+    "relaxation": relaxation,
+    "trained": trained,
     "machine": concepts.machine,
     "gaussian_mixture": concepts.gaussian_mixture,
     "bound_over_k": concepts.bound_over_k,

@@ -61,7 +61,7 @@ class Trained:
         """log p(x) of each image in nats, by importance sampling on the discrete model (paper, Sec. 4).
 
         images: (B, V), 0 or 1. `log_px` (B,) of the result is log((1/S) sum_s w_s): too low in the mean, by less the
-        more samples. log_z: nats; default: that of `self.log_z(seed=seed)`, which takes minutes. The numbers are
+        more samples. log_z: nats; default: that of `self.log_z(seed=seed)`, some seconds. The numbers are
         those of the command `evaluate`. ValueError for images that are not binary, samples below 1.
         """
         x = check_images(images, self.statistics.mean_x.size)
