@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "bracket_coverage.csv"
-PAGE = ROOT / "docs" / "derivations" / "09-sampling.md"
+PAGE = ROOT / "docs" / "bracket_coverage.md"
 RUNS = 40
 LEAST = 0.95 - 2 * math.sqrt(0.95 * 0.05 / RUNS)  # of the runs: two standard errors below 95%
 
