@@ -1,7 +1,8 @@
 """The classroom: a notebook a page in three forms, made from the pages and from `handbook.tasks`.
 
 plain       the page, its code in cells, what it prints below them
-student     its text and formulas, exercises without answers, and tasks: functions to write, which the kit judges
+student     its text and formulas, the code on the trained model, exercises without answers, and tasks: functions to
+            write, which the kit judges
 instructor  the page, and the tasks with their functions
 """
 
@@ -21,6 +22,7 @@ FORMS = ("plain", "student", "instructor")
 ANSWER = re.compile(r"<details>.*?</details>\n*", re.DOTALL)
 FENCE = re.compile(r"^```(python|pycon)\n(.*?)^```\n?", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
+TRAINED = re.compile(r"## (?:The|On a) trained model")
 TURN = "    # your turn\n"
 SETUP = '''from dvae_ref.conformance import case
 
@@ -70,15 +72,13 @@ def examples(code):
 
 
 def student(path, home):
-    """The text of a page, a cell a section: its code is for the page, and for the instructor."""
-    text = FENCE.sub("", ANSWER.sub("*Your answer:*\n\n", path.read_text()))
-    first, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    hint = f"*The page with its code is [{path.name}]({outward(path, home)}). Your tasks are at the end.*"
-    return [
-        *prose(first, path, home),
-        cells.markdown(hint),
-        *(one for part in sections for one in prose(part, path, home)),
-    ]
+    """The text of a page, a cell a section: its code, but for that on the trained model, is for the instructor."""
+    first, *sections = re.split(r"^(?=## )", ANSWER.sub("*Your answer:*\n\n", path.read_text()), flags=re.MULTILINE)
+    hint = f"*Where a paragraph ends with a colon, code is left out: it is on the page, [{path.name}]"
+    found = [*prose(first, path, home), cells.markdown(f"{hint}({outward(path, home)}). Your tasks are at the end.*")]
+    for part in sections:
+        found += page(part, path, home) if TRAINED.match(part) else prose(FENCE.sub("", part), path, home)
+    return found
 
 
 def prose(text, path, home):

@@ -348,11 +348,12 @@ def test_one_machine_goes_through_the_pages():
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_one_trained_model_goes_through_the_pages(path):
-    """Each has a section of its own in which it is loaded, and page 0's is linked."""
+    """Each has a section of its own on it, which runs by itself, as students have it; it links page 0's."""
     found = re.search(r"^## (?:On a|The) trained model.*?(?=^## )", path.read_text(), re.MULTILINE | re.DOTALL)
     section = found.group()
     assert "dvae_ref.teaching_model()" in section
     assert path == WHY or "(00-why.md#the-trained-model-of-these-pages)" in section
+    run(section)
 
 
 def test_control_another_machine_is_another():

@@ -46,7 +46,7 @@ def test_a_notebook_is_whole(number, form):
 
 @pytest.mark.parametrize("number", PAGES)
 def test_students_get_no_answers(number):
-    """Neither a page's code, nor an exercise's answer, nor a line of a task's function."""
+    """Neither an exercise's answer, nor a line of a task's function."""
     text = "\n".join(cell["source"] for cell in made(number, "student")["cells"])
     page = PAGES[number].read_text()
     assert "<details>" not in text
@@ -56,6 +56,17 @@ def test_students_get_no_answers(number):
         assert [line for line in lines if len(line) > 20 and line in text] == []
     whole = "\n".join(cell["source"] for cell in made(number, "instructor")["cells"])
     assert all(source.strip() in whole for source in notebooks.functions(PAGES[number]).values())
+
+
+@pytest.mark.parametrize("number", PAGES)
+def test_students_have_the_trained_model(number):
+    """The code of its section, and no other of the page."""
+    before_tasks = [cell for cell in made(number, "student")["cells"] if cell["cell_type"] == "code"]
+    of_page = before_tasks[: len(before_tasks) - (2 * len(TASKS[number]) + 1 if TASKS[number] else 0)]
+    assert "dvae_ref.teaching_model()" in of_page[0]["source"]
+    (section,) = (part for part in re.split(r"^(?=## )", PAGES[number].read_text(), flags=re.MULTILINE)
+                  if notebooks.TRAINED.match(part))  # fmt: skip
+    assert all(cell["source"].splitlines()[0] in section for cell in of_page)
 
 
 @pytest.mark.parametrize("form", notebooks.FORMS)
@@ -94,8 +105,10 @@ def verdict(number, name, old, new):
     """What a student's notebook prints of a task whose function has `new` for `old`."""
     source = notebooks.functions(PAGES[number])[name]
     assert old in source
+    book = made(number, "student")["cells"]
+    (turn,) = (i for i, cell in enumerate(book) if cell["source"] == "## Your turn")
     kept = []
-    for cell in made(number, "student")["cells"]:
+    for cell in book[turn:]:
         if cells.task(cell) == name:
             kept.append(cell | {"source": source.replace(old, new)})
         elif not cells.task(cell) and cell["metadata"].get("judges", name) == name:
