@@ -10,6 +10,7 @@ from scipy import stats
 
 STANDARD_ERRORS = 5.0  # a statistical finding fails beyond this many: two-sided probability 6e-7 for a normal law
 OUT_OF_LUCK = 1.0  # and is sure to see (84%) what moves the estimate by one more
+SURE = 0.84
 RARE = 1e-6  # the probability on either side beyond which a spread of scores fails
 
 
@@ -87,12 +88,17 @@ def worst_score(quantity, estimates, oracle, allowance=0.0):
 
 
 def spread(quantity, scores):
-    """The finding that the root mean square of standard normal scores is 1, as far as chi-square lets it be."""
+    """The finding that the root mean square of standard normal scores is 1, as far as chi-square lets it be.
+
+    It would have caught error bars too long, or too short, by so much with probability 84%.
+    """
     size = float(np.sqrt(np.mean(scores**2)))
-    low, high = np.sqrt(stats.chi2.ppf([RARE, 1 - RARE], len(scores)) / len(scores))
+    tails = [RARE, 1 - SURE, SURE, 1 - RARE]
+    low, unlucky, lucky, high = np.sqrt(stats.chi2.ppf(tails, len(scores)) / len(scores))
     distance = max(size / high, low / size)
     basis = f"chi-square: {low:.2f} to {high:.2f}"
-    return Finding(quantity, size, 1.0, distance, 1.0, basis, float(max(high - 1, 1 / low - 1)))
+    caught = max(lucky / low - 1, 1 - unlucky / high)
+    return Finding(quantity, size, 1.0, distance, 1.0, basis, float(caught))
 
 
 def standard_error(values):

@@ -13,6 +13,7 @@ from dvae_ref.sampling import gibbs, paths, philox, population, replicas
 from dvae_ref.sampling import population_annealing as pa
 from dvae_ref.theory import bounds, gaussian_integral, overlapping
 from dvae_ref.theory.boltzmann import energy
+from validation.breaks import small
 from validation.breaks.theory import log_det_held, negative, scaled
 from validation.sabotage import Break, around, breaks, instead
 
@@ -237,4 +238,4 @@ TRADE_OFFS = [
     breaks("relaxation_gap", "F without its entropy", overlapping, "log_p", without_entropy),
     breaks("relaxation_gap", "L_4000: mean of logs for log of the mean", bounds, "importance_weighted", mean_of_terms),
 ]
-BREAKS = ASKED + OTHERS + TRADE_OFFS
+BREAKS = ASKED + OTHERS + TRADE_OFFS + small.BREAKS

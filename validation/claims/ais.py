@@ -18,7 +18,7 @@ SHARP = 0.25  # the relative error of error bars that must be seen
 def check(quick, seed):
     rng = oracles.generator(seed, "ais")
     rbm = oracles.random_rbm(rng, *SHAPE, COUPLING, bias=-0.6)
-    log_z, runs = exact.log_z(rbm), 300 if quick else 500
+    log_z, runs = exact.log_z(rbm), 700
     temperatures, chains = (100, 100) if quick else (500, 200)
     findings, scores = [], {}
     for base in ("uniform", "bias"):

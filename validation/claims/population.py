@@ -19,6 +19,7 @@ from validation.claim import Claim, at_most, mean_score, spread, worst_score
 
 SCHEDULE = [0, 0.2, 0.35, 0.5, 0.65, 0.8, 1]
 REPLICAS, FEW = 50, 20
+SHARP = 0.25  # the relative error of error bars that must be seen
 
 
 def check(quick, seed):
@@ -39,7 +40,7 @@ def _check(quick, seed):
     given = [pa.anneal(philox.fold_in(key, i), rbm, REPLICAS, 1, SCHEDULE) for i in range(runs)]
     findings = [
         *unbiased(rbm, given),
-        error_bars(key, runs),
+        *error_bars(key, 900 if quick else 4000),
         *trajectory(key, runs // 8),
         default_schedule(key, runs),
         families(given[0]),
@@ -64,9 +65,11 @@ def unbiased(rbm, results):
 def error_bars(key, runs):
     """The spread of log Z^ over its error bar, of 200 replicas that a sweep hardly moves: their families matter."""
     rbm = two_modes()
-    found = [pa.anneal(philox.fold_in(key, 1, i), rbm, 200, 1, 9) for i in range(runs)]  # 400: sees 20%
+    found = [pa.anneal(philox.fold_in(key, 1, i), rbm, 200, 1, 9) for i in range(runs)]
     scores = (np.array([r.log_z for r in found]) - exact.log_z(rbm)) / [r.standard_error for r in found]
-    return spread("spread of log Z over error bar", scores)
+    found = spread("spread of log Z over error bar", scores)
+    yield found
+    yield at_most("sharpness of the spread", found.would_have_caught, SHARP, "asked for")
 
 
 def trajectory(key, runs):
