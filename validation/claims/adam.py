@@ -22,7 +22,9 @@ def check(quick, seed):
         walks[dtype.__name__], error = walk(rng, dtype)
         quantity = f"parameters after {STEPS} updates, {dtype.__name__}"
         findings.append(at_most(quantity, error, BOUND[dtype], "of the distance walked; the worst leaf"))
-    return [*findings, *schedules(), averages(oracles.generator(seed, "averages"))], walks
+    findings += schedules()
+    findings.append(averages(oracles.generator(seed, "averages")))
+    return findings, walks
 
 
 def walk(rng, dtype):
@@ -30,19 +32,25 @@ def walk(rng, dtype):
     config = autoencoder.Config(Structure(2, 3, (5,)), gradients.method("dvaes_power", 3.0, 2))
     params, _ = autoencoder.init(rng, config, np.full(4, 0.5), dtype)
     params = tree.map(lambda leaf: dtype(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
-    start, state, given, path = params, optimizer.init(params), [], [params]
+    state, gradients_given, path = optimizer.init(params), [], [params]
+    options = {"beta1": BETA1, "beta2": BETA2, "epsilon": EPSILON, "decay": DECAY}
     for t in range(STEPS):
-        given.append(tree.map(lambda leaf: dtype(0.01 * (1 + rng.standard_normal(leaf.shape))), params))
-        options = {"beta1": BETA1, "beta2": BETA2, "epsilon": EPSILON, "decay": DECAY}
-        params, state = optimizer.update(params, given[-1], state, iteration=t + 1, learning_rate=RATE, **options)
+        gradient = tree.map(lambda leaf: dtype(0.01 * (1 + rng.standard_normal(leaf.shape))), params)
+        params, state = optimizer.update(params, gradient, state, iteration=t + 1, learning_rate=RATE, **options)
+        gradients_given.append(gradient)
         path.append(params)
     errors = {}
-    for n, (name, first) in enumerate(tree.items(start)):
-        along = [np.float64(tree.leaves(p)[n]) for p in path]
-        defined = by_definition(name, along, [np.float64(tree.leaves(g)[n]) for g in given])
-        errors[name] = oracles.relative_norm(along[-1] - np.float64(first), defined - np.float64(first))
+    for (name, _), along, given in zip(tree.items(params), by_leaf(path), by_leaf(gradients_given), strict=True):
+        defined = by_definition(name, along, given)
+        errors[name] = oracles.relative_norm(along[-1] - along[0], defined - along[0])
     worst = max(errors, key=errors.get)
     return worst, errors[worst]
+
+
+def by_leaf(trees):
+    """Of trees of one structure: for each leaf its arrays, tree by tree, in float64."""
+    rows = zip(*map(tree.leaves, trees), strict=True)
+    return [[np.float64(leaf) for leaf in row] for row in rows]
 
 
 def by_definition(name, along, given):
@@ -80,10 +88,9 @@ def averages(rng):
     for batch in batches:
         moving = layers.update_averages(moving, batch)
     shares = 0.2 * 0.8 ** np.arange(19, -1, -1)
-    wanted = [0.8**20 * a + np.tensordot(shares, b, 1) for a, b in zip(start, np.moveaxis(batches, 1, 0), strict=True)]
-    return at_most(
-        "moving averages of 20 batches", float(np.max(np.abs(np.subtract(moving, wanted)))), 1e-13, "rounding"
-    )
+    wanted = 0.8**20 * np.array(start) + np.tensordot(shares, np.array(batches), 1)
+    error = np.max(np.abs(np.array(moving) - wanted))
+    return at_most("moving averages of 20 batches", float(error), 1e-13, "rounding")
 
 
 def picture(walks, figure):

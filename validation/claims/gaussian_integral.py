@@ -18,11 +18,13 @@ def check(quick, seed):
     size = 20_000 if quick else 200_000
     findings = [sum_over_z(rng, lam) for lam in LAMBDAS]
     findings.append(margin())
-    findings += [f for lam in LAMBDAS for f in gradients(rng, lam)]
+    for lam in LAMBDAS:
+        findings += gradients(rng, lam)
     grid, two_dimensions = quadrature(rng)
-    findings += [two_dimensions, importance_sampling(rng, size), *forty_dimensions(rng, size // 2)]
+    findings += [two_dimensions, importance_sampling(rng, size)]
+    findings += forty_dimensions(rng, size // 2)
     limit, deltas = delta_limit(rng)
-    return [*findings, *limit], (grid, deltas)
+    return findings + limit, (grid, deltas)
 
 
 def margin():
@@ -52,9 +54,9 @@ def sum_over_z(rng, lam):
     """Around the hypercube and well outside of it."""
     rbm = oracles.random_rbm(rng, 3, 2, 1.0)
     zeta = np.concatenate([rng.uniform(-0.5, 1.5, (100, 5)), rng.normal(0.5, 4, (100, 5))])
-    value, expected = gaussian_integral.log_p(rbm, zeta, lam)[0], plain_log_p(rbm, zeta, lam)
-    worst = np.argmax(np.abs(value - expected) / (1 + np.abs(expected)))
-    error = abs(value[worst] - expected[worst]) / (1 + abs(expected[worst]))
+    value, _ = gaussian_integral.log_p(rbm, zeta, lam)
+    expected = plain_log_p(rbm, zeta, lam)
+    error = np.max(np.abs(value - expected) / (1 + np.abs(expected)))
     return at_most(f"Eq. 7 less the sum over z, lam = {lam:g}", error, SUM_BOUND, "of 1 + |log p|, 200 points")
 
 
@@ -63,28 +65,18 @@ def gradients(rng, lam):
     rbm, zeta = oracles.random_rbm(rng, 3, 2, 1.0), rng.uniform(-0.3, 1.3, (20, 5))
     weight = rng.uniform(0.5, 2, 20)
     gradient, d_zeta = gaussian_integral.log_p_backward(weight, gaussian_integral.log_p(rbm, zeta, lam)[1])
-    zero = RBM(np.zeros(5), np.zeros((3, 2)))
-    for part, found in (("W", gradient.W), ("a", gradient.a), ("zeta", d_zeta)):
+    here = {"W": rbm.W, "a": rbm.a, "zeta": zeta}
+    for part, found in {"W": gradient.W, "a": gradient.a, "zeta": d_zeta}.items():
         direction = rng.standard_normal(found.shape)
-        in_rbm, in_zeta = zero, np.zeros_like(zeta)
-        if part == "zeta":
-            in_zeta = direction
-        else:
-            in_rbm = zero._replace(**{part: direction})
 
-        def value(h, in_rbm=in_rbm, in_zeta=in_zeta):
-            moved = RBM(rbm.a + h * in_rbm.a, rbm.W + h * in_rbm.W)
-            return weight @ plain_log_p(moved, zeta + h * in_zeta, lam)
+        def value(h, part=part, direction=direction):
+            moved = here | {part: here[part] + h * direction}
+            return weight @ plain_log_p(RBM(moved["a"], moved["W"]), moved["zeta"], lam)
 
         expected, error = oracles.derivative(value, 1e-3 / lam**0.5)
+        estimate = float(np.sum(found * direction))
         quantity = f"gradient in {part}, lam = {lam:g}"
-        yield close(
-            quantity,
-            float(np.sum(found * direction)),
-            float(expected),
-            float(error),
-            "error of the five-point derivative",
-        )
+        yield close(quantity, estimate, float(expected), float(error), "error of the five-point derivative")
 
 
 def quadrature(rng):
@@ -94,10 +86,8 @@ def quadrature(rng):
     zeta = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1)
     log_p = gaussian_integral.log_p(rbm, zeta.reshape(-1, 2), lam)[0] - oracles.log_z(rbm)
     density = np.exp(log_p).reshape(len(axis), -1)
-    finding = close(
-        "integral of p(zeta), D = 2", float(density.sum() * 0.05**2), 1.0, 1e-12, "rounding; tails below e^-50"
-    )
-    return (axis, density), finding
+    integral = float(density.sum() * 0.05**2)
+    return (axis, density), close("integral of p(zeta), D = 2", integral, 1.0, 1e-12, "rounding; tails below e^-50")
 
 
 def importance_sampling(rng, size):
@@ -110,12 +100,16 @@ def importance_sampling(rng, size):
 
 
 def independent_mixture(rng, q, std, size):
-    """zeta of prod_i (1 - q_i) N(0, std^2) + q_i N(1, std^2) and its log density."""
+    """zeta of the mixture below and its log density."""
     zeta = (rng.random((size, len(q))) < q) + std * rng.standard_normal((size, len(q)))
-    log_g = np.logaddexp(
-        np.log1p(-q) + stats.norm.logpdf(zeta, 0, std), np.log(q) + stats.norm.logpdf(zeta, 1, std)
-    ).sum(1)
-    return zeta, log_g
+    return zeta, log_mixture(zeta, q, std)
+
+
+def log_mixture(zeta, q, std):
+    """log prod_i (1 - q_i) N(zeta_i | 0, std^2) + q_i N(zeta_i | 1, std^2) of each row."""
+    off = np.log1p(-q) + stats.norm.logpdf(zeta, 0, std)
+    on = np.log(q) + stats.norm.logpdf(zeta, 1, std)
+    return np.logaddexp(off, on).sum(1)
 
 
 def forty_dimensions(rng, size):
@@ -131,38 +125,29 @@ def forty_dimensions(rng, size):
     log_p, cache = gaussian_integral.log_p(rbm, zeta, lam)
     negative, log_z = exact.moments(rbm), exact.log_z(rbm)
     yield reverse_importance(rng, rbm, lam, zeta, log_p - log_z, negative.z)
-    by_batch = [gaussian_integral.log_p_backward(np.full(len(p), 1 / len(p)), part(cache, p)) for p in batches(size)]
+    by_batch = [mean_gradient(cache, rows) for rows in np.array_split(np.arange(size), 100)]
     for name, mean in (("a", negative.z), ("W", negative.zz)):
-        samples = np.stack([getattr(g, name) for g, _ in by_batch]) - mean
-        scores = samples.mean(0) / (samples.std(0, ddof=1) / np.sqrt(len(samples)))
+        samples = np.stack([getattr(gradient, name) for gradient in by_batch]) - mean
+        errors = samples.std(0, ddof=1) / np.sqrt(len(samples))
+        scores = samples.mean(0) / errors
         worst = np.unravel_index(np.argmax(np.abs(scores)), scores.shape)
-        error = samples.std(0, ddof=1)[worst] / np.sqrt(len(samples))
-        yield score(
-            f"mean score in {name}, worst of {mean.size} plus its E_p, D = 40",
-            samples.mean(0)[worst] + mean[worst],
-            mean[worst],
-            error,
-        )
+        quantity = f"mean score in {name}, worst of {mean.size} plus its E_p, D = 40"
+        yield score(quantity, samples.mean(0)[worst] + mean[worst], mean[worst], errors[worst])
     d_zeta = gaussian_integral.log_p_backward(np.ones(size), cache)[1]
     stein = np.sum((zeta - 0.5) * d_zeta, 1)
     yield mean_score("E[(zeta - 1/2)·d log p/dzeta], D = 40", stein, -40.0)
 
 
-def batches(size, count=100):
-    return np.array_split(np.arange(size), count)
-
-
-def part(cache, rows):
-    return cache._replace(zeta=cache.zeta[rows], mean_z=cache.mean_z[rows])
+def mean_gradient(cache, rows):
+    """The gradient of the mean log p of these rows, in the RBM."""
+    own = cache._replace(zeta=cache.zeta[rows], mean_z=cache.mean_z[rows])
+    gradient, _ = gaussian_integral.log_p_backward(np.full(len(rows), 1 / len(rows)), own)
+    return gradient
 
 
 def reverse_importance(rng, rbm, lam, zeta, log_p, mean_z):
     """E_p[g / p] = 1 with the independent mixture g that has the means of p and slightly narrower components."""
-    std = 0.9 / lam**0.5
-    log_g = np.logaddexp(
-        np.log1p(-mean_z) + stats.norm.logpdf(zeta, 0, std), np.log(mean_z) + stats.norm.logpdf(zeta, 1, std)
-    ).sum(1)
-    w = np.exp(log_g - log_p)
+    w = np.exp(log_mixture(zeta, mean_z, 0.9 / lam**0.5) - log_p)
     return mean_score("mean of g(zeta) / p(zeta), D = 40", w, 1.0)
 
 
@@ -179,12 +164,12 @@ def delta_limit(rng):
         log_p = gaussian_integral.log_p(rbm, z, lam)[0] - oracles.log_z(rbm)
         weight = log_p - np.linalg.slogdet(precision_matrix(rbm, lam) / (2 * np.pi))[1] / 2
         others = (np.exp(-(lam - norm) * apart / 2) - np.eye(len(z))) @ p / p
-        deltas.append((lam, np.max(np.abs(weight - np.log(p))), np.max(others)))
-        i = np.argmax(np.abs(weight - np.log(p)) / (others + SUM_BOUND))
+        error = np.abs(weight - np.log(p))
+        deltas.append((lam, np.max(error), np.max(others)))
+        i = np.argmax(error / (others + SUM_BOUND))
         quantity = f"log weight of the worst vertex, lam = {lam:g}"
-        findings.append(
-            close(quantity, weight[i], np.log(p[i]), others[i] + SUM_BOUND * lam, "the other vertices' Gaussians")
-        )
+        bound = others[i] + SUM_BOUND * lam
+        findings.append(close(quantity, weight[i], np.log(p[i]), bound, "the other vertices' Gaussians"))
     return findings, deltas
 
 

@@ -1,5 +1,7 @@
 """Eq. 5, the gradient of log p(zeta) at the mean-field m, against the exact gradient of the exact log p(zeta)."""
 
+import itertools
+
 import numpy as np
 
 from dvae_ref import exact, overlapping
@@ -21,18 +23,17 @@ def check(quick, seed, names=tuple(BETAS)):
     base = oracles.random_rbm(rng, 5, 3, 1.0)
     rows = 8 if quick else 40
     findings, points = [], {}
-    for name, betas in {name: BETAS[name] for name in names}.items():
+    couplings = COUPLINGS[::2] if quick else COUPLINGS
+    for name in names:
         worst = dict.fromkeys(("a and W", "zeta", "beta"), 0.0)
-        for beta in betas:
-            for coupling in COUPLINGS[:: 2 if quick else 1]:
-                case = Case(base._replace(W=coupling * base.W), name, float(beta), rng, rows)
-                points[name, beta, coupling] = case.kl, case.errors["a and W"]
-                for part, error in case.errors.items():
-                    worst[part] = max(worst[part], np.max(error / np.sqrt(case.kl / 2 + FLOOR**2)))
-        findings += [
-            at_most(f"error in {part} over sqrt(KL/2), {name}", value, 1 + 1e-9, "Pinsker's inequality, every row")
-            for part, value in worst.items()
-        ]
+        for beta, coupling in itertools.product(BETAS[name], couplings):
+            case = Case(base._replace(W=coupling * base.W), name, float(beta), rng, rows)
+            points[name, beta, coupling] = case.kl, case.errors["a and W"]
+            for part, error in case.errors.items():
+                worst[part] = max(worst[part], np.max(error / np.sqrt(case.kl / 2 + FLOOR**2)))
+        for part, value in worst.items():
+            quantity = f"error in {part} over sqrt(KL/2), {name}"
+            findings.append(at_most(quantity, value, 1 + 1e-9, "Pinsker's inequality, every row"))
     findings += [exact_gradient(rng, name) for name in names]
     findings += [envelope(rng), vanishing(base, rng, rows), negative_phase(rng)]
     return findings, points
@@ -68,12 +69,10 @@ class Case:
     @staticmethod
     def in_zeta(rbm, t, d_b, smoothing):
         """In t = t(zeta): a change of coordinate scales both sides alike. The exact slope is that of log p(t)."""
-        step = 1e-4
         exact_slope, rough = np.empty_like(t), np.empty_like(t)
-        for i in range(t.shape[1]):
-            move = np.eye(t.shape[1])[i]
+        for i, unit in enumerate(np.eye(t.shape[1])):
             exact_slope[:, i], rough[:, i] = oracles.derivative(
-                lambda h, m=move: marginal(rbm, t + h * m, smoothing), step
+                lambda h, unit=unit: marginal(rbm, t + h * unit, smoothing), step=1e-4
             )
         found = d_b * smoothing.d_log_ratio(t) + smoothing.d_log_r_max(t)
         return np.max((np.abs(found - exact_slope) - rough) / np.abs(smoothing.d_log_ratio(t)), 1)
@@ -108,33 +107,29 @@ def exact_gradient(rng, name):
     gradient, _ = exact.log_p_backward(np.ones(4), exact.log_p(rbm, b)[1])
     negative = exact.moments(rbm)
     found = np.sum((gradient.a - 4 * negative.z) * direction.a) + np.sum((gradient.W - 4 * negative.zz) * direction.W)
-    return at_most(
-        f"exact gradient less the derivative, {name}",
-        abs(found - value) / abs(value),
-        error / abs(value) + FLOOR,
-        "error of the difference",
-    )
+    return derivative_is(f"exact gradient less the derivative, {name}", found, value, error)
+
+
+def derivative_is(quantity, found, expected, error):
+    """The finding that a derivative is what differences, which have this error, say."""
+    bound = error / abs(expected) + FLOOR
+    return at_most(quantity, abs(found - expected) / abs(expected), bound, "error of the difference")
 
 
 def envelope(rng):
     """Where the mean field has converged, Eq. 5 is the whole derivative of H(m) - E^(m), m's own motion included."""
     rbm, b = oracles.random_rbm(rng, 5, 3, 0.3), rng.normal(0, 2, (6, 8))
-    direction, along = RBM(rng.standard_normal(8), rng.standard_normal((5, 3))), rng.standard_normal((6, 8))
+    direction = RBM(rng.standard_normal(8), rng.standard_normal((5, 3)))
+    along = rng.standard_normal((6, 8))
 
     def value(h):
-        return np.sum(
-            overlapping.log_p(RBM(rbm.a + h * direction.a, rbm.W + h * direction.W), b + h * along, SWEEPS)[0]
-        )
+        moved = RBM(rbm.a + h * direction.a, rbm.W + h * direction.W)
+        return np.sum(overlapping.log_p(moved, b + h * along, SWEEPS)[0])
 
     expected, error = oracles.derivative(value)
     gradient, d_b = overlapping.log_p_backward(np.ones(6), overlapping.log_p(rbm, b, SWEEPS)[1])
     found = np.sum(gradient.a * direction.a) + np.sum(gradient.W * direction.W) + np.sum(d_b * along)
-    return at_most(
-        "Eq. 5 less the derivative of H(m) - E^(m)",
-        abs(found - expected) / abs(expected),
-        error / abs(expected) + FLOOR,
-        "error of the difference",
-    )
+    return derivative_is("Eq. 5 less the derivative of H(m) - E^(m)", found, expected, error)
 
 
 def vanishing(base, rng, rows):
@@ -162,10 +157,7 @@ def picture(points, figure):
     line = np.logspace(-13, 0, 50)
     for axes, name in zip(grid, BETAS, strict=True):
         for beta in BETAS[name]:
-            kl, error = (
-                np.concatenate([points[name, beta, c][k] for c in COUPLINGS if (name, beta, c) in points])
-                for k in (0, 1)
-            )
+            kl, error = np.concatenate([points[key] for key in points if key[:2] == (name, beta)], axis=1)
             axes.plot(np.maximum(kl, 1e-14), np.maximum(error, 1e-14), ".", ms=2.5, label=rf"$\beta={beta}$")
         axes.plot(line, np.sqrt(line / 2), color="0.4", lw=0.8, label=r"$\sqrt{KL/2}$")
         axes.set(xscale="log", yscale="log", title=name, xlabel=r"KL$(m\,\|\,\hat p)$, nats")
