@@ -20,20 +20,28 @@ def write(file, kind, rows):
 
 def read(file, kind):
     """The rows of a file that `write` wrote."""
-    kinds = kind.__annotations__.values()
-    lines = list(csv.reader(file))[1:]
-    return [kind(*(of(cell) for of, cell in zip(kinds, line, strict=True))) for line in lines]
+    rows = []
+    for line in csv.DictReader(file):
+        values = {name: of(line[name]) for name, of in kind.__annotations__.items()}
+        rows.append(kind(**values))
+    return rows
 
 
 def markdown(head, words, lines):
     """A table of lines of text, whose first columns, so many, are words, and the others numbers."""
     rule = ("---",) * words + ("--:",) * (len(head) - words)
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
+    return "\n".join(map(_row, (head, rule, *lines)))
+
+
+def _row(cells):
+    return "| " + " | ".join(cells) + " |"
 
 
 def percent(count, whole, digits=0):
     """A share in percent; nothing of nothing."""
-    return f"{100 * count / whole:.{digits}f}" if whole else ""
+    if whole == 0:
+        return ""
+    return f"{100 * count / whole:.{digits}f}"
 
 
 def main(argv, program, about, kind, rows, table):

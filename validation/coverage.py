@@ -51,22 +51,25 @@ class Row(NamedTuple):
 
 def rows(machine, runs, seed=0):
     """The Rows of a Machine."""
-    for path in ("uniform", "bias", *(["snapshots"] if machine.name == "first-order" else [])):
-        annealed = _Snapshots() if path == "snapshots" else _Temperature(machine, path)
+    paths = {"uniform": _Temperature(machine, "uniform"), "bias": _Temperature(machine, "bias")}
+    if machine.name == "first-order":
+        paths["snapshots"] = _Snapshots()
+    for path, annealed in paths.items():
         keys = [philox.fold_in(philox.key(seed), i) for i in range(runs)]
         found = [_brackets(machine, annealed, key) for key in keys]
+        effective = [size for _, size in found]
         for start in STARTS:
-            yield summary(machine, path, start, [run[start] for run in found], [run["effective"] for run in found])
+            yield summary(machine, path, start, [brackets[start] for brackets, _ in found], effective)
 
 
 def _brackets(machine, annealed, key):
-    """A Bracket for each of STARTS, one below for all of them, and the effective sample size of that."""
+    """({start: Bracket} for each of STARTS, one below for all of them; the effective sample size of that)."""
     below, effective = annealed.below(philox.fold_in(key, _UP))
-    starts = {start: _start(machine, annealed, start, philox.fold_in(key, _DRAWS, n)) for n, start in enumerate(STARTS)}
-    ends = {
-        name: annealed.above(philox.fold_in(key, _DOWN, n), start) for n, (name, start) in enumerate(starts.items())
-    }
-    return {name: Bracket(below, end) for name, end in ends.items()} | {"effective": effective}
+    found = {}
+    for n, name in enumerate(STARTS):
+        start = _start(machine, annealed, name, philox.fold_in(key, _DRAWS, n))
+        found[name] = Bracket(below, annealed.above(philox.fold_in(key, _DOWN, n), start))
+    return found, effective
 
 
 def _start(machine, annealed, name, key):
@@ -88,7 +91,8 @@ class _Temperature:
 
     def below(self, key):
         result = ais.log_z(key, self.rbm, TEMPERATURES, CHAINS, self.base)
-        return bracket.End(*result[:2], CHAINS, self.base, True), result.effective_sample_size
+        end = bracket.End(result.log_z, result.standard_error, CHAINS, self.base, True)
+        return end, result.effective_sample_size
 
     def above(self, key, start):
         return bracket.above(key, self.rbm, start, TEMPERATURES, self.base)
@@ -124,17 +128,32 @@ class _Snapshots:
 def summary(machine, path, start, brackets, effective):
     """The Row of many runs."""
     log_z = machine.log_z
-    ends = np.array([(*b.below[:2], *b.above[:2], b.low, b.high) for b in brackets]).T
-    below, below_error, above, above_error, low, high = ends
-    verdicts = np.array([b.verdict for b in brackets])
-    inside = (low <= log_z) & (log_z <= high)
+    below, below_error = np.array([b.below[:2] for b in brackets]).T
+    above, above_error = np.array([b.above[:2] for b in brackets]).T
+    inside = np.array([b.low <= log_z <= b.high for b in brackets])
     far = (below - log_z > FAR * below_error) | (log_z - above > FAR * above_error)
+    verdicts = np.array([b.verdict for b in brackets])
     closed = verdicts == "closed"
-    held = (inside, closed, verdicts == "open", verdicts == "contradictory", closed & ~inside, closed & far, far)
-    ais_alone = np.abs(below - log_z) <= 1.96 * below_error
-    nats = (effective, below - log_z, below_error, above - log_z, above_error)
-    totals = [int(np.sum(which)) for which in (*held, ais_alone)]
-    return Row(machine.name, path, start, len(brackets), *totals, *(float(np.median(values)) for values in nats))
+    held = {
+        "contains": inside,
+        "closed": closed,
+        "open": verdicts == "open",
+        "contradictory": verdicts == "contradictory",
+        "closed_outside": closed & ~inside,
+        "closed_far": closed & far,
+        "far": far,
+        "ais_contains": np.abs(below - log_z) <= 1.96 * below_error,
+    }
+    nats = {
+        "effective": effective,
+        "below": below - log_z,
+        "below_error": below_error,
+        "above": above - log_z,
+        "above_error": above_error,
+    }
+    totals = {name: int(np.sum(which)) for name, which in held.items()}
+    medians = {name: float(np.median(values)) for name, values in nats.items()}
+    return Row(machine.name, path, start, len(brackets), **totals, **medians)
 
 
 HEAD = ("machine", "path", "down from", "contains", "closed", "open", "contradictory", "closed, outside (far)",
@@ -147,11 +166,23 @@ def table(found):
 
 
 def cells(row):
-    shares = [counts.percent(count, row.runs, 1) for count in row[4:8]]
-    outside, far = (counts.percent(count, row.runs, 1) for count in (row.closed_outside, row.closed_far))
-    alone, effective = counts.percent(row.ais_contains, row.runs, 1), f"{row.effective:.0f}".replace("nan", "")
-    nats = f"{row.below:+.2f} ± {row.below_error:.2f}", f"{row.above:+.2f} ± {row.above_error:.2f}"
-    return row.machine, row.path, row.start, *shares, f"{outside} ({far})", alone, effective, *nats
+    def percent(count):
+        return counts.percent(count, row.runs, 1)
+
+    return (
+        row.machine,
+        row.path,
+        row.start,
+        percent(row.contains),
+        percent(row.closed),
+        percent(row.open),
+        percent(row.contradictory),
+        f"{percent(row.closed_outside)} ({percent(row.closed_far)})",
+        percent(row.ais_contains),
+        f"{row.effective:.0f}".replace("nan", ""),
+        f"{row.below:+.2f} ± {row.below_error:.2f}",
+        f"{row.above:+.2f} ± {row.above_error:.2f}",
+    )
 
 
 def main(argv=None):

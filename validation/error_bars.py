@@ -59,10 +59,11 @@ def with_own_schedule(size):
     """As `anneal` was: the replicas that estimate choose the temperatures."""
 
     def estimate(key, rbm):
-        path, following = paths.annealing_path(rbm, "uniform"), pa._adaptive(pa.OVERLAP_ANNEAL, 10_000)
+        path = paths.annealing_path(rbm, "uniform")
+        following = pa._adaptive(pa.OVERLAP_ANNEAL, 10_000)
         state, _, record = pa._walk(key, path, size, SWEEPS, following, "cpu")
-        columns = np.array(record).T
-        replicas.warn_if_collapsed(size, columns[0].min(), columns[2, -1], families=100, reason="")
+        effective, _, families, _ = np.array(record).T
+        replicas.warn_if_collapsed(size, effective.min(), families[-1], families=100, reason="")
         return float(state.log_z), replicas.standard_error(state)
 
     return estimate
@@ -91,32 +92,42 @@ ESTIMATES = {
 
 def rows(machine, runs, seed=0):
     """The Rows of a Machine."""
-    return (row(machine, name, runs, seed) for name in ESTIMATES)
+    for name in ESTIMATES:
+        yield row(machine, name, runs, seed)
 
 
 def row(machine, name, runs, seed=0):
     """The Row of an estimate on a Machine."""
     keys = [philox.fold_in(philox.key(seed), i) for i in range(runs)]
-    found, warned = zip(*(_with_warnings(ESTIMATES[name], key, machine.rbm) for key in keys), strict=True)
+    found, warned = [], []
+    for key in keys:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found.append(ESTIMATES[name](key, machine.rbm))
+        warned.append(bool(said))
     return summary(machine, name, np.array(found), np.array(warned))
-
-
-def _with_warnings(estimate, key, rbm):
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        return estimate(key, rbm), bool(said)
 
 
 def summary(machine, name, found, warned):
     """The Row of estimates (runs, 2), and of whether each came with a warning."""
-    error, bar = found[:, 0] - machine.log_z, found[:, 1]
-    away = np.abs(error)
-    wrong, ratio = away > WRONG * bar, np.exp(error)
-    held = (away <= bar, away <= 1.96 * bar, wrong, wrong & warned, ~wrong & warned)
-    totals = [int(np.sum(which)) for which in held]
-    spread = ratio.std(ddof=1) / np.sqrt(len(ratio))
-    nats = (ratio.mean(), spread, np.median(error), np.median(bar))
-    return Row(machine.name, name, len(found), *totals, *map(float, nats))
+    estimate, bar = found.T
+    error = estimate - machine.log_z
+    away, ratio = np.abs(error), np.exp(error)
+    wrong = away > WRONG * bar
+    return Row(
+        machine=machine.name,
+        estimate=name,
+        runs=len(found),
+        within_one=int(np.sum(away <= bar)),
+        within_two=int(np.sum(away <= 1.96 * bar)),
+        wrong=int(np.sum(wrong)),
+        wrong_and_warned=int(np.sum(wrong & warned)),
+        right_and_warned=int(np.sum(~wrong & warned)),
+        ratio=float(ratio.mean()),
+        ratio_error=float(ratio.std(ddof=1) / np.sqrt(len(ratio))),
+        error=float(np.median(error)),
+        standard_error=float(np.median(bar)),
+    )
 
 
 HEAD = ("machine", "estimate", "68% holds", "95% holds", "wrong", "of these warned", "right, and warned", "Z^ / Z",
@@ -129,10 +140,17 @@ def table(found):
 
 
 def cells(row):
-    held = [counts.percent(count, row.runs) for count in (row.within_one, row.within_two, row.wrong)]
-    warned = counts.percent(row.wrong_and_warned, row.wrong), counts.percent(row.right_and_warned, row.runs - row.wrong)
-    nats = f"{row.ratio:.3f} ± {row.ratio_error:.3f}", f"{row.error:+.3f} ± {row.standard_error:.3f}"
-    return row.machine, row.estimate, *held, *warned, *nats
+    return (
+        row.machine,
+        row.estimate,
+        counts.percent(row.within_one, row.runs),
+        counts.percent(row.within_two, row.runs),
+        counts.percent(row.wrong, row.runs),
+        counts.percent(row.wrong_and_warned, row.wrong),
+        counts.percent(row.right_and_warned, row.runs - row.wrong),
+        f"{row.ratio:.3f} ± {row.ratio_error:.3f}",
+        f"{row.error:+.3f} ± {row.standard_error:.3f}",
+    )
 
 
 def main(argv=None):
