@@ -34,8 +34,10 @@ def approach(rng, baseline, rows):
     config, params, statistics, x = small_model(rng, baseline, 2, 1)
     params = params._replace(rbm=params.rbm._replace(W=0.5 * params.rbm.W))
     x = x[:1]
-    noise = Noise(*rng.random((2, rows, params.rbm.a.size)))
-    u = 1 - noise.rho if spiked(baseline) else noise.u
+    u, rho = rng.random((2, rows, params.rbm.a.size))
+    noise = Noise(u, rho)
+    if spiked(baseline):
+        u = 1 - rho
     elbo = float(exact.elbo(params, statistics, x)[0])
     control = discrete_bound(params, statistics, x, u) - elbo
     images, log_z, bounds = np.repeat(x, rows, 0), oracles.log_z(params.rbm), {}
@@ -67,16 +69,15 @@ def judge(baseline, bounds, elbo):
 
     A third of the change between the two is allowed for the second order, and for logarithms of beta.
     """
-    half, full = list(bounds.values())[-2:]
-    limit, step = 2 * full - half, abs(full.mean() - half.mean())
-    yield mean_score(f"bound extrapolated to beta = inf, {baseline}", limit, elbo, step / 3)
-    at = betas(baseline)
-    first, last = (abs(bounds[beta].mean() - elbo) for beta in (at[0], at[-1]))
-    ratio = max(last - 5 * standard_error(full), 0) / first
-    basis = f"six times {at[0] / at[-1]:.2g}, which 1/beta would make it"
-    yield at_most(
-        f"deviation at beta = {at[-1]:g} over that at {at[0]:g}, {baseline}", ratio, 6 * at[0] / at[-1], basis
-    )
+    least, *_, half, full = betas(baseline)
+    step = abs(bounds[full].mean() - bounds[half].mean())
+    yield mean_score(f"bound extrapolated to beta = inf, {baseline}", 2 * bounds[full] - bounds[half], elbo, step / 3)
+    first = abs(bounds[least].mean() - elbo)
+    last = abs(bounds[full].mean() - elbo)
+    ratio = max(last - 5 * standard_error(bounds[full]), 0) / first
+    quantity = f"deviation at beta = {full:g} over that at {least:g}, {baseline}"
+    basis = f"six times {least / full:.2g}, which 1/beta would make it"
+    yield at_most(quantity, ratio, 6 * least / full, basis)
 
 
 def picture(curves, figure):

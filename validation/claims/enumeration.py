@@ -38,14 +38,22 @@ def decimal_moments(a, J):
     """(log Z, E[z]) of exp(a·z + z J z / 2) in 50 digits."""
     with mpmath.workdps(50):
         total, mean = mpmath.mpf(0), [mpmath.mpf(0)] * len(a)
-        exact_a, exact_J = [mpmath.mpf(x) for x in a], [[mpmath.mpf(x) for x in row] for row in J]
-        for z in oracles.states(len(a)).astype(bool):
-            on = np.flatnonzero(z)
-            w = mpmath.exp(sum(exact_a[i] + sum(exact_J[i][j] for j in on if j > i) for i in on))
+        for z in oracles.states(len(a)):
+            w = mpmath.exp(decimal_minus_energy(a, J, np.flatnonzero(z)))
             total += w
-            for i in on:
+            for i in np.flatnonzero(z):
                 mean[i] += w
         return float(mpmath.log(total)), np.array([float(m / total) for m in mean])
+
+
+def decimal_minus_energy(a, J, on):
+    """a·z + z J z / 2 of the state in which these units are 1."""
+    total = mpmath.mpf(0)
+    for i in on:
+        total += mpmath.mpf(a[i])
+        for j in on[on > i]:
+            total += mpmath.mpf(J[i, j])
+    return total
 
 
 def marginal(rng):

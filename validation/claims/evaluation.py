@@ -28,7 +28,10 @@ def check(quick, seed):
     rng = oracles.generator(seed, "evaluation")
     params, statistics, x = model(rng)
     found = copies(seed, params, statistics, x[:1])
-    return [*independent(found), *weights(rng, params, statistics, x), *summary(rng)], found
+    findings = list(independent(found))
+    findings += weights(rng, params, statistics, x)
+    findings += summary(rng)
+    return findings, found
 
 
 def copies(seed, params, statistics, x):
@@ -91,11 +94,12 @@ def model(rng):
     mean_x = rng.uniform(0.02, 0.9, PIXELS)
     params, statistics = autoencoder.init(rng, config, mean_x)
     params = tree.map(lambda leaf: np.float32(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
-    half = LATENTS // 2
-    rbm = RBM(*map(np.float32, (rng.normal(-0.3, 0.5, LATENTS), 0.4 * rng.standard_normal((half, half)))))
-    moving = [tree.map(lambda a: np.float32(a + rng.uniform(0, 0.5, a.shape)), part) for part in statistics[1:]]
+    a = rng.normal(-0.3, 0.5, LATENTS)
+    W = 0.4 * rng.standard_normal((LATENTS // 2, LATENTS // 2))
+    rbm = RBM(np.float32(a), np.float32(W))
+    statistics = gradients.moved(rng, statistics)
     x = np.float32(rng.random((20, PIXELS)) < mean_x)
-    return params._replace(rbm=rbm), statistics._replace(encoder=moving[0], decoder=moving[1]), x
+    return params._replace(rbm=rbm), statistics, x
 
 
 def plain_log_weights(params, statistics, x, u):
@@ -106,7 +110,8 @@ def plain_log_weights(params, statistics, x, u):
     for net, moving in zip(params.encoder, statistics.encoder, strict=True):
         logit = plain_network(net, moving, np.concatenate([rows - statistics.mean_x, z], 1))[:, :width]
         q = oracles.sigmoid(logit)
-        up = u[:, z.shape[1] : z.shape[1] + width] < q
+        first = z.shape[1]
+        up = u[:, first : first + width] < q
         log_q = log_q + np.log(np.where(up, q, 1 - q)).sum(1)
         z = np.concatenate([z, up], 1)
     p = oracles.sigmoid(plain_logits(params, statistics, z))

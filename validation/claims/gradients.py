@@ -116,6 +116,15 @@ def dependent(network):
     return network._replace(out=network.out._replace(kernel=kernel))
 
 
+def moved(rng, statistics):
+    """The statistics with moving averages of their own, as of a network in use, float32."""
+
+    def later(average):
+        return np.float32(average + rng.uniform(0, 0.5, average.shape))
+
+    return statistics._replace(encoder=tree.map(later, statistics.encoder), decoder=tree.map(later, statistics.decoder))
+
+
 def method(baseline, beta, groups):
     return methods.method(baseline, beta, groups, mean_field_sweeps=expectation.SWEEPS)
 

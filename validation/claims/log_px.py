@@ -25,19 +25,20 @@ def check(quick, seed):
     params, statistics, history = train(training, 300 if quick else 2000, seed)
     true, log_z = exact.log_px(params, statistics, test), exact.log_z(params.rbm)
     estimate = evaluation.log_likelihood(philox.key(seed), params, statistics, test, log_z=log_z, samples=SAMPLES)
-    findings = [*judge(estimate, true), *with_ais(params, statistics, test, seed, estimate, log_z)]
-    findings += [*elbo(params, statistics, test, estimate), learned(true, training, test)]
+    findings = list(judge(estimate, true))
+    findings += with_ais(params, statistics, test, seed, estimate, log_z)
+    findings += elbo(params, statistics, test, estimate)
+    findings.append(learned(true, training, test))
     return findings, (true, estimate, history)
 
 
 def coarse_digits():
     """The bundled digits at 7 x 7, black and white."""
-    grey = (
-        datasets.load("mnist5k")
-        .train.reshape(-1, 28 // COARSE, COARSE, 28 // COARSE, COARSE)
-        .mean((2, 4), dtype=np.float32)
-    )
-    grey = grey / 255 if grey.max() > 1 else grey
+    side = 28 // COARSE
+    squares = datasets.load("mnist5k").train.reshape(-1, side, COARSE, side, COARSE)
+    grey = squares.mean((2, 4), dtype=np.float32)
+    if grey.max() > 1:
+        grey /= 255
     return (grey.reshape(len(grey), -1) > 0.25).astype(np.float32)
 
 
@@ -47,15 +48,14 @@ def train(images, iterations, seed):
     rng = oracles.generator(seed, "log_px")
     params, statistics = autoencoder.init(rng, config, images.mean(0))
     adam, sampler, history = optimizer.init(params), pcd.init(key, params.rbm, 200), []
+    d_loss = np.full(BATCH, -1 / BATCH, np.float32)
     for i in range(iterations):
         x = images[np.arange(i * BATCH, (i + 1) * BATCH) % len(images)]
-        noise = Noise(*rng.random((2, BATCH * K, STRUCTURE.latents), np.float32))
+        u, rho = rng.random((2, BATCH * K, STRUCTURE.latents), np.float32)
         kappa = optimizer.warm_up(i, iterations)
-        bound, cache = autoencoder.objective(params, statistics, x, noise, config=config, kappa=kappa)
+        bound, cache = autoencoder.objective(params, statistics, x, Noise(u, rho), config=config, kappa=kappa)
         sampler, info = pcd.step(key, sampler, params.rbm, 10)
-        gradient = autoencoder.objective_backward(
-            np.full(BATCH, -1 / BATCH, np.float32), cache, info.moments, config=config
-        )
+        gradient = autoencoder.objective_backward(d_loss, cache, info.moments, config=config)
         params, adam = optimizer.update(params, gradient, adam, iteration=i + 1, learning_rate=5e-3)
         statistics = autoencoder.update_statistics(statistics, cache)
         history.append(float(bound.mean()))

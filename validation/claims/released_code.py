@@ -18,8 +18,10 @@ LARGEST_Q = 1 - 1e-4  # to which the release clips q in log(1 - q) of the shifte
 
 def check(quick, seed):
     rng = oracles.generator(seed, "released_code")
+    findings = list(guard())
     missing, ours = missing_shift(rng, 2000 if quick else 20_000)
-    findings = [*guard(), *missing, *clipped_logarithm()]
+    findings += missing
+    findings += clipped_logarithm()
     return findings, ours
 
 
@@ -31,13 +33,8 @@ def guard():
     exact = np.sum(np.exp(power.log_f0(t))) * 0.02
     guarded = np.sum(lam * (zeta + GUARD) ** (lam - 1) * zeta * one_minus) * 0.02
     yield close("integral of r(zeta|0), beta = 30", float(exact), 1.0, 1e-11, "trapezoidal rule in t, rounding")
-    yield close(
-        "integral of the guarded r(zeta|0)",
-        float(guarded),
-        (1 + GUARD) ** lam - GUARD**lam,
-        1e-11,
-        "its antiderivative",
-    )
+    integral = (1 + GUARD) ** lam - GUARD**lam
+    yield close("integral of the guarded r(zeta|0)", float(guarded), integral, 1e-11, "its antiderivative")
     yield close("the same, to three digits", float(guarded), 0.416, 5e-4, "errata.md")
     within = float(power.cdf0(power.t(np.array(GUARD))))
     yield close("probability of zeta < 1e-7 given z = 0", within, GUARD**lam, 1e-12, "zeta^(1/beta)")
@@ -61,11 +58,13 @@ def missing_shift(rng, rows):
     zeta = t + 0.5 + shift
     right = mixture.d_t_d_beta(t, logit_q, smoothing) * -2 / sigma**3
     q = oracles.sigmoid(logit_q)
-    weight = [(1 - q) * stats.norm.pdf(zeta, shift, sigma), q * stats.norm.pdf(zeta, 1 + shift, sigma)]
-    coded = (weight[0] * zeta + weight[1] * (zeta - 1)) / (sigma * (weight[0] + weight[1]))
+    off = (1 - q) * stats.norm.pdf(zeta, shift, sigma)
+    on = q * stats.norm.pdf(zeta, 1 + shift, sigma)
+    coded = (off * zeta + on * (zeta - 1)) / (sigma * (off + on))
     stated = np.max(np.abs(coded - right - shift / sigma))
-    numeric = numerical_slope(logit_q[:200], t[:200], sigma[:200])
-    apart = float(np.max(np.abs(right[:200] - numeric)))
+    some = slice(200)
+    numeric = numerical_slope(logit_q[some], t[some], sigma[some])
+    apart = float(np.max(np.abs(right[some] - numeric)))
     found = [
         at_most("d zeta/d sigma less the inverse CDF's derivative", apart, 1e-5, "central difference, step 1e-5"),
         at_most("error of the released d zeta/d sigma less shift / sigma", float(stated), 1e-9, "rounding"),
@@ -79,14 +78,16 @@ def numerical_slope(logit_q, t, sigma):
     for l, x, s in zip(logit_q, t, sigma, strict=True):
         smoothing = Gaussian(1 / s**2)
         rho = mixture.cdf(x[None], l[None], smoothing)
-        up, down = (mixture.inverse_cdf(l[None], rho, Gaussian(1 / (s + h) ** 2))[0] for h in (step, -step))
+        up = mixture.inverse_cdf(l[None], rho, Gaussian(1 / (s + step) ** 2))[0]
+        down = mixture.inverse_cdf(l[None], rho, Gaussian(1 / (s - step) ** 2))[0]
         slopes.append((up - down) / (2 * step))
     return np.array(slopes)
 
 
 def released_log_q(zeta, logit_q, std):
     """log(1 - q) + log n0 + softplus(logit q + log n1 - log n0), q clipped in the first term alone."""
-    log_n0, log_n1 = (stats.norm.logpdf(zeta, z, std) for z in (0, 1))
+    log_n0 = stats.norm.logpdf(zeta, 0, std)
+    log_n1 = stats.norm.logpdf(zeta, 1, std)
     log_rest = np.log1p(-np.minimum(oracles.sigmoid(logit_q), LARGEST_Q))
     return log_rest + log_n0 + np.logaddexp(0, logit_q + log_n1 - log_n0)
 

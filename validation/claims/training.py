@@ -107,15 +107,10 @@ def model(rng, baseline, groups, k):
     rbm = RBM(np.float32(rng.normal(-0.4, 0.6, LATENTS)), W)
     extra = tree.map(lambda s: np.float32(rng.uniform(1.4, 2.0, s.shape)), params.posterior)
     params = params._replace(rbm=rbm, posterior=extra)
-
-    def later(average):
-        return np.float32(average + rng.uniform(0, 0.5, average.shape))
-
-    encoder = tree.map(later, statistics.encoder)
-    decoder = tree.map(later, statistics.decoder)
+    statistics = gradients.moved(rng, statistics)
     x = np.float32(rng.random((images, PIXELS)) < mean_x)
     u, rho = np.float32(rng.uniform(0.002, 0.998, (2, images * k, LATENTS)))
-    return config, params, statistics._replace(encoder=encoder, decoder=decoder), x, Noise(u, rho)
+    return config, params, statistics, x, Noise(u, rho)
 
 
 def picture(errors, figure):
