@@ -30,22 +30,32 @@ class Access(NamedTuple):
     requests: int
     least: int
 
+    def less(self, other):
+        """What this one does beyond another of the same instruction."""
+        return self._replace(
+            executed=self.executed - other.executed,
+            requests=self.requests - other.requests,
+            least=self.least - other.least,
+        )
+
 
 def sweep(rbm, weighed=False, shared_memory=None):
     """[Access] of a sweep of one block, with log-weights or without; the accesses before and after are left out.
 
     A run of two sweeps less a run of one: what is done once is done in both.
     """
-    runs = []
-    for sweeps in (1, 2):
-        with emulator.emulated(traces=(found := []), shared_memory=shared_memory):
-            _run(rbm, sweeps, weighed)
-        runs.append(_accesses(*found[0]))
-    return [
-        Access(two.kind, two.bytes, *(b - a for a, b in zip(one[2:], two[2:], strict=True)))
-        for one, two in zip(*runs, strict=True)
-        if two.executed > one.executed
-    ]
+    runs = [_traced(rbm, sweeps, weighed, shared_memory) for sweeps in (1, 2)]
+    more = [two.less(one) for one, two in zip(*runs, strict=True)]
+    return [access for access in more if access.executed > 0]
+
+
+def _traced(rbm, sweeps, weighed, shared_memory):
+    """[Access] of so many sweeps, and of what comes before and after them."""
+    traces = []
+    with emulator.emulated(traces=traces, shared_memory=shared_memory):
+        _run(rbm, sweeps, weighed)
+    name, trace = traces[0]
+    return _accesses(name, trace)
 
 
 def _run(rbm, sweeps, weighed):
@@ -55,18 +65,19 @@ def _run(rbm, sweeps, weighed):
     if not weighed:
         gibbs.sweep(_KEY, state, rbm, sweeps, backend="cuda")
         return
-    schedule, path = np.arange(sweeps + 1, dtype=np.float32) / np.float32(2**20), paths.annealing_path(rbm, "uniform")
-    states = state.left[None].copy(), None, np.zeros((1, 8))
-    cuda_ais.anneal(*states, schedule, 0, cuda_ais.tables(path), *map(np.uint64, _KEY))
+    schedule = np.arange(sweeps + 1, dtype=np.float32) / np.float32(2**20)
+    tables = cuda_ais.tables(paths.annealing_path(rbm, "uniform"))
+    left, log_w = state.left[None].copy(), np.zeros((1, 8))
+    k0, k1 = np.uint64(_KEY)
+    cuda_ais.anneal(left, None, log_w, schedule, 0, tables, k0, k1)
 
 
 def _accesses(name, trace):
     """[Access] of all instructions of a kernel."""
     found = []
     for number, (size, kind) in enumerate(emulator.program(name, sanitizer="trace").shared):
-        own = trace[trace[:, 1] == number]
-        executed, requests, least = _count(own, int(size))
-        found.append(Access(kind, int(size), executed, requests, least))
+        executed, asked, least = _count(trace[trace[:, 1] == number], int(size))
+        found.append(Access(kind, int(size), executed, asked, least))
     return found
 
 
@@ -74,13 +85,16 @@ def _count(trace, size):
     """(executed, requests, least) of one instruction: threads of a warp come by for the n-th time together."""
     if len(trace) == 0:
         return 0, 0, 0
-    warp, time = trace[:, 0] // LANES, trace[:, 2]
-    order = np.lexsort((trace[:, 0], time, warp))
-    groups = np.stack([warp, time], 1)[order]
+    threads, _, times, _ = trace.T
+    order = np.lexsort((threads, times, threads // LANES))
+    groups = np.stack([threads // LANES, times], 1)[order]
     starts = np.flatnonzero(np.any(np.diff(groups, axis=0), 1)) + 1
-    parts = [(part[:, 0], part[:, 3]) for part in np.split(trace[order], starts)]
-    found = [(requests(*part, size), requests(*part, size, conflicts=False)) for part in parts]
-    return len(parts), *(sum(column) for column in zip(*found, strict=True))
+    asked, least = 0, 0
+    together = np.split(trace[order], starts)
+    for threads, _, _, bytes_ in (access.T for access in together):
+        asked += requests(threads, bytes_, size)
+        least += requests(threads, bytes_, size, conflicts=False)
+    return len(together), asked, least
 
 
 def requests(threads, bytes_, size, conflicts=True):
@@ -88,10 +102,13 @@ def requests(threads, bytes_, size, conflicts=True):
     words = size // WORD
     if len(set(bytes_.tolist())) == 1:
         return max(1, words // 2)
+    turn = threads % LANES // (LANES // words)
+    turns = np.unique(turn)
+    if not conflicts:
+        return len(turns)
     total = 0
-    for part in range(words):
-        inside = threads % LANES // (LANES // words) == part
-        if np.any(inside):
-            own = {int(first) // WORD + k for first in bytes_[inside] for k in range(words)}
-            total += int(np.bincount([word % BANKS for word in own]).max()) if conflicts else 1
+    for own in turns:
+        first = bytes_[turn == own].astype(np.int64) // WORD
+        wanted = np.unique(first[:, None] + np.arange(words))
+        total += int(np.bincount(wanted % BANKS).max())
     return total

@@ -14,6 +14,7 @@ slowest warp alone, barrier by barrier. With tiles, W comes from the second-leve
 modelled: instruction fetch, register banks, writes to global memory, the launch. So it is still optimistic.
 """
 
+import math
 from typing import NamedTuple
 
 from dvae_ref.sampling.cuda import ais, layout, tiles
@@ -77,9 +78,12 @@ class Cost(NamedTuple):
         return Cost(self.issued * number, self.alone * number)
 
 
+NO_COST = Cost(0, 0)
+
+
 def occupancy(usage, threads, gpu=H100, dynamic=0):
     """(blocks on a multiprocessor, share of its threads). Registers come to a warp in lots of 256."""
-    warp_registers = -(-32 * usage.registers // 256) * 256
+    warp_registers = math.ceil(32 * usage.registers / 256) * 256
     blocks = min(
         gpu.registers // (warp_registers * threads // 32),
         gpu.shared // (usage.shared + dynamic + 1024),
@@ -94,15 +98,29 @@ def cost(code, numbers, cache=False):
 
     cache: whether loads come from the second-level cache.
     """
-    latencies, ready, clock, begun = LATENCIES | ({"LDG": CACHE} if cache else {}), [0] * 8, 0, 0
+    latencies = (LATENCIES | {"LDG": CACHE}) if cache else LATENCIES
+    ready, clock, begun = [0] * 8, 0, 0
     for _ in range(2):
         begun = clock
         for number in numbers:
             control, opcode = code.controls[number], sass.name(code.opcodes[number])
-            clock = max([clock, *(ready[barrier] for barrier in control.wait)])
+            for barrier in control.wait:
+                clock = max(clock, ready[barrier])
             ready[control.signal] = max(ready[control.signal], clock + latencies.get(opcode, OTHERS))
-            clock += control.stall + (LATENCIES["BAR"] if opcode == "BAR" else 0)
+            clock += control.stall
+            if opcode == "BAR":
+                clock += latencies["BAR"]
     return Cost(len(numbers), clock - begun)
+
+
+def own_cost(code, loop, cache=False):
+    """Cost of a pass of a loop, without the loops inside it."""
+    return cost(code, sass.own(loop), cache)
+
+
+def total(costs):
+    """The sum of Costs."""
+    return sum(costs, NO_COST)
 
 
 # -- W in shared memory ------------------------------------------------------------------------------------------------
@@ -112,19 +130,23 @@ def warps(code, plan):
     """Cost of a sweep, of every warp of a block of `resident`'s, between one barrier and the next: a list for each."""
     (sweep,) = (loop for loop in code.loops if sass.count(code, "BAR", loop))
     own = sass.own(sweep)
-    ends = [own.index(n) + 1 for n in own if sass.name(code.opcodes[n]) == "BAR"]
-    between = [own[first:last] for first, last in zip([0, *ends], [*ends, len(own)], strict=True)]
-    between = [between[-1] + between[0], *between[1:-1]]  # what follows the last barrier leads to the first
+    between = [[]]
+    for number in own:
+        between[-1].append(number)
+        if sass.name(code.opcodes[number]) == "BAR":
+            between.append([])
+    between[0] = between.pop() + between[0]  # what follows the last barrier leads to the first
     *weigh, add_right, draw_right, add_left, draw_left = sweep.inside
     found = []
     for warp, (left, right) in enumerate(zip(*_work(plan), strict=True)):
+        units_left, units_right = _units(plan, plan.q_left, warp), _units(plan, plan.q_right, warp)
         parts = [cost(code, numbers) for numbers in between]
-        parts[0] += cost(code, sass.own(add_right)).times(right)
-        parts[1] += _draw(code, draw_right, plan.shares_right).times(_units(plan, plan.q_right, warp))
-        parts[2] += cost(code, sass.own(add_left)).times(left)
-        parts[3] += _draw(code, draw_left, plan.shares_left).times(_units(plan, plan.q_left, warp))
+        parts[0] += own_cost(code, add_right).times(right)
+        parts[1] += _draw(code, draw_right, plan.shares_right).times(units_right)
+        parts[2] += own_cost(code, add_left).times(left)
+        parts[3] += _draw(code, draw_left, plan.shares_left).times(units_left)
         for loop in weigh:  # the left side
-            parts[0] += cost(code, sass.own(loop)).times(_units(plan, plan.q_left, warp))
+            parts[0] += own_cost(code, loop).times(units_left)
         found.append(parts)
     return found
 
@@ -138,7 +160,7 @@ def _work(plan):
 def _units(plan, q, warp):
     """How many units a warp's threads draw, one after the other."""
     lanes, count = plan.threads
-    return max(0, -(-(4 * q - lanes * warp) // (lanes * count)))
+    return max(0, math.ceil((4 * q - lanes * warp) / (lanes * count)))
 
 
 def _draw(code, loop, shares):
@@ -147,17 +169,19 @@ def _draw(code, loop, shares):
     once = [number for number in sass.own(loop) if number not in left_out]
     adding = max(loop.inside, key=lambda inner: sass.count(code, "LDS", inner))
     at_a_time = sass.count(code, "LDS", adding) / 8
-    found = cost(code, once) + cost(code, sass.own(adding)).times(shares / at_a_time)
-    weighing = [inner for inner in loop.inside if not sass.count(code, "LDS", inner)]
-    return sum((cost(code, sass.own(inner)) for inner in weighing), found)
+    found = cost(code, once) + own_cost(code, adding).times(shares / at_a_time)
+    for inner in loop.inside:
+        if not sass.count(code, "LDS", inner):  # it weighs
+            found += own_cost(code, inner)
+    return found
 
 
 def kernel(rbm, weighed=False):
     """(name of the kernel that holds a machine, bytes of shared memory of a block)."""
     plan, besides = _plan(rbm, weighed)
-    name = "ais" if weighed else "gibbs"
+    name, in_tiles = ("ais", ais.TILED_BYTES) if weighed else ("gibbs", 0)
     if plan is None:
-        return f"{name}, tiles", max(tiles.SHARED, ais.TILED_BYTES if weighed else 0)
+        return f"{name}, tiles", max(tiles.SHARED, in_tiles)
     return name, max(plan.shared, besides(plan))
 
 
@@ -169,67 +193,80 @@ def _plan(rbm, weighed):
 
 def predict(code, usage, rbm, chains, weighed=False, gpu=H100):
     """[Prediction] for these numbers of chains, with the code of `kernel(rbm, weighed)`."""
-    requests, (plan, _) = sum(access.requests for access in banks.sweep(rbm, weighed)), _plan(rbm, weighed)
-    find = _predict_tiles if plan is None else _predict_resident
-    return find(code, usage, rbm, chains, requests, gpu, kernel(rbm, weighed)[1], plan)
+    requests = sum(access.requests for access in banks.sweep(rbm, weighed))
+    plan, _ = _plan(rbm, weighed)
+    _, shared = kernel(rbm, weighed)
+    if plan is None:
+        block = _tiled_block(code, usage, rbm, requests, gpu, shared)
+    else:
+        block = _resident_block(code, usage, rbm, requests, gpu, shared, plan)
+    return [_finish(block, sum(rbm.W.shape), number, gpu) for number in chains]
 
 
-def _predict_resident(code, usage, rbm, chains, requests, gpu, shared, plan):
+def _resident_block(code, usage, rbm, requests, gpu, shared, plan):
     lanes, count = plan.threads
     at_a_time, _ = occupancy(usage, lanes * count, gpu, shared)
     parts = warps(code, plan)
-    issued = [sum(part.issued for warp in parts[s::SCHEDULERS] for part in warp) for s in range(SCHEDULERS)]
+    issued = _issued([total(warp) for warp in parts])
     alone = sum(_busy(barrier) for barrier in zip(*parts, strict=True))
     times = {"issue": max(issued), "shared memory": requests, "latency": alone}
     instructions = sum(issued) * lanes / (8 * sum(rbm.W.shape))
-    block = Block(times, at_a_time, 8, instructions, requests, 0)
-    return [_finish(block, sum(rbm.W.shape), number, gpu) for number in chains]
+    return Block(times, at_a_time, 8, instructions, requests, 0)
+
+
+def _issued(costs):
+    """Cycles of each scheduler, which warps, given their costs, are dealt out to in turn."""
+    return [total(costs[first::SCHEDULERS]).issued for first in range(SCHEDULERS)]
 
 
 def _busy(parts):
     """Cycles between two barriers, of a block alone: the longest of what a scheduler issues and what a warp takes."""
-    issued = [sum(part.issued for part in parts[s::SCHEDULERS]) for s in range(SCHEDULERS)]
-    return max(*issued, *(part.alone for part in parts))
+    slowest = max(part.alone for part in parts)
+    return max(slowest, max(_issued(parts)))
 
 
 def _finish(block, units, chains, gpu):
     """Prediction from the cycles of a block's sweep: what is issued grows with the number of blocks at a time, and so
     does what is asked of shared memory; latency does not."""
-    blocks = -(-chains // block.chains)
-    most = -(-blocks // gpu.multiprocessors)  # on the busiest multiprocessor
-    rounds, rest = divmod(most, block.at_a_time)
-    seconds = dict.fromkeys([*block.times, "cache"], 0.0)
-    for number, repeated in ((block.at_a_time, rounds), (rest, 1 if rest else 0)):
-        own = {name: cycles * (1 if name == "latency" else number) for name, cycles in block.times.items()}
-        limit = max(own, key=own.get)
-        seconds[limit] += repeated * own[limit] / gpu.clock
-    total = sum(seconds.values())
-    seconds["cache"] = blocks * block.loaded / gpu.cache_bandwidth
-    limit = "cache" if seconds["cache"] > total else max(block.times, key=seconds.get)
-    rate, requests = chains * units / max(total, seconds["cache"]), block.requests / (block.chains * units)
-    return Prediction(min(block.at_a_time, most), block.instructions, requests, limit, rate)
+    blocks = math.ceil(chains / block.chains)
+    most = math.ceil(blocks / gpu.multiprocessors)  # on the busiest multiprocessor
+    waves, rest = divmod(most, block.at_a_time)
+    at_a_time = [block.at_a_time] * waves
+    if rest:
+        at_a_time.append(rest)
+    seconds = dict.fromkeys(block.times, 0.0)
+    for number in at_a_time:
+        times = {name: cycles * number for name, cycles in block.times.items()}
+        times["latency"] = block.times["latency"]
+        limit = max(times, key=times.get)
+        seconds[limit] += times[limit] / gpu.clock
+    limit, longest = max(seconds, key=seconds.get), sum(seconds.values())
+    from_cache = blocks * block.loaded / gpu.cache_bandwidth
+    if from_cache > longest:
+        limit, longest = "cache", from_cache
+    requests = block.requests / (block.chains * units)
+    return Prediction(min(block.at_a_time, most), block.instructions, requests, limit, chains * units / longest)
 
 
 # -- W in tiles --------------------------------------------------------------------------------------------------------
 
 
-def _predict_tiles(code, usage, rbm, chains, requests, gpu, shared, _):
-    q_left, q_right = (-(-n // 4) for n in rbm.W.shape)
+def _tiled_block(code, usage, rbm, requests, gpu, shared):
+    q_left, q_right = (math.ceil(n / 4) for n in rbm.W.shape)
     (sweep,) = (loop for loop in code.loops if sass.count(code, "BAR", loop))
     passes = [loop for loop in sweep.inside if sass.count(code, "BAR", loop)]  # right side, left side
-    total, loaded = cost(code, sass.own(sweep)), 0
+    warp, loaded = own_cost(code, sweep), 0
     for loop in sweep.inside:
         if loop not in passes:  # the left side is weighed
-            total += cost(code, sass.own(loop)).times(-(-q_left // tiles.PASS))
+            warp += own_cost(code, loop).times(math.ceil(q_left / tiles.PASS))
     for loop, q_in, q_out in ((passes[0], q_left, q_right), (passes[1], q_right, q_left)):
-        total += _pass(code, loop, q_in).times(-(-q_out // tiles.PASS))
-        loaded += 4 * (4 * q_in) * (4 * tiles.LANES * -(-q_out // tiles.LANES))
+        warp += _pass(code, loop, q_in).times(math.ceil(q_out / tiles.PASS))
+        loaded += 4 * (4 * q_in) * (4 * tiles.LANES * math.ceil(q_out / tiles.LANES))
     threads = tiles.LANES * tiles.ROWS
     at_a_time, _ = occupancy(usage, threads, gpu, shared)
-    times = {"issue": total.issued * tiles.ROWS / SCHEDULERS, "shared memory": requests, "latency": total.alone}
-    instructions = total.issued * threads / (tiles.BLOCK_CHAINS * sum(rbm.W.shape))
-    block = Block(times, at_a_time, tiles.BLOCK_CHAINS, instructions, requests, loaded)
-    return [_finish(block, sum(rbm.W.shape), number, gpu) for number in chains]
+    times = {"issue": warp.issued * tiles.ROWS / SCHEDULERS, "shared memory": requests, "latency": warp.alone}
+    instructions = warp.issued * threads / (tiles.BLOCK_CHAINS * sum(rbm.W.shape))
+    return Block(times, at_a_time, tiles.BLOCK_CHAINS, instructions, requests, loaded)
 
 
 def _pass(code, loop, q_in):
@@ -237,8 +274,11 @@ def _pass(code, loop, q_in):
     (tile,) = (inner for inner in loop.inside if sass.count(code, "BAR", inner))
     *bits, add = sorted(tile.inside, key=lambda inner: sass.count(code, "FFMA", inner))
     rare = sass.skipped(code, *_RARE)
-    total = cost(code, [number for number in sass.own(loop) if number not in rare])
-    total = sum((cost(code, sass.own(inner)) for inner in loop.inside if inner is not tile), total)
-    filled = sum((cost(code, sass.own(inner), cache=True) for inner in bits), cost(code, sass.own(tile), cache=True))
-    adding = cost(code, sass.own(add), cache=True).times(4 * q_in / (sass.count(code, "FFMA", add) / 32))
-    return total + filled.times(-(-q_in // tiles.NIBBLES)) + adding
+    fields = cost(code, [number for number in sass.own(loop) if number not in rare])
+    for inner in loop.inside:
+        if inner is not tile:
+            fields += own_cost(code, inner)
+    filled = total(own_cost(code, inner, cache=True) for inner in (tile, *bits))
+    at_a_time = sass.count(code, "FFMA", add) / 32
+    adding = own_cost(code, add, cache=True).times(4 * q_in / at_a_time)
+    return fields + filled.times(math.ceil(q_in / tiles.NIBBLES)) + adding

@@ -28,6 +28,9 @@ class Code(NamedTuple):
 
 
 AT_ONCE = Control(1, 7, ())
+_LABEL = re.compile(r"\s*(\.L_x_\d+):")
+_TARGET = re.compile(r"`\((\.L_x_\d+)\)")
+_UPPER = re.compile(r"\s*/\* 0x([0-9a-f]{16}) \*/\s*$")  # the second half of an instruction, in hexadecimal digits
 _INSTRUCTION = re.compile(r"\s+/\*[0-9a-f]{4,}\*/\s+(?:\{\s*)?(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)(.*)")
 
 
@@ -35,26 +38,33 @@ def parse(text):
     """Code from nvdisasm's output, with option -hex or without."""
     opcodes, controls, jumps, labels = [], [], [], {}
     for line in text.splitlines():
-        if label := re.match(r"\s*(\.L_x_\d+):", line):
+        label, instruction, upper = _LABEL.match(line), _INSTRUCTION.match(line), _UPPER.match(line)
+        if label:
             labels[label[1]] = len(opcodes)
-        elif instruction := _INSTRUCTION.match(line):
+        elif instruction:
+            target = _TARGET.search(instruction[2])
+            if instruction[1].startswith("BRA") and target:
+                jumps.append((len(opcodes), target[1]))
             opcodes.append(instruction[1])
             controls.append(AT_ONCE)
-            if instruction[1].startswith("BRA") and (target := re.search(r"`\((\.L_x_\d+)\)", instruction[2])):
-                jumps.append((len(opcodes) - 1, target[1]))
-        elif opcodes and (upper := re.match(r"\s*/\* 0x([0-9a-f]{16}) \*/\s*$", line)):
+        elif upper and opcodes:
             controls[-1] = control(int(upper[1], 16))
-    jumps = [(at, labels[target]) for at, target in jumps]
-    back = [(target, at) for at, target in jumps if target < at]  # a jump to itself ends a program
-    ahead = tuple((at, target) for at, target in jumps if target > at)
-    return Code(tuple(opcodes), tuple(controls), _nest(sorted(back, key=lambda loop: (loop[0], -loop[1]))), ahead)
+    back, ahead = [], []
+    for at, name in jumps:
+        target = labels[name]
+        if target < at:
+            back.append((target, at))
+        elif target > at:  # a jump to itself ends a program
+            ahead.append((at, target))
+    back.sort(key=lambda loop: (loop[0], -loop[1]))  # outer loops first
+    return Code(tuple(opcodes), tuple(controls), _nest(back), tuple(ahead))
 
 
 def control(upper):
     """Control from the upper 64 bits of an instruction."""
     bits = upper >> 41
-    waits = tuple(barrier for barrier in range(6) if bits >> (11 + barrier) & 1)
-    return Control(max(1, bits & 15), bits >> 5 & 7, waits)
+    waits = [barrier for barrier in range(6) if bits >> (11 + barrier) & 1]
+    return Control(max(1, bits & 15), bits >> 5 & 7, tuple(waits))
 
 
 def _nest(spans):
@@ -75,26 +85,33 @@ def name(opcode):
 
 def count(code, opcode, loop=None):
     """How many instructions of this name there are, in a loop or at all."""
-    part = code.opcodes[loop.first : loop.last + 1] if loop else code.opcodes
+    part = code.opcodes
+    if loop:
+        part = part[loop.first : loop.last + 1]
     return sum(name(found) == opcode for found in part)
 
 
 def own(loop):
     """The numbers of a loop's instructions that belong to no loop inside it."""
-    inside = {number for inner in loop.inside for number in range(inner.first, inner.last + 1)}
-    return [number for number in range(loop.first, loop.last + 1) if number not in inside]
+    numbers = set(range(loop.first, loop.last + 1))
+    for inner in loop.inside:
+        numbers -= set(range(inner.first, inner.last + 1))
+    return sorted(numbers)
 
 
 def skipped(code, opcodes, least):
     """The numbers of the instructions that are passed over by the innermost of the jumps ahead that pass over at least
     so many opcodes that begin like this."""
-    spans = [(at + 1, to) for at, to in code.jumps if _passed(code.opcodes[at + 1 : to], opcodes) >= least]
-    innermost = [span for span in spans if not any(other != span and _within(other, span) for other in spans)]
-    return {number for first, last in innermost for number in range(first, last)}
-
-
-def _passed(part, opcodes):
-    return sum(opcode.startswith(opcodes) for opcode in part)
+    spans = []
+    for at, to in code.jumps:
+        passed = sum(opcode.startswith(opcodes) for opcode in code.opcodes[at + 1 : to])
+        if passed >= least:
+            spans.append((at + 1, to))
+    found = set()
+    for span in spans:
+        if not any(other != span and _within(other, span) for other in spans):
+            found |= set(range(*span))
+    return found
 
 
 def _within(inner, outer):
