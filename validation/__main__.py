@@ -87,18 +87,20 @@ def validate(chosen, options):
 
     report.check_writable(Path(options.out))
     results = []
-    with progress_bar(sum(claim.seconds[not options.quick] for claim in chosen), options) as bar:
+    seconds = {claim.name: claim.seconds[0 if options.quick else 1] for claim in chosen}
+    with progress_bar(sum(seconds.values()), options) as bar:
         for claim in chosen:
             bar.set_description(claim.name)
             result = run(claim, options.quick, options.seed)
             results.append(result)
             bar.write(report.as_text(result), file=sys.stdout)
-            bar.update(claim.seconds[not options.quick])
-    folder = Path(options.out)
-    path = report.write(folder, results, quick=options.quick, seed=options.seed)
+            bar.update(seconds[claim.name])
+    path = report.write(Path(options.out), results, quick=options.quick, seed=options.seed)
     failed = [r.claim.name for r in results if not r.passed]
     findings = sum(len(r.findings) for r in results)
-    verdict = f"{len(failed)} of {len(results)} claims FAIL: {', '.join(failed)}" if failed else "all claims hold"
+    verdict = "all claims hold"
+    if failed:
+        verdict = f"{len(failed)} of {len(results)} claims FAIL: {', '.join(failed)}"
     print(f"\n{verdict} ({len(results)} claims, {findings} findings); the report is {path}")
     if options.json:
         print(json.dumps({"passed": not failed, "report": str(path), "claims": [r.to_json() for r in results]}))
@@ -126,20 +128,15 @@ def sabotage(chosen, options):
 
     names = {claim.name for claim in chosen}
     breaks = [b for b in BREAKS if b.claim in names]
-    with progress_bar(len(breaks), options) as bar:
-        outcomes = []
-        for b in breaks:
-            bar.set_description(b.claim)
-            outcomes.append(sabotage.try_break(b, options.seed))
-            bar.write(sabotage.as_text(outcomes[-1]), file=sys.stdout)
-            bar.update()
+    outcomes = try_all(breaks, options)
+    survivors = [o.broken.name for o in outcomes if not o.caught]
     lines = [""]
-    missed = matrix.tables(options.seed, lines.append) if matrix.claims() <= names else []
+    if matrix.claims() <= names:
+        survivors += matrix.tables(options.seed, lines.append)
     print("\n".join(lines))
     if options.table:
         page = sabotage.PAGE.format(table=sabotage.table(outcomes), matrix="\n".join(lines))
         Path(options.table).write_text(page, encoding="utf-8")
-    survivors = [*(o.broken.name for o in outcomes if not o.caught), *missed]
     verdict = f"{len(survivors)} SURVIVE: {'; '.join(survivors)}" if survivors else "every break is caught"
     print(f"\n{len(outcomes)} breaks: {verdict}")
     if options.json:
@@ -147,12 +144,26 @@ def sabotage(chosen, options):
     return int(bool(survivors))
 
 
+def try_all(breaks, options):
+    """The Outcomes, each printed as soon as it is known."""
+    from validation import sabotage
+
+    outcomes = []
+    with progress_bar(len(breaks), options) as bar:
+        for one in breaks:
+            bar.set_description(one.claim)
+            outcome = sabotage.try_break(one, options.seed)
+            outcomes.append(outcome)
+            bar.write(sabotage.as_text(outcome), file=sys.stdout)
+            bar.update()
+    return outcomes
+
+
 def progress_bar(total, options):
     """A bar with the time left, on the terminal only."""
-    form = "{desc:20s} {percentage:3.0f}%|{bar}| {elapsed} of about {elapsed}<{remaining}"
+    form = "{desc:20s} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
     hidden = options.no_progress or not sys.stderr.isatty()
     tqdm.monitor_interval = 0  # no thread that looks after bars
-    form = form.replace("{elapsed} of about ", "")
     return tqdm(total=total, bar_format=form, miniters=1, disable=hidden, leave=False)
 
 

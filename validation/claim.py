@@ -30,9 +30,16 @@ class Finding(NamedTuple):
         return bool(self.error <= self.bound)
 
     def to_json(self):
-        numbers = {name: plain(getattr(self, name)) for name in ("estimate", "oracle", "error", "bound")}
-        record = {"quantity": self.quantity, **numbers, "basis": self.basis, "passed": self.passed}
-        return record | {"would_have_caught": plain(self.would_have_caught)}
+        return {
+            "quantity": self.quantity,
+            "estimate": plain(self.estimate),
+            "oracle": plain(self.oracle),
+            "error": plain(self.error),
+            "bound": plain(self.bound),
+            "basis": self.basis,
+            "passed": self.passed,
+            "would_have_caught": plain(self.would_have_caught),
+        }
 
 
 def failure(error):
@@ -42,7 +49,9 @@ def failure(error):
 
 def plain(number):
     """A Python float, or None for what JSON cannot hold."""
-    return None if number is None or not math.isfinite(number) else float(number)
+    if number is None or not math.isfinite(number):
+        return None
+    return float(number)
 
 
 def close(quantity, estimate, oracle, bound, basis, relative=False):

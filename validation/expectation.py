@@ -206,14 +206,18 @@ def posterior(params, image, nodes, setting):
         logit_q = out[:, :width]
         w0, w1 = nodes.w0[:, own], nodes.w1[:, own]
         if setting.integral:
-            shift = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2
-            std = np.abs(params.posterior.s[own]) / 5 + 0.05
+            shift, std = shifted_normal(out[:, width:], params.posterior.s[own])
             w0 = w0 * normal(zeta[:, own] - shift, std)
             w1 = w1 * normal(zeta[:, own] - 1 - shift, std)
         q = 1 / (1 + np.exp(-logit_q))
         log_q = log_q + np.sum(np.log((1 - q) * w0 + q * w1), 1)
         logits.append(logit_q)
     return log_q, np.concatenate(logits, 1)
+
+
+def shifted_normal(raw, s):
+    """(shift, standard deviation) of the Gaussian integral's posterior."""
+    return (1 / (1 + np.exp(-raw)) - 0.5) / 2, np.abs(s) / 5 + 0.05
 
 
 def normal(x, std):

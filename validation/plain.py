@@ -41,25 +41,18 @@ def bound_and_gradient(params, point, weights, setting):
         return np.dot(weights, bounds)
 
     _, gradient = value_and_grad(total)(tree.leaves(params))
-    averages = [(_plain(mean), _plain(variance)) for mean, variance in seen["averages"]]
+    averages = [(_constant(mean), _constant(variance)) for mean, variance in seen["averages"]]
     return seen["bounds"], averages, tree.unflatten(params, gradient)
-
-
-def _plain(box):
-    while hasattr(box, "_value"):
-        box = box._value
-    return numpy.array(box)
 
 
 def bound(params, point, setting):
     """Eq. 3 (or its one-sample form) for each image, and the batch averages of every hidden layer."""
-    d, k = params.rbm.a.size, setting.k
-    width, averages, log_q, zetas, sides = d // len(params.encoder), [], 0.0, [], []
-    rows = np.repeat(point.x - setting.mean_x, k, axis=0)
+    width = params.rbm.a.size // len(params.encoder)
+    averages, log_q, zetas, sides = [], 0.0, [], []
+    rows = np.repeat(point.x - setting.mean_x, setting.k, axis=0)
     for g, net in enumerate(params.encoder):
         own = slice(g * width, (g + 1) * width)
-        inputs = np.concatenate([rows, *zetas], 1)
-        out = network(net, inputs, averages)
+        out = network(net, np.concatenate([rows, *zetas], 1), averages)
         here, there = point.zeta[:, own], point.one_less[:, own]
         q, f0, f1, cdf = unit_laws(params, out, own, width, setting)
         still = (1 - _constant(q)) * _constant(f0(here, there)) + _constant(q) * _constant(f1(here, there))
@@ -72,8 +65,9 @@ def bound(params, point, setting):
     zeta = np.concatenate(zetas, 1)
     log_w = setting.kappa * (log_prior(params.rbm, zeta, sides, point, setting) - log_q)
     log_w = log_w + log_likelihood(params, zeta, point, averages, setting)
-    log_w = np.reshape(log_w, (len(point.x), k))
-    return logsumexp(log_w, 1) - np.log(k) - setting.kappa * expectation.log_partition(params.rbm), averages
+    log_w = np.reshape(log_w, (len(point.x), setting.k))
+    value = logsumexp(log_w, 1) - np.log(setting.k)
+    return value - setting.kappa * expectation.log_partition(params.rbm), averages
 
 
 def _constant(value):
@@ -87,30 +81,39 @@ def unit_laws(params, out, own, width, setting):
     """(q, density given 0, density given 1, CDF of the mixture) of a group's units."""
     q = 1 / (1 + np.exp(-out[:, :width]))
     if setting.integral:
-        shift = (1 / (1 + np.exp(-out[:, width:])) - 0.5) / 2
-        return normal_laws(q, shift, np.abs(params.posterior.s[own]) / 5 + 0.05)
+        shift, std = expectation.shifted_normal(out[:, width:], params.posterior.s[own])
+        return normal_laws(q, shift, std)
     if setting.smoothing is Gaussian:
         return normal_laws(q, 0.0, setting.beta**-0.5)
     return mirrored_laws(q, *ON_THE_UNIT_INTERVAL[setting.smoothing], setting.beta)
 
 
 def normal_laws(q, shift, std):
-    def density(z):
-        return lambda zeta, _: expectation.normal(zeta - z - shift, std)
+    def density0(zeta, _):
+        return expectation.normal(zeta - shift, std)
+
+    def density1(zeta, _):
+        return expectation.normal(zeta - 1 - shift, std)
 
     def cdf(zeta, _):
         return (1 - q) * norm.cdf((zeta - shift) / std) + q * norm.cdf((zeta - 1 - shift) / std)
 
-    return q, density(0), density(1), cdf
+    return q, density0, density1, cdf
 
 
 def mirrored_laws(q, density, distribution, beta):
     """Of (zeta, 1 - zeta), the law given 1 being the mirror image of that given 0."""
 
+    def density0(zeta, _):
+        return density(zeta, beta)
+
+    def density1(_, one_less):
+        return density(one_less, beta)
+
     def cdf(zeta, one_less):
         return (1 - q) * distribution(zeta, beta) + q * (1 - distribution(one_less, beta))
 
-    return q, lambda zeta, _: density(zeta, beta), lambda _, one_less: density(one_less, beta), cdf
+    return q, density0, density1, cdf
 
 
 def power_density(x, beta):
@@ -147,9 +150,10 @@ def network(net, x, averages):
 
 
 def log_prior(rbm, zeta, sides, point, setting):
-    w0, w1 = (np.concatenate(parts, 1) for parts in zip(*sides, strict=True))
     if setting.integral:
         return expectation.log_gaussians(rbm, Grid(zeta, np.ones_like(_constant(zeta)), None), point.lam)
+    w0 = np.concatenate([off for off, _ in sides], 1)
+    w1 = np.concatenate([on for _, on in sides], 1)
     return expectation.log_prior(rbm, Grid(zeta, w0, w1), setting)
 
 

@@ -68,17 +68,26 @@ class Result(NamedTuple):
     def power(self):
         """(median, largest) relative error that a statistical finding would have caught; None if there is none."""
         caught = [f.would_have_caught for f in self.findings if f.would_have_caught is not None]
-        return (float(np.median(caught)), float(max(caught))) if caught else None
+        if not caught:
+            return None
+        return float(np.median(caught)), float(max(caught))
 
     def to_json(self):
-        record = {"name": self.claim.name, "statement": self.claim.statement, "passed": self.passed}
-        record["power"] = self.power
-        return record | {"seconds": round(self.seconds, 2), "findings": [f.to_json() for f in self.findings]}
+        return {
+            "name": self.claim.name,
+            "statement": self.claim.statement,
+            "passed": self.passed,
+            "power": self.power,
+            "seconds": round(self.seconds, 2),
+            "findings": [f.to_json() for f in self.findings],
+        }
 
 
 def number(x, digits=4):
     """A number for people: `3.142`, `-1.2e-14`, or nothing."""
-    return "" if x is None else f"{x:.{digits}g}"
+    if x is None:
+        return ""
+    return f"{x:.{digits}g}"
 
 
 def as_text(result):
@@ -87,20 +96,29 @@ def as_text(result):
     rows = [f"{result.claim.name}: {head}. {result.claim.statement}"]
     width = max((len(f.quantity) for f in result.findings), default=0)
     for f in result.findings:
-        oracle = "" if f.oracle is None else f" exact {number(f.oracle, 6):>12}"
-        caught = "" if f.would_have_caught is None else f"; would have caught {100 * f.would_have_caught:.2g}%"
-        rows.append(
-            f"  {verdict(f.passed):5s} {f.quantity:{width}s} {number(f.estimate, 6):>12}{oracle}"
-            f"  error {number(f.error, 3)} <= {number(f.bound, 3)} ({f.basis}{caught})"
-        )
+        line = f"  {verdict(f.passed):5s} {f.quantity:{width}s} {number(f.estimate, 6):>12}"
+        if f.oracle is not None:
+            line += f" exact {number(f.oracle, 6):>12}"
+        line += f"  error {number(f.error, 3)} <= {number(f.bound, 3)} ({f.basis}"
+        if f.would_have_caught is not None:
+            line += f"; would have caught {percent(f.would_have_caught)}"
+        rows.append(f"{line})")
     return "\n".join(rows)
+
+
+def percent(share):
+    """A share in percent, or nothing."""
+    if share is None:
+        return ""
+    return f"{100 * share:.2g}%"
 
 
 def power(result):
     """What a claim's findings would have caught, in words; nothing where none is statistical."""
-    return (
-        "would have caught {:.2g}%, at worst {:.2g}%".format(*(100 * p for p in result.power)) if result.power else ""
-    )
+    if result.power is None:
+        return ""
+    median, worst = result.power
+    return f"would have caught {100 * median:.2g}%, at worst {100 * worst:.2g}%"
 
 
 def verdict(passed):
@@ -122,9 +140,11 @@ def check_writable(folder):
 
 
 def page(results, *, quick, seed):
+    kind = "quick" if quick else "full"
+    seconds = sum(r.seconds for r in results)
     facts = (
-        f"dvae_ref {__version__}, {'quick' if quick else 'full'} run, seed {seed}, "
-        f"{sum(r.seconds for r in results):.0f} seconds, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; "
+        f"dvae_ref {__version__}, {kind} run, seed {seed}, "
+        f"{seconds:.0f} seconds, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; "
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}"
     )
     with mpl.rc_context(STYLE):
@@ -134,16 +154,17 @@ def page(results, *, quick, seed):
 
 def summary(results):
     failed = sum(not r.passed for r in results)
-    kind = "fail" if failed else "pass"
     head = f"{failed} of {len(results)} claims fail." if failed else f"All {len(results)} claims hold."
     columns = ("Claim", "Statement"), ("Findings", "Largest error / bound"), ("Power", "")
-    rows = [
-        cells(f'<a href="#{r.claim.name}">{r.claim.name}</a>', html.escape(r.claim.statement))
-        + cells(str(len(r.findings)), f"{closest(r):.2g}", kind="number")
-        + cells(power(r), badge(r.passed))
-        for r in results
-    ]
-    return f'<p class="{kind}"><strong>{head}</strong></p>\n{table(columns, rows)}'
+    rows = map(summary_row, results)
+    return f'<p class="{css(not failed)}"><strong>{head}</strong></p>\n{table(columns, rows)}'
+
+
+def summary_row(result):
+    name = result.claim.name
+    numbers = cells(str(len(result.findings)), f"{closest(result):.2g}", kind="number")
+    claim = cells(f'<a href="#{name}">{name}</a>', html.escape(result.claim.statement))
+    return claim + numbers + cells(power(result), badge(result.passed))
 
 
 def table(columns, rows):
@@ -166,13 +187,22 @@ def closest(result):
 
 def ratio(finding):
     """The error in units of its bound, infinite for one that is not a number."""
-    if np.isnan(finding.error) or (finding.bound <= 0 < finding.error):
+    if np.isnan(finding.error):
         return np.inf
-    return max(finding.error, 0) / finding.bound if finding.bound > 0 else 0.0
+    if finding.error <= 0:
+        return 0.0
+    if finding.bound <= 0:
+        return np.inf
+    return finding.error / finding.bound
 
 
 def badge(passed):
-    return f'<span class="badge {"pass" if passed else "fail"}">{"HOLDS" if passed else "FAILS"}</span>'
+    return f'<span class="badge {css(passed)}">{verdict(passed).upper()}</span>'
+
+
+def css(passed):
+    """The class of the style sheet."""
+    return "pass" if passed else "fail"
 
 
 def section(result):
@@ -206,10 +236,9 @@ def tables(findings):
 
 
 def row(f):
-    caught = "" if f.would_have_caught is None else f"{100 * f.would_have_caught:.2g}%"
-    mark = f'<span class="{"pass" if f.passed else "fail"}">{verdict(f.passed)}</span>'
-    numbers = number(f.estimate), number(f.oracle), number(f.error, 2), number(f.bound, 2)
-    return cells(html.escape(f.quantity)) + cells(*numbers, kind="number") + cells(html.escape(f.basis), caught, mark)
+    mark = f'<span class="{css(f.passed)}">{verdict(f.passed)}</span>'
+    numbers = cells(number(f.estimate), number(f.oracle), number(f.error, 2), number(f.bound, 2), kind="number")
+    return cells(html.escape(f.quantity)) + numbers + cells(html.escape(f.basis), percent(f.would_have_caught), mark)
 
 
 def image(kind, alt, svg):

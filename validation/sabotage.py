@@ -90,8 +90,14 @@ class Outcome(NamedTuple):
         return self.sound and self.failed > 0
 
     def to_json(self):
-        record = {"name": self.broken.name, "claim": self.broken.claim, "caught": self.caught, "failed": self.failed}
-        return record | {"findings": self.findings, "worst": self.worst.to_json()}
+        return {
+            "name": self.broken.name,
+            "claim": self.broken.claim,
+            "caught": self.caught,
+            "failed": self.failed,
+            "findings": self.findings,
+            "worst": self.worst.to_json(),
+        }
 
 
 def try_break(broken, seed):
@@ -125,14 +131,15 @@ def table(outcomes):
         counts = f"{o.failed} of {o.findings}" if o.caught else "none: it survives"
         worst = o.worst.quantity.replace("|", "\\|")
         numbers = f"{number(o.worst.error, 2)} | {number(o.worst.bound, 2)}"
-        lines.append(
-            f"| {o.broken.name.replace('|', chr(92) + '|')} | {o.broken.claim} | {counts} | {worst} | {numbers} |"
-        )
+        name = o.broken.name.replace("|", "\\|")
+        lines.append(f"| {name} | {o.broken.claim} | {counts} | {worst} | {numbers} |")
     return "\n".join(lines)
 
 
 def as_text(outcome):
     worst = outcome.worst
-    verdict = "caught  " if outcome.caught else "SURVIVES" if outcome.sound else "UNSOUND "
+    verdict = "SURVIVES" if outcome.sound else "UNSOUND "
+    if outcome.caught:
+        verdict = "caught  "
     detail = f"{outcome.failed} of {outcome.findings} findings fail; {worst.quantity}: error {number(worst.error, 3)}"
     return f"{verdict} {outcome.broken.claim:18s} {outcome.broken.name:62s} {detail} > {number(worst.bound, 3)}"

@@ -54,8 +54,12 @@ def has_sanitizer(name):
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "empty.c"), Path(folder, "empty")
         source.write_text("int main(void) { return 0; }", encoding="utf-8")
-        commands = [c_compiler(), *_SANITIZERS[name], source, "-o", target], [*_fixed_addresses(), target]
-        return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
+        build, run = [c_compiler(), *_SANITIZERS[name], source, "-o", target], [*_fixed_addresses(), target]
+        return _succeeds(build) and _succeeds(run)
+
+
+def _succeeds(command):
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @functools.cache
@@ -85,11 +89,14 @@ def run(program, blocks, threads, arguments, shared=0, skip=-1):
 
     shared: bytes of dynamic shared memory; skip: the number of a barrier to leave out.
     """
-    pieces = [piece for argument in arguments for piece in _flatten(argument)]
+    pieces = []
+    for argument in arguments:
+        pieces += _flatten(argument)
     parameters = program.path.with_suffix(".parameters")
     parameters.write_bytes(b"".join(_header(piece) + _payload(piece) for piece in pieces))
     nx, ny = threads if isinstance(threads, tuple) else (threads, 1)
-    command = [*_fixed_addresses(), program.path, parameters, *map(str, (blocks, nx, ny, shared, skip))]
+    numbers = map(str, (blocks, nx, ny, shared, skip))
+    command = [*_fixed_addresses(), program.path, parameters, *numbers]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FaultError(f"exit code {done.returncode}: {done.stderr[:2000]}")
@@ -150,7 +157,9 @@ def _header(piece):
 def _payload(piece):
     if isinstance(piece, np.ndarray):
         return piece.tobytes()
-    return struct.pack("<d", piece) if isinstance(piece, float) else struct.pack("<Q", int(piece) & 2**64 - 1)
+    if isinstance(piece, float):
+        return struct.pack("<d", piece)
+    return struct.pack("<Q", int(piece) & 2**64 - 1)
 
 
 def _read_back(content, pieces):

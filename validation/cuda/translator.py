@@ -8,8 +8,9 @@ instructions that the kernels have; any other is a NotImplementedError, never a 
 import re
 from typing import NamedTuple
 
-_WHOLE = {f"{kind}{bits}": f"{c}int{bits}_t" for bits in (8, 16, 32, 64) for kind, c in zip("ubs", "uu ", strict=True)}
-_TYPES = {name: c.strip() for name, c in _WHOLE.items()} | {"f32": "float", "f64": "double", "pred": "int"}
+_TYPES = {"f32": "float", "f64": "double", "pred": "int"}
+for _bits in (8, 16, 32, 64):
+    _TYPES |= {f"u{_bits}": f"uint{_bits}_t", f"b{_bits}": f"uint{_bits}_t", f"s{_bits}": f"int{_bits}_t"}
 _BINARY = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "mul": "*", "div": "/"}
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _ROUNDINGS = {"rzi": "trunc", "rpi": "ceil", "rn": ""}
@@ -41,30 +42,40 @@ def translate(ptx):
     dynamic = re.findall(r"\.extern \.shared \.align \d+ \.b8 (\w+)\[\];", ptx)
     parameters, body = re.search(r"\.entry \w+\((.*?)\)[^{]*\{(.*)\}", ptx, re.S).groups()
     parameters = re.findall(r"\.param \.[uf]64 (\w+)", parameters)
-    places = {name: i for i, (name, _) in enumerate(shared)} | dict.fromkeys(dynamic, len(shared))
-    names = _Names({name: i for i, name in enumerate(parameters)}, places)
-    statements = [_statement(text, names) for text in _split(body)]
-    source = "\n".join(
-        (
-            f"#define PARAMETERS {len(parameters)}",
-            f"#define SHARED_COUNT {len(shared)}",
-            f"static const size_t SHARED_SIZES[] = {{{', '.join([size for _, size in shared] + ['0'])}}};",
-            "static void kernel(Context *c) {",
-            *_declarations(body),
-            *statements,
-            "}",
-        )
-    )
-    barriers, accesses = source.count("barrier(c, @)"), re.findall(r"TOUCH\(c, @, (\d+), (\w+)", source)
-    for call, count in (("barrier(c, @", barriers), ("TOUCH(c, @", len(accesses))):
-        for number in range(count):
-            source = source.replace(call, call.replace("@", str(number)), 1)
+    places = _numbered(name for name, _ in shared) | dict.fromkeys(dynamic, len(shared))
+    names = _Names(_numbered(parameters), places)
+    sizes = ", ".join(size for _, size in [*shared, ("", "0")])
+    lines = [
+        f"#define PARAMETERS {len(parameters)}",
+        f"#define SHARED_COUNT {len(shared)}",
+        f"static const size_t SHARED_SIZES[] = {{{sizes}}};",
+        "static void kernel(Context *c) {",
+    ]
+    lines += _declarations(body)
+    lines += [_statement(text, names) for text in _split(body)]
+    lines.append("}")
+    source = "\n".join(lines)
+    accesses = re.findall(r"TOUCH\(c, @, (\d+), (\w+)", source)
+    source, barriers = _count_calls(source, "barrier(c, @")
+    source, _ = _count_calls(source, "TOUCH(c, @")
     return Translation(source, barriers, tuple(accesses))
+
+
+def _numbered(names):
+    return {name: number for number, name in enumerate(names)}
+
+
+def _count_calls(source, call):
+    """(the source with calls of this beginning numbered where an @ stands, how many there are)"""
+    first, *others = source.split(call)
+    numbered = [call.replace("@", str(number)) + rest for number, rest in enumerate(others)]
+    return first + "".join(numbered), len(others)
 
 
 def _declarations(body):
     for prefix, count in re.findall(r"\.reg \.\w+\s+%(\w+)<(\d+)>;", body):
-        yield "uint64_t " + ", ".join(f"{prefix}{i} = 0" for i in range(int(count))) + ";"
+        registers = ", ".join(f"{prefix}{i} = 0" for i in range(int(count)))
+        yield f"uint64_t {registers};"
 
 
 def _split(body):
