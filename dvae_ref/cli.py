@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from dvae_ref import __version__, blas
 from dvae_ref.program import entry, process
-from dvae_ref.runs.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, Settings
+from dvae_ref.runs.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, STRUCTURES, Settings
 
 FORMATTER = {"formatter_class": argparse.RawDescriptionHelpFormatter}
 EPILOG = """
@@ -46,9 +46,11 @@ def shown(default):
 
 
 def glossary():
-    """What the names of models and samplers stand for."""
+    """What the names of models, structures and samplers stand for."""
     models = {name: baseline.title for name, baseline in BASELINES.items()}
-    tables = {"models (--baseline), the columns of Table 1": models, "samplers (--sampler)": SAMPLERS}
+    structures = {name: structure.title for name, structure in STRUCTURES.items()}
+    tables = {"models (--baseline), the columns of Table 1": models, "structures (--struct), its rows": structures}
+    tables["samplers (--sampler)"] = SAMPLERS
     lines = [[f"{title}:", *(f"  {name:<16}{text}" for name, text in table.items())] for title, table in tables.items()]
     return "\n\n".join("\n".join(part) for part in lines)
 

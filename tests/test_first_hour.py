@@ -14,8 +14,9 @@ import pytest
 
 from dvae_ref import cli, commands
 from dvae_ref.fast import jit
+from dvae_ref.model.structures import STRUCTURES
 from dvae_ref.runs import durations
-from dvae_ref.runs.presets import Settings
+from dvae_ref.runs.presets import BASELINES, Settings
 
 ROOT = Path(__file__).parent.parent
 INDEX = re.compile(r"pip install\s+(?:-\S+\s+)*['\"]?dvae[_-]ref\b")
@@ -70,6 +71,14 @@ def test_hours_of_the_whole_table_are_those_of_its_commands():
     assert told in page
     for struct, taken in durations.MILLISECONDS.items():
         assert f"| {struct} | {' | '.join(f'{value:.3g}' for value in taken)} | " in page
+
+
+def test_names_are_explained_alike_by_help_and_page():
+    titles = {name: one.title for table in (BASELINES, STRUCTURES) for name, one in table.items()}
+    shown = dict(re.findall(r"^  (\S+) +(.*)$", cli.glossary(), re.MULTILINE))
+    assert {name: shown.get(name) for name in titles} == titles
+    page = (ROOT / "docs/table1.md").read_text()
+    assert dict(re.findall(r"^\| `(\w\S+)` \| ([^|]+) \|$", page, re.MULTILINE)) == titles
 
 
 def test_hours_are_told_where_there_are_any():

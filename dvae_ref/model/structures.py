@@ -20,6 +20,13 @@ class Structure:
         """D; the first half of the units is the RBM's left side."""
         return self.groups * self.width
 
+    @property
+    def title(self) -> str:
+        """In words."""
+        latent = f"{self.groups} group{'s' if self.groups > 1 else ''} of {self.width} latent units"
+        hidden = f"hidden layers of {' and '.join(map(str, self.hidden))}" if self.hidden else "no hidden layers"
+        return f"{latent}, {hidden}"
+
 
 STRUCTURES = {
     "1-layer-lin": Structure(1, 200),
