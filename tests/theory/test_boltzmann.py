@@ -112,3 +112,37 @@ def test_check_says_what_is_wrong(a, W, said):
 
 def test_check_passes_what_is_right(rbm):
     boltzmann.check(rbm)
+
+
+def test_the_energy_of_a_general_machine_counts_every_pair_once(rng):
+    """Against sums over pairs, written out, to 1e-13 of numbers below 20; twice every pair, or half, is off by 1."""
+    J = np.triu(rng.normal(0, 1, (5, 5)), 1)
+    machine, z = boltzmann.BoltzmannMachine(rng.normal(0, 1, 5), J + J.T), witness.states(5)
+    pairs = sum(J[i, j] * z[:, i] * z[:, j] for i in range(5) for j in range(i + 1, 5))
+    np.testing.assert_allclose(boltzmann.energy_general(machine, z), -z @ machine.a - pairs, atol=1e-13)
+    assert np.max(np.abs(pairs)) > 1
+
+
+def test_an_rbm_as_a_general_machine_has_no_couplings_within_a_side(rbm):
+    machine = boltzmann.as_general(rbm)
+    np.testing.assert_array_equal(machine.J[:LEFT, LEFT:], rbm.W)
+    np.testing.assert_array_equal(machine.J[LEFT:, :LEFT], rbm.W.T)
+    assert not np.any(machine.J[:LEFT, :LEFT])
+    assert not np.any(machine.J[LEFT:, LEFT:])
+    np.testing.assert_array_equal(machine.a, rbm.a)
+    boltzmann.check_general(machine)
+
+
+@pytest.mark.parametrize(
+    ("a", "J", "said"),
+    [
+        (np.zeros(3), np.zeros((4, 4)), r"a of shape \(D,\) and J of \(D, D\); got \(3,\) and \(4, 4\)"),
+        (np.zeros((3, 1)), np.zeros((3, 1, 3, 1)), "a of shape"),
+        (np.zeros(2), np.array([[0.0, 1.0], [2.0, 0.0]]), "symmetric J with a zero diagonal"),
+        (np.zeros(2), np.array([[1.0, 1.0], [1.0, 0.0]]), "symmetric J with a zero diagonal"),
+        (np.zeros(2), np.array([[0.0, np.inf], [np.inf, 0.0]]), "machine's J has 2 values"),
+    ],
+)
+def test_check_general_says_what_is_wrong(a, J, said):
+    with pytest.raises(ValueError, match=said):
+        boltzmann.check_general(boltzmann.BoltzmannMachine(a, J))

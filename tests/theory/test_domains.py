@@ -64,3 +64,20 @@ def test_an_instance_of_another_class_is_named():
         domains.instance("the machine", rbm, BoltzmannMachine)
     with pytest.raises(TypeError, match="the machine must be an RBM; got tuple"):
         domains.instance("the machine", tuple(rbm), RBM)
+
+
+@pytest.mark.parametrize("value", [-1e-300, np.nextafter(1.0, 2.0), np.nan, -np.inf])
+def test_uniform_numbers_are_from_0_to_1(value):
+    """Both ends are let in, as generators may return 0; what is a rounding error outside is not."""
+    domains.check_uniform(u=np.array([0.0, 0.5, 1.0]), rho=np.float32(1))
+    with pytest.raises(ValueError, match=f"rho is a uniform number in .*; got {value}"):
+        domains.check_uniform(u=np.array([0.5]), rho=np.array([0.5, value, 0.2]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ends_are_moved_inside_and_nothing_else(dtype):
+    found = domains.inside(np.array([0, 1e-30, 0.5, 1], dtype))
+    assert found.dtype == dtype
+    assert 0 < found[0] < 1e-37
+    np.testing.assert_array_equal(found[1:3], np.array([1e-30, 0.5], dtype))
+    assert found[3] == np.nextafter(dtype(1), dtype(0))

@@ -81,6 +81,9 @@ def test_slope_of_log_r_max(name, beta):
     smoothing, t = SMOOTHINGS[name](beta), np.array([-2.0, -0.3, 0.3, 2.0])
     expected = [float(exact(name, "d_log_r0", -abs(s), beta)) * -np.sign(s) for s in t]
     np.testing.assert_allclose(smoothing.d_log_r_max(t), expected, rtol=1e-12)
+    kink = smoothing.d_log_r_max(np.zeros(1))  # the side on which b counts as not positive, and -(b > 0) as 0
+    np.testing.assert_allclose(kink, smoothing.d_log_r0(np.zeros(1)), rtol=1e-12)
+    assert np.all(kink != 0)
 
 
 def test_a_gaussian_takes_a_beta_for_each_unit():
