@@ -10,7 +10,7 @@ import numpy as np
 from dvae_ref.files import npz
 from dvae_ref.files.schema import shortened
 from dvae_ref.runs import evaluation, roles, sizes
-from dvae_ref.sampling import bracket, gibbs, philox
+from dvae_ref.sampling import bracket, gibbs, modes, philox
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import RBM
 
@@ -30,9 +30,13 @@ def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
     z = samples(keys["sample"], rbm, chains, sweeps)
     start = bracket.Start(z, f"{chains} chains after {sweeps:,} sweeps from random states")
     below = bracket.below(keys["measurement_log_z"], rbm, temperatures, chains)
-    found = bracket.Bracket(below, bracket.above(keys["measurement_above"], rbm, start, temperatures))
+    above = bracket.above(keys["measurement_above"], rbm, start, temperatures)
+    found = bracket.Bracket(below, above, modes.lower_bound(rbm))
     moments, error = boltzmann.moments(rbm, z.astype(float)), z.std(0, ddof=1) / math.sqrt(chains)
-    ends = {name: {"log_z": end.log_z, "standard_error": end.standard_error} for name, end in found._asdict().items()}
+    ends = {
+        "below": {"log_z": below.log_z, "standard_error": below.standard_error},
+        "above": {"log_z": above.log_z, "standard_error": above.standard_error},
+    }
     record = {"units": [*map(int, rbm.W.shape)], **ends, "low": found.low, "high": found.high, "verdict": found.verdict}
     record |= {"start": start.origin, "temperatures": temperatures, "seed": seed, "mean_z_error": float(error.max())}
     zz_error = np.sqrt(moments.zz * (1 - moments.zz) / (chains - 1))

@@ -13,7 +13,7 @@ import numpy as np
 
 from dvae_ref.model import networks
 from dvae_ref.runs import snapshots, training
-from dvae_ref.sampling import bracket, gibbs, philox, trajectory
+from dvae_ref.sampling import bracket, gibbs, modes, philox, trajectory
 from dvae_ref.sampling.bracket import Bracket, Start
 from dvae_ref.theory.boltzmann import RBM
 
@@ -25,10 +25,11 @@ _REPLICAS, _IMAGES, _ALONG, _STATES = range(4)  # what a key is for
 def checks(key, below, state, starts, temperatures, progress=None, backend="cpu"):
     """Records of annealing down from each Start, with their verdicts; below: the End from below."""
     found, rbm = [], state.params.rbm
+    least = modes.lower_bound(rbm)
     for n, start in enumerate(starts):
         options = {"progress": _part(progress, n, len(starts)), "backend": backend}
         end = bracket.above(philox.fold_in(key, n), rbm, start, temperatures, **options)
-        found.append(_record(Bracket(below, end)))
+        found.append(_record(Bracket(below, end, least)))
     return found
 
 

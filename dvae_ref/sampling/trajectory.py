@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from dvae_ref.arrays import Array
-from dvae_ref.sampling import ais, bracket, gibbs, pcd, philox, population
+from dvae_ref.sampling import ais, bracket, gibbs, modes, pcd, philox, population
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM
 
@@ -58,8 +58,10 @@ def log_z(
     machines of several shapes, or none, and for numbers of steps, groups or replicas that do not fit; TypeError for
     what is no RBM.
     """
+    machines = _machines(machines)
     up = below(key, machines, steps, groups, replicas, sweeps, backend)
-    return bracket.Bracket(up, above(key, machines, start, steps, groups, sweeps, backend))
+    down = above(key, machines, start, steps, groups, sweeps, backend)
+    return bracket.Bracket(up, down, modes.lower_bound(machines[-1]))
 
 
 def below(

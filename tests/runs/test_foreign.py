@@ -7,6 +7,7 @@ import pytest
 
 from dvae_ref import cli, exact
 from dvae_ref.theory.boltzmann import RBM
+from validation import machines
 
 
 @pytest.fixture
@@ -44,6 +45,18 @@ def test_log_z_and_moments_of_a_machine(run, machine, tmp_path):
         off = (found["mean_z"] - exact.moments(rbm).z) / np.maximum(found["mean_z_error"], 1e-3)
         assert np.max(np.abs(off)) < 5
         assert np.max(np.abs(found["mean_z"] - 0.5)) > 5 * record["mean_z_error"]
+
+
+def test_a_mode_that_neither_way_has_found_is_contradictory(run, tmp_path):
+    """The golf hole: chains from random states are not in it, and both ways agree, 2.3 nats below its mean field."""
+    rbm = machines.golf_hole().rbm
+    np.savez(tmp_path / "machine.npz", a=rbm.a, W=rbm.W)
+    options = ("--temperatures", 50, "--chains", 100, "--sweeps", 10, "--json")
+    with pytest.warns(UserWarning, match=r"too low: it is at least 30\.02"):
+        code, out, _ = run("log-z", tmp_path / "machine.npz", *options)
+    record = json.loads(out.splitlines()[-1])
+    assert (code, record["verdict"]) == (0, "contradictory")
+    assert abs(record["above"]["log_z"] - record["below"]["log_z"]) < 0.1
 
 
 def test_what_would_be_lost_or_take_too_much_is_refused_before_the_work(run, machine, tmp_path):

@@ -11,6 +11,7 @@ from dvae_ref import exact
 from dvae_ref.sampling import ais, bracket, paths, philox
 from dvae_ref.sampling.bracket import Bracket, End, Start
 from dvae_ref.theory.boltzmann import RBM
+from validation import machines
 
 KEY = philox.key(23)
 
@@ -128,6 +129,39 @@ def end(log_z, error):
 )
 def test_verdicts(below, above, verdict):
     assert Bracket(below, above).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "least", "verdict"),
+    [
+        (end(10.0, 0.03), end(10.05, 0.04), 10.08, "closed"),  # 2.6 errors of what is below
+        (end(10.0, 0.03), end(10.05, 0.04), 10.1, "open"),  # 3.3
+        (end(10.0, 0.03), end(10.05, 0.04), 10.18, "contradictory"),  # 3.3 of what is above, too
+        (end(10.0, 0.03), end(10.2, 0.04), 10.0, "open"),  # by their gap
+        (end(10.0, 0.03), end(9.8, 0.04), 9.0, "contradictory"),
+        (end(10.0, 0.0), end(10.0, 0.0), 10.0009, "closed"),  # rounding
+        (end(10.0, 0.0), end(10.0, 0.0), 10.002, "contradictory"),
+    ],
+)
+def test_verdicts_where_a_mean_field_knows_better(below, above, least, verdict):
+    found = Bracket(below, above, least)
+    assert found.verdict == verdict
+    short = least > below.log_z + 3 * below.standard_error + 1e-3
+    assert (f"; by a mean field at least {least:.2f}: {verdict}" in str(found)) == short
+
+
+def test_a_mode_that_neither_way_has_found_is_no_closed_bracket():
+    """The golf hole from uniform states: both ways agree, 2.3 nats too low; from exact samples the gap shows it."""
+    machine = machines.golf_hole()
+    missed = Start(philox.uniform(KEY, (60, 41)) < 0.5, "uniform states")
+    held = Start(machine.samples(KEY, 60), "exact samples", exact=True)
+    with pytest.warns(UserWarning, match="too low: it is at least"):
+        both_miss, open_ = (bracket.log_z(KEY, machine.rbm, start, 100, 60) for start in (missed, held))
+    assert both_miss.above.log_z < machine.log_z - 2
+    assert both_miss._replace(least=-math.inf).verdict == "closed"
+    assert both_miss.verdict == "contradictory"
+    assert machine.log_z - 0.02 < both_miss.least <= machine.log_z
+    assert open_.verdict == "open"
 
 
 @pytest.mark.parametrize("k", [2, 3, 10, 100])

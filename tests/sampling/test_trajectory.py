@@ -5,7 +5,7 @@ import pytest
 from enumeration import log_z, skewed_rbm
 
 from dvae_ref import exact
-from dvae_ref.sampling import bracket, philox, trajectory
+from dvae_ref.sampling import bracket, modes, philox, trajectory
 from dvae_ref.theory.boltzmann import RBM
 
 KEY = philox.key(31)
@@ -22,8 +22,8 @@ def exact_start(key, rbm, n):
     return bracket.Start(exact.sample(u, rbm), "exact samples", exact=True)
 
 
-def scores(found, truth):
-    return [(end.log_z - truth) / end.standard_error for end in found]
+def scores(ends, truth):
+    return [(end.log_z - truth) / end.standard_error for end in ends]
 
 
 @pytest.mark.parametrize("steps", [3, [2, 3, 4]])
@@ -33,10 +33,11 @@ def test_both_ways_are_unbiased_for_z(steps):
     machines = path()
     start = exact_start(KEY, machines[-1], 1000)
     found = trajectory.log_z(KEY, machines, start, steps, groups=500, replicas=2, sweeps=1)
-    assert np.max(np.abs(scores(found, log_z(machines[-1])))) < 4.5
-    assert all(0.02 < end.standard_error < 0.1 for end in found)  # weights have a variance, and it is small enough
+    ends = (found.below, found.above)
+    assert np.max(np.abs(scores(ends, log_z(machines[-1])))) < 4.5
+    assert all(0.02 < end.standard_error < 0.1 for end in ends)  # weights have a variance, and it is small enough
     other = trajectory.log_z(KEY, [*machines[:-1], RBM(machines[-1].a + 0.4, machines[-1].W)], start, steps, 500, 2, 1)
-    assert np.min(np.abs(scores(other, log_z(machines[-1])))) > 10
+    assert np.min(np.abs(scores(other[:2], log_z(machines[-1])))) > 10
     uniform = bracket.Start(philox.uniform(KEY, (1000, 12)) < 0.5, "uniform states")
     assert abs(scores([trajectory.above(KEY, machines, uniform, steps, 500, 1)], log_z(machines[-1]))[0]) > 10
 
@@ -50,7 +51,7 @@ def test_error_bars_cover_at_their_nominal_rate():
     for i in range(60):
         key = philox.fold_in(KEY, i)
         start = exact_start(key, machines[-1], 200)
-        z += scores(trajectory.log_z(key, machines, start, 4, groups=20, replicas=10, sweeps=2), truth)
+        z += scores(trajectory.log_z(key, machines, start, 4, groups=20, replicas=10, sweeps=2)[:2], truth)
     z = np.array(z)
     assert abs(z.mean()) < 4.5 / np.sqrt(120)
     assert 76 < np.sum(z**2) < 1.12 * 178
@@ -66,6 +67,10 @@ def test_log_z_is_both_ends():
     assert found.above == trajectory.above(KEY, machines, start._replace(z=start.z[:200]), 5, groups=20)
     assert found.above[2:] == (20, "exact samples", True)
     assert found.verdict == "closed"
+    assert found.least == modes.lower_bound(machines[-1]) < log_z(machines[-1]) < found.least + 0.5
+    assert (
+        trajectory.log_z(KEY, iter(machines), start, 5, groups=20, replicas=10) == found
+    )  # an iterator goes both ways
     assert not trajectory.above(KEY, machines, start._replace(exact=False), 5).bound
 
 
