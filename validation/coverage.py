@@ -6,7 +6,8 @@
 
 A row is a machine, a path (temperature from one of the bases, or the snapshots of a training run) and what annealing
 down starts from: exact samples; replicas of population annealing along the same path; fresh chains, 1,000 sweeps of
-block Gibbs from uniform states. Each run has a key of its own; the rows of a path share their ends from below.
+block Gibbs from uniform states. Each run has a key of its own; the rows of a path share their ends from below. Verdicts
+are of the gap alone: what two ways know, without the mean field that `bracket` holds against both.
 """
 
 import sys

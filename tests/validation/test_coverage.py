@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dvae_ref.sampling.bracket import Bracket, End
+from dvae_ref.sampling import modes, philox
+from dvae_ref.sampling.bracket import Bracket, End, Start
 from validation import counts, coverage, machines
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,14 +43,34 @@ def test_from_exact_samples_a_bracket_contains_log_z(found):
     assert [row.closed > RUNS / 2 for row in exact] == [True, False, False, False]
 
 
-def test_what_neither_knows_is_contradicted_by_a_mean_field(found):
-    """A mode that the start holds no more than annealing does: both ways agree, off by more than five errors."""
-    missed = [("golf hole", path, start) for path in ("uniform", "bias") for start in ("replicas", "fresh chains")]
-    for row in (found[key] for key in (*missed, ("ferromagnet", "bias", "replicas"))):
-        assert row.far == RUNS
-        assert row.contradictory >= LEAST * RUNS
-        assert row.closed_far == 0
-    assert found["ferromagnet", "uniform", "replicas"].contradictory == 0
+def test_what_neither_knows_is_closed_and_wrong(found):
+    """A mode that the start holds no more than annealing does: the check passes, off by more than five errors."""
+    for path in ("uniform", "bias"):
+        assert found["golf hole", path, "replicas"].closed_far == RUNS
+        assert found["golf hole", path, "fresh chains"].closed_far == RUNS
+    assert found["ferromagnet", "bias", "replicas"].closed_far > 0.8 * RUNS
+    assert found["ferromagnet", "uniform", "replicas"].closed_far == 0
+
+
+@pytest.mark.parametrize(("path", "verdict"), [("bias", "contradictory"), ("uniform", "closed")])
+def test_a_mean_field_contradicts_what_neither_knows(path, verdict):
+    """Replicas of the ferromagnet's biases are in one of its two modes, as AIS is: closed and 0.9 nats too low by their
+    gap. The bound, 0.07 below log Z, is hundreds of errors above either estimate; where both modes are found it changes
+    nothing. Of five runs each the most frequent verdict: two in a hundred are another."""
+    machine = machines.named("ferromagnet")
+    annealed, least = coverage._Temperature(machine, path), modes.lower_bound(machine.rbm)
+    assert machine.log_z - 0.08 < least <= machine.log_z
+    by_gap, by_both = [], []
+    for key in (philox.fold_in(philox.key(5), i) for i in range(5)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            below, _ = annealed.below(philox.fold_in(key, 0))
+            replicas = Start(annealed.replicas(philox.fold_in(key, 1)), "replicas")
+        found = Bracket(below, annealed.above(philox.fold_in(key, 2), replicas))
+        by_gap.append(found.verdict)
+        by_both.append(found._replace(least=least).verdict)
+    assert by_gap.count("closed") >= 3
+    assert by_both.count(verdict) >= 4
 
 
 def brackets(log_z, scale, runs=300):
@@ -109,6 +130,18 @@ def test_the_published_coverage_holds():
         if row.start == "exact samples":
             assert row.contains >= (0.95 - 2 * math.sqrt(0.95 * 0.05 / 300)) * 300, row
             assert row.far == 0, row
+
+
+def test_a_mean_field_knows_of_whatever_is_closed_and_far_off():
+    """What the page says of the bounds and of these rows: five errors of the estimate from above, or more."""
+    short = {machine.name: machine.log_z - modes.lower_bound(machine.rbm) for machine in machines.machines()}
+    assert [f"{short[name]:.1g}" for name in ("golf hole", "one large weight")] == ["0.009", "0.003"]
+    assert [f"{value:.2f}" for value in list(short.values())[:5]] == ["0.37", "0.07", "0.03", "0.04", "6.65"]
+    rows = [row for row in published() if row.closed_far]
+    assert len(rows) == 11
+    for row in rows:
+        beyond = -short[row.machine] - row.above
+        assert max(0.2, 5 * row.above_error) < beyond < 5.1
 
 
 def test_the_page_shows_what_was_published():
