@@ -108,6 +108,17 @@ def test_averages_of_moments_damp_and_late_ones_are_late():
     np.testing.assert_array_equal([late(rbm).z for rbm in machines], [m[0], m[0], m[1]])
 
 
+def test_what_is_gained_is_counted_from_the_exact_trajectory():
+    """Along that itself nothing; at half its rate, behind the moving target, likelihood is lost at every point."""
+    scale = Scale(20, 0.2, 100, 1)
+    targets = moving_target.targets_of(scale, 0)
+    path = moving_target.trajectory(targets, scale)
+    points = [Point(i, *moving_target.described(path[i], targets[i])) for i in (9, 19)]
+    np.testing.assert_array_equal(pcd_vs_pa.gained(path, targets, points), 0)
+    slow = moving_target.trajectory(targets, scale._replace(rate=0.1))
+    assert np.all(pcd_vs_pa.gained(slow, targets, points) < -0.1)
+
+
 def test_compute_has_every_sampler_sweep_and_repeat(options):
     data = pcd_vs_pa.compute(options)
     shape = (len(pcd_vs_pa.SWEEPS), 2, 2)
