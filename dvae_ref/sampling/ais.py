@@ -121,7 +121,7 @@ def walk(
     """Take chains along the inverse temperatures (K + 1,), float32, in place: left (R, q), packed, and log_w (R,).
 
     To each log w is added sum_k [log p*_{t_k+1} - log p*_{t_k}](z_left), each term before the sweep at t_{k+1}, the
-    key's sweep number k + 1. paths.Temperatures may fall as well as rise (`bracket`).
+    key's sweep number k + 1. Temperatures may fall as well as rise (`bracket`).
     """
     engine = _engine(backend)
     _anneal(engine, engine.tables(path), left[None], log_w[None], key, inv_temps, path.W, progress)

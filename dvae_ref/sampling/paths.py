@@ -52,10 +52,10 @@ def annealing_path(rbm: RBM, base: str | Array) -> Path:
         return _path_from(rbm, domains.array("base", base))
     rounded, _ = fields.exact_fields(rbm)
     zero = np.zeros_like(rounded.a)
-    paths = {"uniform": Path(zero, rounded.a, rounded.W), "bias": Path(rounded.a, zero, rounded.W)}
-    if base not in paths:
-        raise ValueError(f"the base must be one of {', '.join(paths)}; got {base!r}")
-    return paths[base]
+    known = {"uniform": Path(zero, rounded.a, rounded.W), "bias": Path(rounded.a, zero, rounded.W)}
+    if base not in known:
+        raise ValueError(f"the base must be one of {', '.join(known)}; got {base!r}")
+    return known[base]
 
 
 def _path_from(rbm, base):
