@@ -394,6 +394,20 @@ def test_another_core_changes_no_byte(structure, monkeypatch):
     assert len(given) > 3
 
 
+@pytest.mark.parametrize("images", [1, 2])
+def test_few_images_are_one_share(images):
+    """Bound and gradient of the objective itself, to the byte: a batch of one or two images has nothing to deal out."""
+    case = Case("power", "1-layer-lin", 1)
+    negative, options = exact_moments(case.params.rbm), {"config": case.config, "kappa": KAPPA}
+    x, d_bound, noise = case.x[:images], case.d_bound[:images], Noise(*(a[:images] for a in case.noise))
+    arguments = case.params, case.statistics, x, noise
+    bound, gradient, _ = autoencoder.objective_and_gradient(*arguments, d_bound, negative, **options)
+    whole, cache = autoencoder.objective(*arguments, **options)
+    expected = autoencoder.objective_backward(d_bound, cache, negative, config=case.config)
+    np.testing.assert_array_equal(bound, whole)
+    assert all(np.array_equal(a, b) for a, b in zip(tree.leaves(gradient), tree.leaves(expected), strict=True))
+
+
 @pytest.mark.parametrize("structure", ["1-layer-nonlin", "4-layer-nonlin"])
 def test_shares_of_a_batch_make_the_gradient_of_the_batch(structure, monkeypatch):
     """Four shares with one batch norm between them: value, gradient and moving averages of the whole, to the byte the

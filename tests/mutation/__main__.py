@@ -31,6 +31,7 @@ ALSO = {  # tests of a module beside those of its name
     "theory.logistic": ["tests/theory/test_smoothing.py", "tests/theory/test_mixture.py"],
     "theory.mirror": ["tests/theory/test_smoothing.py", "tests/theory/test_mixture.py"],
     "theory.smoothing": ["tests/theory/test_mixture.py"],
+    "model.baselines": ["tests/runs/test_presets.py", "tests/figures/test_scales.py", "tests/theory/test_smoothing.py"],
     "model.layers": ["tests/model/test_networks.py"],
     "model.structures": ["tests/model/test_methods.py"],
     "exact.bipartite": ["tests/exact/test_discrete.py", "tests/exact/test_machines.py"],

@@ -15,6 +15,8 @@ NAMES = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum",
          "exp": "expm1", "log": "log1p", "log1p": "log", "cdf0": "cdf1", "cdf1": "cdf0",
          "left": "right", "right": "left", "all": "any", "any": "all", "ones": "zeros", "zeros": "ones"}  # fmt: skip
 
+LONG = 150  # characters of a statement
+
 
 class Mutant(NamedTuple):
     """A change: where, from what, to what; and the whole source with it."""
@@ -40,10 +42,25 @@ def mutants(source, count, seed):
         after = ast.unparse(statement).splitlines()[0]
         text = ast.unparse(ast.fix_missing_locations(changed))
         if after != before and text not in (m.source for m in found):
-            found.append(Mutant(node.lineno, before, after, text))
+            found.append(Mutant(node.lineno, *_near(before, after), text))
         if len(found) == count:
             break
     return found
+
+
+def _near(before, after):
+    """Both, and of long statements what stands near the change."""
+    if max(len(before), len(after)) <= LONG:
+        return before, after
+    start = _alike(before, after)
+    end = _alike(before[start:][::-1], after[start:][::-1])
+    return tuple(text[max(0, start - LONG // 3) : len(text) - max(0, end - LONG // 3)] for text in (before, after))
+
+
+def _alike(one, other):
+    """How many characters two texts begin with in common."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _places(tree):

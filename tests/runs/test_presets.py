@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from dvae_ref.model.baselines import LAWS
 from dvae_ref.model.structures import STRUCTURES
 from dvae_ref.runs.presets import BASELINES, DATASETS, SAMPLERS, Settings
 
@@ -36,6 +37,14 @@ def test_beta_defaults_to_the_published_one(dataset, struct):
         assert BASELINES[baseline].beta(dataset, struct) == expected
         assert Settings(dataset=dataset, struct=struct, baseline=baseline).beta == expected
         assert Settings(dataset=dataset, struct=struct, baseline=baseline, beta=7.5).beta == 7.5
+
+
+def test_candidates_of_beta_are_those_of_section_4():
+    """Page 7 of the paper, and the same for a law that several baselines take; the logistic's are ours."""
+    wide, gaussian = (20, 30, 40), (20, 25, 30, 40)
+    listed = {"spike_exp": (4, 5, 6, 8), "exp": (8, 10, 12, 16), "unexp": (16, *wide), "power": (15, *wide)}
+    listed |= {"gauss": gaussian, "gi": gaussian}
+    assert {name: LAWS[name].candidates for name in listed} == listed
 
 
 def test_validation_is_due_every_20000_iterations_or_10000_in_short_runs():

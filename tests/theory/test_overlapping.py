@@ -5,7 +5,7 @@ import pytest
 import witness
 from autograd import grad
 
-from dvae_ref import overlapping
+from dvae_ref import mixture, overlapping
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.mirror import RealLine
 from dvae_ref.theory.smoothing import SMOOTHINGS, named
@@ -105,3 +105,19 @@ def test_backward_is_minus_the_gradient_of_the_augmented_energy_at_m(rng):
 
     for value, expected in zip(gradients(rbm, b, 2)(d), grad(minus_energy)((*rbm, b)), strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_at_the_kink_both_terms_take_the_same_side(rng):
+    """log p and log q are relative to r_max, which has a corner at b = 0: at b = 0 itself, and just beside it, the
+    gradient in b of their difference is m - nu, and neither has a jump that the other has not."""
+    rbm, logit_q = machine(rng, 0.3), rng.normal(0, 1, (1, LEFT + RIGHT))
+    differences = []
+    for b in (np.full((1, LEFT + RIGHT), value) for value in (-1e-9, 0.0, 1e-9)):
+        _, p = overlapping.log_p(rbm, b, 200)
+        _, q = mixture.log_q(logit_q, b)
+        _, of_p = overlapping.log_p_backward(np.ones(1), p)
+        _, of_q = mixture.log_q_backward(np.ones(1), q)
+        differences.append(of_p - of_q)
+    np.testing.assert_allclose(differences[1], differences[0], atol=1e-8)
+    np.testing.assert_allclose(differences[1], differences[2], atol=1e-8)
+    assert np.all(of_p < 0)  # m - 1 at b > 0
