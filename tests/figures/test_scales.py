@@ -48,11 +48,11 @@ def test_full_figures_train_as_many_runs_as_the_page_says():
 
 
 def test_curves_are_at_betas_of_the_paper():
-    """Of Sec. 4's candidates, written out once more; Fig. 2(c): the exponential at 10 and the power function at 30."""
-    candidates = {"exp": (8, 10, 12, 16), "unexp": (16, 20, 30, 40), "power": (15, 20, 30, 40)}
+    """Of Sec. 4's candidates (tests/runs/test_presets.py); Fig. 2(c): the exponential at 10, the power function at 30."""
+    candidates = {"exp": (8, 10, 12, 16), "power": (15, 20, 30, 40)}
     assert {name: fig1.BETAS[name] for name in candidates} == candidates
     assert {name: gradient_variance.GRIDS[name] for name in candidates} == candidates
-    assert fig2b.BETAS["full"] == {name: candidates[name] for name in ("exp", "power")}
+    assert fig2b.BETAS["full"] == candidates
     assert fig2c.CURVES == gradient_variance.PAIR == (("exp", 10), ("power", 30))
     assert not LAWS["gauss"].in_fig1
 
