@@ -13,7 +13,7 @@ def settings(scale, **changes):
 
 
 def test_full_runs_are_the_papers():
-    """Sec. 4: 100,000 iterations of 1,000 images of MNIST, 40 sweeps; Sec. 6: two layers, nonlinear."""
+    """Sec. 4: 100,000 iterations of 1,000 images of MNIST, 40 sweeps; two groups, nonlinear, as in Fig. 2(c)."""
     full, iterations = settings("full")
     assert (full.dataset, full.struct) == ("binarized_mnist", "2-layer-nonlin")
     assert (full.num_train_iter, full.batch_size, full.chains, full.sweeps) == (100_000, 1000, 1000, 40)
@@ -48,7 +48,7 @@ def test_full_figures_train_as_many_runs_as_the_page_says():
 
 
 def test_curves_are_at_betas_of_the_paper():
-    """Of Sec. 4's candidates (tests/runs/test_presets.py); Fig. 2(c): the exponential at 10, the power function at 30."""
+    """Of Sec. 4's candidates (tests/runs/test_presets.py); Fig. 2(c): exponential 10, power function 30."""
     candidates = {"exp": (8, 10, 12, 16), "power": (15, 20, 30, 40)}
     assert {name: fig1.BETAS[name] for name in candidates} == candidates
     assert {name: gradient_variance.GRIDS[name] for name in candidates} == candidates

@@ -8,7 +8,7 @@ import pytest
 from dvae_ref import mean_field, overlapping, smoothing
 from dvae_ref.fast import overlapping as fast_overlapping
 from dvae_ref.model import autoencoder, methods, posteriors, priors
-from dvae_ref.model.structures import STRUCTURES
+from dvae_ref.model.structures import STRUCTURES, Structure
 from dvae_ref.runs import presets
 
 COLUMNS = {  # posterior, its smoothing, prior, importance-weighted
@@ -74,6 +74,35 @@ def test_a_method_for_another_number_of_groups_is_refused(name):
     else:
         with pytest.raises(ValueError, match="the structure has 4 groups, the method was made for 1"):
             autoencoder.Config(structure, methods.method(name, 7.0, 1))
+
+
+@pytest.mark.parametrize("groups", [0, -2, 1.5, 0.5])
+def test_groups_are_whole_and_at_least_one(groups):
+    with pytest.raises(ValueError, match=f"groups must be a whole number >= 1; got {groups}"):
+        methods.method("dvaes_power", 7.0, groups)
+
+
+def test_the_uniform_part_is_a_twentieth_by_default():
+    """Sec. 4: epsilon = 0.05, here and in a run's settings."""
+    [name] = [name for name, parts in COLUMNS.items() if parts[1] is smoothing.UniformExponential]
+    assert methods.method(name, 9.0, 1).posterior.smoothing.epsilon == presets.Settings().epsilon == 0.05
+
+
+def test_structures_are_the_paper_s():
+    """Sec. 4: 200 units, one layer linear or with two hidden layers of 200; 2 x 200 and 4 x 100 hierarchical ones."""
+    told = {name: (s.groups, s.width, s.hidden, s.latents) for name, s in STRUCTURES.items()}
+    assert told == {
+        "1-layer-lin": (1, 200, (), 200),
+        "1-layer-nonlin": (1, 200, (200, 200), 200),
+        "2-layer-nonlin": (2, 200, (200, 200), 400),
+        "4-layer-nonlin": (4, 100, (200, 200), 400),
+    }
+
+
+@pytest.mark.parametrize(("groups", "width"), [(0, 4), (-1, 4), (2, 0), (1, 3), (3, 5)])
+def test_a_structure_has_units_and_as_many_left_as_right(groups, width):
+    with pytest.raises(ValueError, match="structure"):
+        Structure(groups, width)
 
 
 def test_five_sweeps_of_mean_field_by_default_wherever_it_says_so():

@@ -81,6 +81,30 @@ def encoder(rng, groups, width):
     return tuple(fresh(rng, V + g * width, width, (5, 4)) for g in range(groups))
 
 
+def test_binary_draws_have_the_logarithm_of_their_own_probability(rng):
+    """z_g = [u < q_g] and log q(z|x) = sum z log q + (1 - z) log(1 - q), q_g of x and the groups before; to 1e-12."""
+    width = 2
+    params = encoder(rng, 3, width)
+    x, u = rng.standard_normal((B, V)), rng.uniform(0, 1, (B * K, 3 * width))
+    moving = tuple(
+        networks.batch_averages(networks.network(own, x, _before(rng, g * width))[1]) for g, own in enumerate(params)
+    )
+    z, log_q = networks.encode_discrete(params, moving, x, u)
+    expected = np.zeros(B * K)
+    for g, own in enumerate(params):
+        columns = slice(g * width, (g + 1) * width)
+        q = witness.sigmoid(networks.network_evaluate(own, moving[g], x, z[:, : g * width] if g else None))
+        q = np.repeat(q, len(z) // len(q), axis=0)
+        np.testing.assert_array_equal(z[:, columns], u[:, columns] < q)
+        expected += np.sum(np.log(np.where(z[:, columns] == 1, q, 1 - q)), 1)
+    np.testing.assert_allclose(log_q, expected, rtol=1e-12)
+    assert np.std(log_q) > 0.1
+
+
+def _before(rng, units):
+    return rng.uniform(0, 1, (B * K, units)) if units else None
+
+
 @pytest.mark.parametrize("name", SMOOTHINGS)
 def test_encoder_equals_the_repeated_form(rng, name):
     """What is computed once for all K equals the encoder of B K images, batch norm included: values and gradients."""

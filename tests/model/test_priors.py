@@ -113,6 +113,17 @@ def test_gradient_with_spike_joint():
     check_term(SpikeJoint(1), machine(), sample, (), ("logit_q",))
 
 
+@pytest.mark.parametrize("smooth", [smoothing.Exponential(4.0), smoothing.Power(3.0)])
+def test_gradient_with_a_relaxed_prior(smooth):
+    """Eq. 5 is the derivative of the term where the mean field has converged; log q(zeta|x) depends on logit q and t.
+    With |t| of 0.2 and more the kink of r_max is out of reach."""
+    rng = np.random.default_rng(13)
+    prior, rbm = Relaxed(Mixture(smooth), 300), machine()
+    t = rng.choice([-1, 1], (6, 5)) * rng.uniform(0.2, 3, (6, 5))
+    sample = Mixture.Sample(rng.normal(0, 2, (6, 5)), t, 1 / (1 + np.exp(-t)))
+    check_term(prior, RBM(rbm.a, 0.3 * rbm.W), sample, (), ("logit_q", "t"))
+
+
 @pytest.mark.parametrize("beta", [0.0, -2.0, np.inf, np.nan])
 def test_bad_beta_is_refused(beta):
     with pytest.raises(ValueError, match="GaussianIntegral takes a finite beta > 0, got"):
