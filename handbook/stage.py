@@ -25,9 +25,12 @@ NumPy and Numba, every gradient derived by hand and proved. What would you like 
 - **Teach it.** [Three sessions](docs/teaching.md), with notebooks for students and instructors.
 - **Check your own implementation.** [The conformance kit](docs/conformance.md), and
   [its quantities](reference/quantities.md).
+- **Regenerate the paper's results.** [The figures](docs/figures.md), [Table 1](docs/table1.md), and
+  [what runs gave](docs/results.md).
 - **Use it.** [README](README.md), and [the functions](reference/api/index.md).
 - **Trust it, or not.** [The equations](reference/equations.md), each with its page, functions, claims and quantities;
-  [the claims](reference/claims.md) that are held against exact answers; [errata](docs/errata.md).
+  [the claims](reference/claims.md) that are held against exact answers, and [what they catch](docs/breaks.md);
+  [errata](docs/errata.md).
 
 ```{toctree}
 :hidden:
@@ -61,6 +64,9 @@ docs/figures
 docs/table1
 docs/protocol
 docs/errata
+docs/breaks
+docs/error_bars
+docs/bracket_coverage
 docs/performance
 docs/cuda
 CHANGELOG
