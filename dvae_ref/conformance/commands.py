@@ -33,7 +33,8 @@ def description(item):
     """A Quantity in words, and its arrays."""
     given = quantities.inputs(item, 0)
     arrays = {"inputs": given, "outputs": quantities.outputs(item, given)}
-    text = " ".join(item.meaning.split()) + (f" Gradients: of {item.gradient_of}." if item.gradient_of else "")
+    gradients = f" Gradients: of {item.gradient_of}." if item.gradient_of else ""
+    text = " ".join(item.meaning.split()).removesuffix(".") + "." + gradients
     lines = [f"{item.name}  ({item.equation})", *textwrap.wrap(text, 100, initial_indent="  ", subsequent_indent="  ")]
     for role, named in arrays.items():
         lines.append(f"  {role}:")

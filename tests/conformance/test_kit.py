@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from judging import EXAMPLES
 
-from dvae_ref.conformance import case, cases, quantity, report
+from dvae_ref.conformance import case, cases, commands, quantity, report
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.theory.smoothing import SMOOTHINGS
 
@@ -209,3 +209,10 @@ def test_a_verdict_prints_as_the_command_line_shows_it():
     found = one.check(right(one))
     assert str(found) == report.as_text(found)
     assert str(found).startswith("ok    bound_variational")
+
+
+@pytest.mark.parametrize("name", ["log_q_power", "own_networks_dvaes_power", "negative_phase"])
+def test_a_description_is_in_sentences(name):
+    said = " ".join(commands.description(QUANTITIES[name]).partition("  inputs:")[0].split())
+    assert said.endswith(".")
+    assert " Gradients: " not in said or ". Gradients: " in said
