@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import against, report
+from benchmarks import against, computer, report
 from dvae_ref import STRUCTURES
 
 NAMES = {
@@ -49,27 +49,30 @@ def build_parser():
 
 
 def main(argv=None):
-    argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["against"]:
-        return against.main(argv[1:])
-    if argv[:1] == ["gpu"]:
+    if argv is None:
+        argv = sys.argv[1:]
+    first, rest = argv[:1], argv[1:]
+    if first == ["against"]:
+        return against.main(rest)
+    if first == ["gpu"]:
         from benchmarks import gpu
 
-        return gpu.main(argv[1:])
+        return gpu.main(rest)
     parser = build_parser()
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in NAMES]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    if not all(1 <= cores <= os.cpu_count() for cores in args.cores or []):
-        parser.error(f"--cores must lie in 1 to {os.cpu_count()}, got {' '.join(map(str, args.cores))}")
+    computer.refuse_cores(parser, args.cores or [])
     if not all(k >= 1 for k in args.k or []):
         parser.error(f"--k must be at least 1, got {' '.join(map(str, args.k))}")
-    names, found = args.names or list(NAMES), []
+    names = args.names or list(NAMES)
+    found, pictures = [], {}
     try:
-        for cores in args.cores or sorted({1, min(2, os.cpu_count())}):
+        for cores in args.cores or computer.usual_cores():
             found += measure(names, cores, args)
-        pictures = figures(args) if "scaling" in names else {}
+        if "scaling" in names:
+            pictures = figures(args)
     except KeyboardInterrupt:
         return 130
     if args.json:
@@ -82,7 +85,7 @@ def measure(names, cores, args):
     chosen = [name for name in names if name in on_cores(cores, args)]
     if not chosen:
         return []
-    from benchmarks import computer, timing
+    from benchmarks import timing
 
     machine, found = computer.describe(cores), []
     report.show_machine(machine)
@@ -100,17 +103,20 @@ def measure(names, cores, args):
 
 def on_cores(cores, args):
     """What is measured on so many cores: parts on one; training on the most, unless cores are asked for."""
-    left_out = {"scaling"} | ({"parts"} if cores > 1 else set())
-    if not args.cores and cores < min(2, os.cpu_count()):
-        left_out.add("training")
-    return set(NAMES) - left_out
+    found = set(NAMES) - {"scaling"}
+    if cores > 1:
+        found.remove("parts")
+    if not args.cores and cores < max(computer.usual_cores()):
+        found.remove("training")
+    return found
 
 
 def cases(name, args):
     from benchmarks.cases import CASES
 
-    options = {"structures": args.structures, "samples": args.k} if name == "training" else {}
-    return CASES[name](args.quick, **options) if name in CASES else []
+    if name == "training":
+        return CASES[name](args.quick, structures=args.structures, samples=args.k)
+    return CASES[name](args.quick) if name in CASES else []
 
 
 def parts(quick):
@@ -124,7 +130,7 @@ def parts(quick):
 
 
 def figures(args):
-    from benchmarks import computer, scaling
+    from benchmarks import scaling
 
     Path(args.out).mkdir(parents=True, exist_ok=True)
     found = scaling.measure(args.quick)

@@ -9,7 +9,6 @@ import contextlib
 import fnmatch
 import io
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -18,6 +17,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from benchmarks import computer, report
 from benchmarks.processes import ROOT, Worker
 
 EPILOG = """
@@ -67,13 +67,14 @@ def main(argv=None):
     from benchmarks.rows import cases
 
     rows = cases()
-    chosen = [name for name in rows if not args.rows or any(_fits(name, pattern) for pattern in args.rows)]
-    refuse(parser, args, chosen)
+    if args.rows:
+        rows = {name: case for name, case in rows.items() if _fits(name, args.rows)}
+    refuse(parser, args, rows)
     found = []
     try:
         with checked_out(args.rev) as trees:
-            for cores in args.cores or sorted({1, min(2, os.cpu_count())}):
-                found.append(measure({name: rows[name] for name in chosen}, trees, cores, args))
+            for cores in args.cores or computer.usual_cores():
+                found.append(measure(rows, trees, cores, args))
     except LookupError as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
         return 1
@@ -81,21 +82,20 @@ def main(argv=None):
         return 130
     if args.json:
         print(json.dumps({"rev": args.rev, "commit": commit(args.rev), "runs": found}))
-    return int(any("failed" in side for run in found for row in run["rows"] for side in row["contenders"].values()))
+    return int(any(report.failed(row) for run in found for row in run["rows"]))
 
 
-def refuse(parser, args, chosen):
+def refuse(parser, args, rows):
     """Wrong usage ends the program."""
-    if not chosen:
+    if not rows:
         parser.error(f"no row {' or '.join(args.rows)}; see --help")
-    if not all(1 <= cores <= os.cpu_count() for cores in args.cores or []):
-        parser.error(f"--cores must lie in 1 to {os.cpu_count()}, got {' '.join(map(str, args.cores))}")
+    computer.refuse_cores(parser, args.cores or [])
     if args.rounds < 1:
         parser.error(f"--rounds must be at least 1, got {args.rounds}")
 
 
-def _fits(name, pattern):
-    return fnmatch.fnmatchcase(name, pattern) or name.startswith(pattern)
+def _fits(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) or name.startswith(pattern) for pattern in patterns)
 
 
 def commit(rev):
@@ -126,8 +126,6 @@ def checked_out(rev):
 
 def measure(rows, trees, cores, args):
     """The record of so many cores, printed as it grows."""
-    from benchmarks import computer, report
-
     machine, found = computer.describe(cores), []
     report.show_machine(machine)
     print(f"\n{'':32s}{args.rev + ' (least)':>20s}{'now (least)':>20s}   times as fast: median, least, of least, CPU")

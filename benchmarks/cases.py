@@ -20,7 +20,7 @@ def gibbs(quick):
 def _gibbs(rbm, sweeps):
     contenders = {"dvae_ref": ("benchmarks.ours:gibbs", rbm, CHAINS, sweeps)}
     for peer in ("torch", "jax", "thrml"):
-        contenders[peer] = (f"benchmarks.peers_{peer}:gibbs", *rbm, CHAINS, sweeps)
+        contenders[peer] = (f"benchmarks.peers_{peer}:gibbs", rbm.a, rbm.W, CHAINS, sweeps)
     name = f"Gibbs, {len(rbm.W)} x {rbm.W.shape[1]}, {CHAINS:,} chains"
     scale, agreement = 1e9 / (CHAINS * len(rbm.a) * sweeps), "standard errors, largest of all units"
     return Case(name, "ns/spin", scale, contenders, machines.deviation_of_means, agreement)
@@ -31,7 +31,7 @@ def ais(quick):
     rbm, temperatures = machines.rbm(100), 100 if quick else 400
     contenders = {"dvae_ref": ("benchmarks.ours:ais", rbm, CHAINS, temperatures)}
     for peer in ("torch", "jax"):
-        contenders[peer] = (f"benchmarks.peers_{peer}:ais", *rbm, CHAINS, temperatures)
+        contenders[peer] = (f"benchmarks.peers_{peer}:ais", rbm.a, rbm.W, CHAINS, temperatures)
     name = f"AIS, 100 x 100, {CHAINS:,} chains"
     cases = [Case(name, "ms/temperature", 1e3 / (temperatures - 1), contenders, _deviation_of_log_z)]
     if not quick:
@@ -42,14 +42,17 @@ def ais(quick):
 
 def annealing(quick):
     """ms a temperature: weights, resampling and ten sweeps of 1,000 replicas; and pa beside pcd in an update."""
-    rbm, work = machines.rbm(100), (CHAINS, 10 if quick else 50, 10)
+    rbm, sweeps = machines.rbm(100), 10
+    temperatures = 10 if quick else 50
     contenders = {
-        "dvae_ref": ("benchmarks.ours:anneal", rbm, *work),
-        "torch": ("benchmarks.peers_torch:population_annealing", *rbm, *work),
+        "dvae_ref": ("benchmarks.ours:anneal", rbm, CHAINS, temperatures, sweeps),
+        "torch": ("benchmarks.peers_torch:population_annealing", rbm.a, rbm.W, CHAINS, temperatures, sweeps),
     }
-    name = f"Population annealing, 100 x 100, {CHAINS:,} replicas, {work[2]} sweeps"
-    cases = [Case(name, "ms/temperature", 1e3 / (work[1] - 1), contenders, _deviation_of_log_z)]
-    return cases if quick else [*cases, _update_cost()]
+    name = f"Population annealing, 100 x 100, {CHAINS:,} replicas, {sweeps} sweeps"
+    cases = [Case(name, "ms/temperature", 1e3 / (temperatures - 1), contenders, _deviation_of_log_z)]
+    if not quick:
+        cases.append(_update_cost())
+    return cases
 
 
 def _update_cost():
@@ -64,12 +67,13 @@ def _update_cost():
 
 def enumeration(quick):
     """Seconds for log Z of a machine of 20 units, all coupled (16 if quick)."""
-    units, rng = 16 if quick else 20, np.random.default_rng(0)
+    units = 16 if quick else 20
+    rng = np.random.default_rng(0)
     J = np.triu(rng.normal(0, 0.3, (units, units)), 1)
     machine = BoltzmannMachine(rng.normal(0, 0.5, units), J + J.T)
     contenders = {
         "dvae_ref": ("benchmarks.ours:log_z", machine),
-        "dimod": ("benchmarks.peers_dimod:log_z", *machine),
+        "dimod": ("benchmarks.peers_dimod:log_z", machine.a, machine.J),
     }
     return [Case(f"Enumeration, {units} units", "ms", 1e3, contenders, lambda a, b: abs(a / b - 1), "relative")]
 

@@ -9,6 +9,17 @@ from importlib import metadata, util
 PACKAGES = ("numpy", "numba", "torch", "jax", "thrml", "dimod")
 
 
+def refuse_cores(parser, asked):
+    """Numbers of cores that this computer does not have end the program."""
+    if not all(1 <= cores <= os.cpu_count() for cores in asked):
+        parser.error(f"--cores must lie in 1 to {os.cpu_count()}, got {' '.join(map(str, asked))}")
+
+
+def usual_cores():
+    """On how many cores a comparison is made unless it is said: 1 and 2."""
+    return [1, 2] if os.cpu_count() > 1 else [1]
+
+
 def describe(cores):
     """CPU, cores in use, versions of what is installed."""
     return {

@@ -69,9 +69,11 @@ def training_step(settings, start, batches, moments, sampler, steps):
                 x = batches[state[0].iteration % len(batches)]
                 state[0], _ = training.iterate(state[0], x, settings, role)
 
-    return run, lambda: bound_and_gradient(
-        settings, start, batches[0], noise(settings, start, len(batches[0])), moments
-    )
+    def answer():
+        given = noise(settings, start, len(batches[0]))
+        return bound_and_gradient(settings, start, batches[0], given, moments)
+
+    return run, answer
 
 
 def noise(settings, state, images):
@@ -80,9 +82,9 @@ def noise(settings, state, images):
 
 def bound_and_gradient(settings, state, x, noise, moments):
     """[bound (B,), gradients of its mean in the two-dimensional leaves]."""
-    config, share = training.config_of(settings), np.full(len(x), 1 / len(x), x.dtype)
-    noise = Noise(*noise)
+    u, rho = noise
+    share = np.full(len(x), 1 / len(x), x.dtype)
     bound, gradient, _ = model.objective_and_gradient(
-        state.params, state.statistics, x, noise, share, moments, config=config
+        state.params, state.statistics, x, Noise(u, rho), share, moments, config=training.config_of(settings)
     )
-    return [bound, *(leaf for leaf in tree.leaves(gradient) if leaf.ndim == 2)]
+    return [bound] + [leaf for leaf in tree.leaves(gradient) if leaf.ndim == 2]

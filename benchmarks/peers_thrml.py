@@ -22,18 +22,21 @@ def gibbs(a, W, chains, sweeps):
     program = IsingSamplingProgram(machine, blocks, [])
     schedule = SamplingSchedule(n_warmup=sweeps, n_samples=1, steps_per_sample=1)
 
+    def of_one_chain(key, right, left):
+        return sample_states(key, program, schedule, [right, left], [], blocks)
+
     @jax.jit
-    def advance(key, states):
-        keys = jax.random.split(key, chains + 1)
-        drawn = jax.vmap(lambda k, *state: sample_states(k, program, schedule, list(state), [], blocks))
-        return keys[0], [value[:, 0] for value in drawn(keys[1:], *states)]
+    def advance(key, right, left):
+        key, *keys = jax.random.split(key, chains + 1)
+        drawn = jax.vmap(of_one_chain)(jnp.stack(keys), right, left)
+        return key, *(value[:, 0] for value in drawn)
 
     key = jax.random.key(2)
-    state = [key, [jax.random.bernoulli(key, 0.5, (chains, len(block.nodes))) for block in blocks]]
+    state = [key, jax.random.bernoulli(key, 0.5, (chains, n_right)), jax.random.bernoulli(key, 0.5, (chains, n_left))]
 
     def run():
         state[:] = advance(*state)
-        z_right, z_left = (np.asarray(value, np.float32) for value in state[1])
-        return np.concatenate([z_left, z_right], 1)
+        _, right, left = state
+        return np.concatenate([np.asarray(left, np.float32), np.asarray(right, np.float32)], 1)
 
     return run

@@ -7,12 +7,23 @@ def show_machine(machine):
 
 
 def show(record):
-    _show_parts(record) if "parts" in record else _show_case(record)
+    if "parts" in record:
+        _show_parts(record)
+    else:
+        _show_case(record)
 
 
 def failures(run):
     """The contenders that failed in a run."""
-    return [name for case in run["cases"] for name, found in case.get("contenders", {}).items() if "failed" in found]
+    found = []
+    for case in run["cases"]:
+        found += failed(case)
+    return found
+
+
+def failed(case):
+    """The contenders that failed in a case."""
+    return [name for name, found in case.get("contenders", {}).items() if "failed" in found]
 
 
 def _show_case(case):
@@ -36,4 +47,5 @@ def _show_parts(case):
     for name, value in case["found"].items():
         print(f"  {name:34s} {value:8.3g}")
     if case["a spin"]:
-        print("  a spin takes " + ", ".join(f"{value} {name}" for name, value in case["a spin"].items()), flush=True)
+        spent = ", ".join(f"{value} {name}" for name, value in case["a spin"].items())
+        print(f"  a spin takes {spent}", flush=True)

@@ -22,10 +22,13 @@ TEMPERATURES = 10_000
 def cases():
     """{name of a row: Case}, whose contenders `now` and `before` do the same, each in its tree."""
     rows = {f"gibbs-{n}": _gibbs(n, calls) for n, calls in SIZES.items()}
-    rows |= {"ais": _ais()} | {f"moments-{n}": _moments(n) for n in (100, 200)}
-    for struct, (k, steps), alone in itertools.product(STRUCTURES, SAMPLES.items(), (False, True)):
-        rows[f"step-{struct}-k{k}{'-alone' * alone}"] = _step(struct, k, steps, alone)
-    return rows | {"evaluation": _evaluation()}
+    rows["ais"] = _ais()
+    rows |= {f"moments-{n}": _moments(n) for n in (100, 200)}
+    for struct, k in itertools.product(STRUCTURES, SAMPLES):
+        rows[f"step-{struct}-k{k}"] = _step(struct, k, alone=False)
+        rows[f"step-{struct}-k{k}-alone"] = _step(struct, k, alone=True)
+    rows["evaluation"] = _evaluation()
+    return rows
 
 
 def _gibbs(n, calls):
@@ -68,7 +71,8 @@ def _deviation_of_moments(before, now):
     return np.max(np.abs(before - now) / np.sqrt(2 * p * (1 - p) / CHAINS))
 
 
-def _step(struct, k, steps, alone):
+def _step(struct, k, alone):
+    steps = SAMPLES[k]
     name = f"Training step, {struct}, K = {k}{', without sampler' * alone}"
     return _row(name, "ms", 1e3 / steps, ("step", struct, k, steps, alone), deviation, "relative")
 
@@ -95,13 +99,11 @@ def evaluate():
     role = ours.training.keys(settings.seed)
     for i in range(20):
         state, _ = ours.training.iterate(state, batches[i % len(batches)], settings, role)
-    images, options = (batches[0] > 0.5)[:IMAGES].astype(np.float32), {"samples": EVALUATED, "log_z": 100.0}
-    threads = numba.get_num_threads()
-    return lambda: (
-        either.module("evaluation")
-        .log_likelihood(philox.key(1), state.params, state.statistics, images, threads=threads, **options)
-        .log_px
-    )
+    images = (batches[0][:IMAGES] > 0.5).astype(np.float32)
+    given = philox.key(1), state.params, state.statistics, images
+    options = {"samples": EVALUATED, "log_z": 100.0, "threads": numba.get_num_threads()}
+    evaluation = either.module("evaluation")
+    return lambda: evaluation.log_likelihood(*given, **options).log_px
 
 
 def _row(name, unit, scale, made, agree, agreement="standard errors, largest of all"):

@@ -31,9 +31,10 @@ def measure(case, cores, quick=False):
 
     Contenders start one after the other, and have a run or two to warm up; then all of them take turns.
     """
+    rounds, seconds = (3, 0) if quick else (case.rounds, case.seconds)
     with contextlib.ExitStack() as stack:
         workers = {name: stack.enter_context(Worker(made, cores)) for name, made in case.contenders.items()}
-        times = take_turns(workers, 3 if quick else case.rounds, 0 if quick else case.seconds)
+        times = take_turns(workers, rounds, seconds)
     return summarize(case, workers, times), next(iter(workers.values())).blas
 
 
@@ -42,13 +43,15 @@ def take_turns(workers, rounds, seconds):
 
     Who came last in a round begins the next: nobody always follows the same other.
     """
-    times, start, done = {name: [] for name in workers}, time.perf_counter(), 0
+    times, names = {name: [] for name in workers}, list(workers)
+    start, done = time.perf_counter(), 0
     while done < rounds or time.perf_counter() - start < seconds:
-        for name, worker in list(workers.items())[:: -1 if done % 2 else 1]:
-            if not worker.out and (spent := worker.turn()) is not None:
-                times[name].append(spent)
+        for name in names:
+            if not workers[name].out:
+                times[name].append(workers[name].turn())
+        names.reverse()
         done += 1
-    return times
+    return {name: [spent for spent in found if spent is not None] for name, found in times.items()}
 
 
 def summarize(case, workers, times):
@@ -56,18 +59,26 @@ def summarize(case, workers, times):
     `ratio`, the median over the rounds of their time / ours of the same round: what disturbs the machine for longer
     than a round falls out of it; `deviation` of the answer from ours; memory in MB, at most and after the imports.
     """
-    ours = next(iter(workers))
+    first = next(iter(workers))
+    ours = workers[first]
     records = {}
     for name, worker in workers.items():
+        if worker.out:
+            records[name] = worker.out
+            continue
         spent = times[name]
-        beside = not workers[ours].out
-        records[name] = worker.out or {
+        ratio, deviation = None, None
+        if not ours.out:
+            ratio = statistics.median(a / b for a, b in zip(spent, times[first], strict=True))
+        if not ours.out and name != first:
+            deviation = float(case.agree(ours.answer, worker.answer))
+        records[name] = {
             "median": case.scale * statistics.median(spent),
             "least": case.scale * min(spent),
             "largest": case.scale * max(spent),
             "rounds": len(spent),
-            "ratio": statistics.median(a / b for a, b in zip(spent, times[ours], strict=True)) if beside else None,
-            "deviation": float(case.agree(workers[ours].answer, worker.answer)) if beside and name != ours else None,
+            "ratio": ratio,
+            "deviation": deviation,
             "memory": {"peak": worker.peak, "imports": worker.imports},
         }
     return records

@@ -21,8 +21,8 @@ IMAGES, BATCHES = 100, 8
 
 def cases(quick, structures=None, samples=None):
     """ms a step of dvaes_power: 40 sweeps of 1,000 persistent chains, the bound of 100 images, its gradient, Adam."""
-    structures = structures or (("1-layer-nonlin",) if quick else STRUCTURES)
-    samples = samples or (SAMPLES[:1] if quick else SAMPLES)
+    some_structures, some_samples = (("1-layer-nonlin",), (1,)) if quick else (STRUCTURES, SAMPLES)
+    structures, samples = structures or some_structures, samples or some_samples
     for struct, k, sampler in itertools.product(structures, samples, (True, False)):
         yield _case(struct, k, sampler, quick)  # one at a time: a case holds all that its contenders need
 
@@ -31,11 +31,14 @@ def _case(struct, k, sampler, quick):
     settings, start, batches = setting(struct, k)
     steps = 1 if quick else max(2, 10 // k)
     given = moments_of(start)
-    step = as_plain(settings, start, batches, given)._replace(steps=steps, sweeps=settings.sweeps if sampler else 0)
+    step = as_plain(settings, start, batches, given)._replace(steps=steps)
+    if not sampler:
+        step = step._replace(sweeps=0)
     contenders = {"dvae_ref": ("benchmarks.ours:training_step", settings, start, batches, given, sampler, steps)}
     for peer in ("torch", "jax"):
         contenders[peer] = (f"benchmarks.peers_{peer}_training:training_step", step)
-    name = f"Training step, {struct}, K = {k}, sampler {'included' if sampler else 'excluded'}"
+    included = "included" if sampler else "excluded"
+    name = f"Training step, {struct}, K = {k}, sampler {included}"
     return Case(name, "ms/step", 1e3 / steps, contenders, deviation, "relative", rounds=5, seconds=5)
 
 
@@ -85,4 +88,6 @@ def as_plain(settings, start, batches, given):
 
 def _plain(params):
     """NamedTuples as tuples."""
-    return params if isinstance(params, np.ndarray) else tuple(map(_plain, params))
+    if isinstance(params, np.ndarray):
+        return params
+    return tuple(map(_plain, params))

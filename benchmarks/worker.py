@@ -33,18 +33,16 @@ def main():
         _send(replies, {"absent": _what_is_missing(error)})
         return
     imported = computer.peak_memory()
-    made = make(*pickle.load(orders))
+    arguments = pickle.load(orders)
+    made = make(*arguments)
     run, answer = made if isinstance(made, tuple) else (made, made)
-    first = {
-        "answer": answer(),
-        "imports": imported,
-        "blas": computer.blas(),
-        "tree": str(Path(dvae_ref.__file__).parent.parent),
-    }
+    tree = Path(dvae_ref.__file__).parent.parent
+    first = {"answer": answer(), "imports": imported, "blas": computer.blas(), "tree": str(tree)}
     run()
     _send(replies, first)
     while orders.readline():
-        _send(replies, (*_seconds(run), computer.peak_memory()))
+        seconds, busy = _seconds(run)
+        _send(replies, (seconds, busy, computer.peak_memory()))
 
 
 def _seconds(run):
@@ -61,7 +59,9 @@ def _send(replies, value):
 
 
 def _what_is_missing(error):
-    return f"not installed ({error.name})" if error.name else f"cannot be imported ({error})"
+    if error.name:
+        return f"not installed ({error.name})"
+    return f"cannot be imported ({error})"
 
 
 if __name__ == "__main__":
