@@ -36,6 +36,7 @@ class LogPx(NamedTuple):
 
 PER_IMAGE = LogPx._fields[:3]
 WHOLE = ("iteration", "samples", "seed")
+KINDS = {"data_sha256": "U", "iteration": "i", "samples": "i", "seed": "i"}  # of the others "f", as NumPy has them
 
 
 def digest(images):
@@ -65,30 +66,22 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     z = ais.log_z(role["measurement_log_z"], state.params.rbm, temperatures, ais_chains, **options)
     above = _from_above(role["measurement_above"], z, folder, settings, state, dataset.train, temperatures,
                         along_training=along_training, progress=on_above, backend=backend)  # fmt: skip
-    options = {"samples": samples, "threads": threads, "progress": on_images}
-    model = state.params, state.statistics
-    found = evaluation.log_likelihood(role["measurement"], *model, measured, log_z=z.log_z, **options)
+    options = {"samples": samples, "threads": threads, "progress": on_images, "log_z": z.log_z}
+    found = evaluation.log_likelihood(role["measurement"], state.params, state.statistics, measured, **options)
     result = found.summary()
     if not math.isfinite(result["nll"]):
         raise training.DivergedError(f"the {split} log-likelihood is {result['nll']}")
-    record = {
-        **{"version": __version__, "commit": sessions.commit()},
-        "checkpoint": checkpoint,
-        "iteration": state.iteration,
-        "validated": validated,
-        "best_validation_nll": state.best_nll if state.best_iteration else None,  # null before the first
-        "data": dataset.origin,
-        "data_sha256": digest(measured),
-        "split": split,
-        "images_there": len(there),
-        **{"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed},
-        **{"log_z": z.log_z, "log_z_standard_error": z.standard_error},
-        "log_z_effective_samples": z.effective_sample_size,
-        **above,
-        **result,
-    }
+    record = {"version": __version__, "commit": sessions.commit(), "checkpoint": checkpoint}
+    record |= {"iteration": state.iteration, "validated": validated}
+    record["best_validation_nll"] = state.best_nll if state.best_iteration else None  # null before the first
+    record |= {"data": dataset.origin, "data_sha256": digest(measured), "split": split, "images_there": len(there)}
+    record |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
+    record |= {"log_z": z.log_z, "log_z_standard_error": z.standard_error}
+    record["log_z_effective_samples"] = z.effective_sample_size
+    record |= above
+    record |= result
     _write_log_px(Path(folder) / "log_px.npz", found, record)
-    writing.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json(), **record})
+    writing.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json()} | record)
     return record
 
 
@@ -137,7 +130,7 @@ def read_log_px(path):
             raise ValueError(f"{path} holds {', '.join(headers)}; expected {', '.join(LogPx._fields)}")
         for name, found in headers.items():
             shape = headers["log_px"].shape[:1] if name in PER_IMAGE else ()
-            kind = "U" if name == "data_sha256" else "i" if name in WHOLE else "f"
+            kind = KINDS.get(name, "f")
             if found.shape != shape or found.dtype.kind != kind or 0 in shape:
                 raise ValueError(f"{path}: {name} is {found.dtype} {found.shape}, expected type {kind} {shape}")
 

@@ -48,8 +48,9 @@ def update(
     """
     rate = learning_rate * math.sqrt(1 - beta2**iteration) / (1 - beta1**iteration)
     paths = tree.paths(tree.structure(params))
-    arrays = *map(tree.leaves, (params, gradient, *state)), [decay * d for d in _decayed(paths)]
-    constants = rate, beta1, beta2, epsilon
+    leaves = [tree.leaves(part) for part in (params, gradient, state.m, state.v)]
+    arrays = (*leaves, [decay * applies for applies in _decayed(paths)])
+    constants = (rate, beta1, beta2, epsilon)
     p, m, v, finite = _in_halves(arrays, constants) if may_share() else steps(*arrays, *constants)
     if not finite:
         _raise_not_finite(zip(paths, p, strict=True))
@@ -60,8 +61,9 @@ def _in_halves(arrays, constants):
     """steps, the second half of the arrays by another core, if there is one."""
     half = _half(arrays[0])
     others = submit(steps, *(part[half:] for part in arrays), *constants)
-    first, second = steps(*(part[:half] for part in arrays), *constants), others.result()
-    return *(a + b for a, b in zip(first[:3], second[:3], strict=True)), first[3] and second[3]
+    p, m, v, finite = steps(*(part[:half] for part in arrays), *constants)
+    more_p, more_m, more_v, others_finite = others.result()
+    return p + more_p, m + more_m, v + more_v, finite and others_finite
 
 
 def _half(leaves):
@@ -78,12 +80,12 @@ def _raise_not_finite(named):
 @twinned
 def steps(p, g, m, v, decays, rate, beta1, beta2, epsilon):
     """Tuples (p, m, v) of the arrays after `step`, each with its own decay, and whether all of p are finite."""
-    each = zip(p, g, m, v, decays, strict=True)
-    p, m, v = zip(*(step(*arrays, rate, beta1, beta2, epsilon, decay) for *arrays, decay in each), strict=True)
+    moved = [step(*each, rate, beta1, beta2, epsilon) for each in zip(p, g, m, v, decays, strict=True)]
+    p, m, v = zip(*moved, strict=True)
     return p, m, v, all(np.all(np.isfinite(a)) for a in p)
 
 
-def step(p, g, m, v, rate, beta1, beta2, epsilon, decay):
+def step(p, g, m, v, decay, rate, beta1, beta2, epsilon):
     """(p, m, v) after a step of one array, down g + decay p."""
     g = g + decay * p
     m = beta1 * m + (1 - beta1) * g

@@ -6,6 +6,7 @@ absent (files.atomic).
 
 import io
 import math
+from collections import defaultdict
 
 import matplotlib
 import numpy as np
@@ -53,9 +54,10 @@ def reconstructions(originals, means, path):
     if len(originals) != len(means):
         raise ValueError(f"expected a reconstruction for each image, got {len(means)} for {len(originals)}")
     columns = min(10, len(originals))
-    starts = range(0, len(originals), columns)
-    rows = [images[start : start + columns] for start in starts for images in (originals, means)]
-    labels = ["image", "E[x|z]"] * len(starts)
+    rows = []
+    for above, below in zip(_rows(originals, columns), _rows(means, columns), strict=True):
+        rows += [above, below]
+    labels = ["image", "E[x|z]"] * (len(rows) // 2)
     _write(_sheet(rows, columns, "images and their reconstructions", labels), path)
 
 
@@ -63,13 +65,19 @@ def samples(images, path, title):
     """A grid, as square as may be, of (n, 784) grey levels in [0, 1]; 1 is black."""
     images = _checked(images)
     columns = math.isqrt(len(images) - 1) + 1
-    rows = [images[start : start + columns] for start in range(0, len(images), columns)]
-    _write(_sheet(rows, columns, title), path)
+    _write(_sheet(_rows(images, columns), columns, title), path)
+
+
+def _rows(images, columns):
+    """So many images to a row; the last may be short."""
+    return [images[start : start + columns] for start in range(0, len(images), columns)]
 
 
 def table(rows, path):
     """Test NLL of the rows of table1_report beside the paper's: a panel for each data set, with its own scale."""
-    groups = {name: [row for row in rows if row.dataset == name] for name in dict.fromkeys(r.dataset for r in rows)}
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row.dataset].append(row)
     heights = [0.8 + len(group) for group in groups.values()]
     figure = Figure(figsize=(8, 1.3 + 0.36 * sum(heights)), layout="constrained")
     panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -85,12 +93,14 @@ def table(rows, path):
 
 def _draw_nll(axes, rows):
     places = np.arange(len(rows))
-    errors = [row.image_standard_error if math.isnan(row.std) else row.std for row in rows]
     style = {"linestyle": "none", "capsize": 3, "markersize": 5}
-    nll, published = [row.nll for row in rows], [row.paper_nll for row in rows]
+    nll = [row.nll for row in rows]
+    errors = [row.image_standard_error if math.isnan(row.std) else row.std for row in rows]
     axes.errorbar(nll, places - 0.12, xerr=errors, color=BLUE, marker="o", label="here", **style)
-    label, errors = "paper, 1,000,000 iterations", [row.paper_std for row in rows]
-    axes.errorbar(published, places + 0.12, xerr=errors, color=ORANGE, marker="s", label=label, **style)
+    nll = [row.paper_nll for row in rows]
+    errors = [row.paper_std for row in rows]
+    label = "paper, 1,000,000 iterations"
+    axes.errorbar(nll, places + 0.12, xerr=errors, color=ORANGE, marker="s", label=label, **style)
     names = [f"{r.struct}  K={r.k}  {r.baseline}  {r.num_train_iter:,} it." for r in rows]
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -104,9 +114,19 @@ def read_metrics(path):
     for number, line in reading.lines(path):
         place = f"{path}, line {number},"
         record = reading.json_value(line, place)
-        kind = next((k for k in RECORDS if isinstance(record, dict) and k in record), "validation_nll")
+        kind = _kind(record)
         kinds[kind].append(schema.check(record, RECORDS[kind], place))
-    return tuple(_columns(kinds[kind], RECORDS[kind]) for kind in ("bound", "validation_nll"))
+    training = _columns(kinds["bound"], schema.TRAINING)
+    return training, _columns(kinds["validation_nll"], schema.VALIDATION)
+
+
+def _kind(record):
+    """Which of RECORDS it is; of what is none, a validation, which `schema` then refuses."""
+    if isinstance(record, dict):
+        for kind in RECORDS:
+            if kind in record:
+                return kind
+    return "validation_nll"
 
 
 RECORDS = {"bound": schema.TRAINING, "validation_nll": schema.VALIDATION, "resumed": schema.RESUMED}
@@ -171,7 +191,9 @@ def _points(axes, x, y, error, color, marker, label):
 
 def _after_the_fall(values):
     """All but the first tenth: the first values, hundreds of nats above the rest, are not to set the scale."""
-    return values[-(-len(values) // 10) :] if len(values) > 1 else values
+    if len(values) < 2:
+        return values
+    return values[math.ceil(len(values) / 10) :]
 
 
 def _limit(axes, values, lowest):

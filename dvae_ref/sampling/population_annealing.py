@@ -115,42 +115,49 @@ def step(
     most, family_updates = domains.whole("most", most, 1), domains.whole("family_updates", family_updates, 1)
     if not 0 <= overlap < 1:
         raise ValueError(f"a step takes 0 <= overlap < 1; got {overlap}")
-    if tuple(state.chains.shape) != np.shape(rbm.W):
-        raise ValueError(
-            f"the replicas are of a machine {tuple(state.chains.shape.tolist())}, the RBM's W is {np.shape(rbm.W)}"
-        )
+    shape = tuple(state.chains.shape.tolist())
+    if shape != np.shape(rbm.W):
+        raise ValueError(f"the replicas are of a machine {shape}, the RBM's W is {np.shape(rbm.W)}")
     if int(state.updates) % family_updates == 0:
         state = replicas.number_families(state)
-    way, log_z, quality = RBM(rbm.a - state.rbm.a, rbm.W - state.rbm.W), float(state.log_z), []
-    start, t = state.rbm, 0.0
+    before = float(state.log_z)
+    state, quality = _follow(key, state, rbm, sweeps, overlap, most, backend)
+    effective, least_overlap = np.min(quality, 0).tolist()
+    entropy = population.family_entropy(state.families)
+    reason = "the parameters move too far in an update"
+    replicas.warn_if_collapsed(len(state.families), effective, entropy, families=10, reason=reason)
+    state = state._replace(updates=state.updates + 1)
+    return state, Info(
+        moments=moments(state),
+        steps=len(quality),
+        effective_sample_size=effective,
+        overlap=least_overlap,
+        family_entropy=entropy,
+        rho_t=population.rho_t(state.families),
+        log_z_change=float(state.log_z) - before,
+        log_z=float(state.log_z),
+        standard_error=replicas.standard_error(state),
+    )
+
+
+def _follow(key, state, rbm, sweeps, overlap, most, backend):
+    """(State at these parameters, (effective sample, overlap) of each of the steps that led there)."""
+    start, way = state.rbm, RBM(rbm.a - state.rbm.a, rbm.W - state.rbm.W)
     tables = population.energy_tables(way)
     score = population.minus_energy(state.chains, tables)
+    t, quality = 0.0, []
     while t < 1:
         target = overlap if len(quality) + 1 < most else 0.0
         t_next = population.next_temperature(score, t, target)
         machine = rbm if t_next == 1 else _between(start, way, t_next)
-        tau = population.relative_weights((t_next - t) * score)
+        log_w = (t_next - t) * score
+        tau = population.relative_weights(log_w)
         quality.append((population.effective_sample_size(tau), population.overlap(tau)))
-        state = replicas.resample_and_sweep(key, state, machine, (t_next - t) * score, sweeps, backend)
+        state = replicas.resample_and_sweep(key, state, machine, log_w, sweeps, backend)
         score = population.minus_energy(state.chains, tables)
-        state = replicas.account(state, (t - t_next) * score, -1)
+        state = replicas.account(state, (t - t_next) * score, -1)  # reversed: from the new machine back
         t = t_next
-    least = np.min(quality, 0)
-    entropy = population.family_entropy(state.families)
-    size = len(state.families)
-    reason = "the parameters move too far in an update"
-    replicas.warn_if_collapsed(size, least[0], entropy, families=10, reason=reason)
-    state = state._replace(updates=state.updates + 1)
-    return state, Info(
-        moments(state),
-        len(quality),
-        *least.tolist(),
-        entropy,
-        population.rho_t(state.families),
-        float(state.log_z) - log_z,
-        float(state.log_z),
-        replicas.standard_error(state),
-    )
+    return state, quality
 
 
 def anneal(
@@ -186,18 +193,18 @@ def anneal(
     target = paths.target(path)
     fields.warn_of_rounding(rbm, target, fields.steps(fields.reach(*target)))  # log Z is corrected, moments are not
     if temperatures is None:
-        pilot, replicas_of_it = philox.fold_in(key, _PILOT), min(chains, PILOT)
-        _, inv_temps, _ = _walk(pilot, path, replicas_of_it, sweeps, _adaptive(overlap, most), backend)
+        pilot = philox.fold_in(key, _PILOT)
+        _, inv_temps, _ = _walk(pilot, path, min(chains, PILOT), sweeps, _adaptive(overlap, most), backend)
     else:
         inv_temps = paths.schedule(temperatures).astype(np.float64)
     state, inv_temps, record = _walk(key, path, chains, sweeps, _given(inv_temps), backend)
-    columns = np.array(record).T
+    effective, overlaps, entropy, rho_t = np.array(record).T
     reason = "there are too few temperatures"
-    replicas.warn_if_collapsed(chains, columns[0].min(), columns[2, -1], families=100, reason=reason)
+    replicas.warn_if_collapsed(chains, effective.min(), entropy[-1], families=100, reason=reason)
     log_z = float(state.log_z) + population.log_mean_exp(_correction(rbm, path, state.chains.z))
     error = replicas.standard_error(state)
     modes.warn_if_missed(log_z, error, chains, rbm)
-    return Result(log_z, error, moments(state), np.array(inv_temps), *columns, state)
+    return Result(log_z, error, moments(state), np.array(inv_temps), effective, overlaps, entropy, rho_t, state)
 
 
 def _adaptive(overlap, most):
@@ -253,21 +260,26 @@ def moments(state: State) -> Moments:
 
 def _start(key, path, chains):
     """Samples of the base, which is factorial."""
-    key, draws = (
-        philox.fold_in(key, _START),
-        zip((gibbs.LEFT, gibbs.RIGHT), fields.sides(path.base, path.W), strict=True),
-    )
-    z = [gibbs.draw(key, 0, side, np.tile(field, (chains, 1))) for side, field in draws]
+    key = philox.fold_in(key, _START)
+    base_left, base_right = fields.sides(path.base, path.W)
+    left = gibbs.draw(key, 0, gibbs.LEFT, np.tile(base_left, (chains, 1)))
+    right = gibbs.draw(key, 0, gibbs.RIGHT, np.tile(base_right, (chains, 1)))
+    state = gibbs.chains_from(np.concatenate([left, right], -1), path.W.shape)
     log_z = np.sum(softplus(path.base.astype(np.float64)))
-    return replicas.fresh(gibbs.chains_from(np.concatenate(z, -1), path.W.shape), RBM(path.base, 0 * path.W), log_z)
+    return replicas.fresh(state, RBM(path.base, 0 * path.W), log_z)
 
 
 def _between(rbm, way, t):
-    return RBM(*(value + value.dtype.type(t) * change for value, change in zip(rbm, way, strict=True)))
+    a = rbm.a + rbm.a.dtype.type(t) * way.a
+    W = rbm.W + rbm.W.dtype.type(t) * way.W
+    return RBM(a, W)
 
 
 def _correction(rbm, path, z):
     """log p*(z) of the RBM as given minus that of the rounded one: (R,), float64."""
-    machines = (rbm, paths.target(path))
-    given, rounded = (RBM(*(np.asarray(value, np.float64) for value in machine)) for machine in machines)
-    return energy(rounded, z) - energy(given, z)
+    rounded = paths.target(path)
+    return energy(_double(rounded), z) - energy(_double(rbm), z)
+
+
+def _double(rbm):
+    return RBM(np.asarray(rbm.a, np.float64), np.asarray(rbm.W, np.float64))

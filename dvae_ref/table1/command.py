@@ -18,8 +18,10 @@ def run(args):
     """Train and evaluate a grid of cells, then set them beside the paper's Table 1."""
     if args.record and args.source:
         raise UsageError("--record writes records and --from reads them: one at a time")
-    if args.record or args.source:
-        return keep(args) if args.record else make_page(args)
+    if args.record:
+        return keep(args)
+    if args.source:
+        return make_page(args)
     at_least(args, workers=1, threads=1, samples=1, temperatures=2, images=1)
     if args.scheduler != "local" and not re.fullmatch(r".+:\d+", args.scheduler):
         raise UsageError(f"--scheduler must be local, or an address such as tcp://HOST:8786, got {args.scheduler}")
@@ -27,7 +29,8 @@ def run(args):
     todo = [cell for cell in cells if not grid.is_finished(cell, measurement)]
     writing.make_folder(args.out)
     say(f"{len(cells)} cells, {len(cells) - len(todo)} finished already; folder: {args.out}")
-    if notice := durations.notice(sum(map(hours_left, todo))):
+    notice = durations.notice(sum(map(hours_left, todo)))
+    if notice:
         say(notice)
     failed, missing = run_cells(args, todo, measurement) if todo else ({}, 0)
     found = report.collect(args.out)
@@ -35,13 +38,20 @@ def run(args):
     record = {"cells": len(cells), "finished": len(cells) - len(failed) - missing, "failed": failed}
     text = page.markdown(*found) + "".join(f"\nwrote {path}" for path in paths)
     conclude(args, record | {"files": [str(path) for path in paths]}, text)
+    return say_what_is_not_done(failed, unwritten, missing)
+
+
+def say_what_is_not_done(failed, unwritten, missing):
+    """The exit code: 0 where there is nothing to say."""
     for folder, error in failed.items():
         say(f"failed: {folder}: {error}")
     if unwritten:
         say(f"the table is not written: {unwritten}")
     if missing:
         say(f"{missing} cells are not finished; the same command goes on with them")
-    return 1 if failed or unwritten else 130 if missing else 0
+    if failed or unwritten:
+        return 1
+    return 130 if missing else 0
 
 
 def hours_left(cell):
@@ -69,8 +79,10 @@ def make_page(args):
 
 def write_table(out, found):
     """(paths of the table's files, OSError or None)."""
+    if not any(found):
+        return [], None
     try:
-        return (page.write(out, *found) if any(found) else []), None
+        return page.write(out, *found), None
     except OSError as error:
         return [], error
 

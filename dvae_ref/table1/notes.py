@@ -30,9 +30,10 @@ def departures(row):
         said.append(f"{row.images:,} of {row.images_there:,} images")
     axes = {name: row.alike[name] for name in AXES}
     usual = Settings(**axes, num_train_iter=row.num_train_iter).to_json() | {"beta": row.beta}
-    return said + [
-        f"{name} {row.alike[name]}" for name in usual if name in row.alike and _plain(usual[name]) != row.alike[name]
-    ]
+    for name, value in usual.items():
+        if name in row.alike and row.alike[name] != _plain(value):
+            said.append(f"{name} {row.alike[name]}")
+    return said
 
 
 def _plain(value):
@@ -42,7 +43,9 @@ def _plain(value):
 
 def notes(made):
     """A line each, of Rows in their order."""
-    said = [OTHER_IMAGES] * any(not r.images_are_the_paper_s and not math.isnan(r.paper_nll) for r in made)
+    said = []
+    if any(not r.images_are_the_paper_s and not math.isnan(r.paper_nll) for r in made):
+        said.append(OTHER_IMAGES)
     for r in made:
         if r.log_z_is_doubtful:
             effective = f"an effective sample of {r.log_z_effective_samples:.1f} of {r.alike['ais_chains']:,} chains"
@@ -56,7 +59,15 @@ def notes(made):
     for r in made:
         same[r.cell, r.images].append(r.alike)
     for (cell, _), group in same.items():
-        differing = [name for name in group[0] if any(alike[name] != group[0][name] for alike in group)]
-        values = [f"{name} {', '.join(str(alike[name]) for alike in group)}" for name in differing]
-        said += [f"{cell}: {len(group)} rows differ, from the top, in {'; '.join(values)}"] * bool(differing)
+        differing = "; ".join(_differing(group))
+        if differing:
+            said.append(f"{cell}: {len(group)} rows differ, from the top, in {differing}")
     return said
+
+
+def _differing(group):
+    """What these rows were not alike in, with the value of each."""
+    for name in group[0]:
+        values = [alike[name] for alike in group]
+        if any(value != values[0] for value in values):
+            yield f"{name} {', '.join(map(str, values))}"

@@ -46,18 +46,26 @@ ONE_RUN = "± runs is a dash where one of the two is a single run: what another 
 
 def markdown(made, unfinished=(), excluded=()):
     """The rows as a Markdown table, paired differences, the data, what is not finished, and what was left out."""
+    origins = sorted({(r.dataset, r.data) for r in made if r.data})
     lines = grid(COLUMNS, [_cells(row) for row in made])
-    said, origins = notes.notes(made), sorted({(r.dataset, r.data) for r in made if r.data})
-    lines += [""] * bool(said) + [f"- {note}" for note in said]
-    lines += [""] * bool(origins) + [f"- data {name}: {origin}" for name, origin in origins]
+    lines += listed(notes.notes(made))
+    lines += listed(f"data {name}: {origin}" for name, origin in origins)
     lines += differences(made)
-    lines += [""] * bool(unfinished)
-    for u in unfinished:
-        failed = f"; it failed: {u.error}" if u.error else ""
-        reached = "not begun" if u.total is None else f"{u.iterations:,} of {u.total:,} iterations"
-        lines.append(f"- not finished: {u.folder}, {reached}{failed}")
-    lines += [""] * bool(excluded) + [f"- left out: {e.folder}: {e.reason}" for e in excluded]
+    lines += listed(map(_not_finished, unfinished))
+    lines += listed(f"left out: {e.folder}: {e.reason}" for e in excluded)
     return "\n".join(lines) + "\n"
+
+
+def listed(texts):
+    """The lines of a Markdown list, with an empty one before it; none where there is nothing to list."""
+    lines = [f"- {text}" for text in texts]
+    return ["", *lines] if lines else []
+
+
+def _not_finished(cell):
+    reached = "not begun" if cell.total is None else f"{cell.iterations:,} of {cell.total:,} iterations"
+    failed = f"; it failed: {cell.error}" if cell.error else ""
+    return f"not finished: {cell.folder}, {reached}{failed}"
 
 
 def grid(columns, rows):
@@ -72,8 +80,14 @@ def _line(cells):
 
 
 def _cells(r):
-    nll = f"{r.nll:.2f}" + (f" ± {r.std:.2f}" if r.runs > 1 else "")
-    published = "–" if math.isnan(r.paper_nll) else f"{r.paper_nll:.2f} ± {r.paper_std:.2f}"
+    nll = f"{r.nll:.2f}"
+    if r.runs > 1:
+        nll += f" ± {r.std:.2f}"
+    published, from_above = "–", "–"
+    if not math.isnan(r.paper_nll):
+        published = f"{r.paper_nll:.2f} ± {r.paper_std:.2f}"
+    if r.log_z_verdict:
+        from_above = f"{r.log_z_gap:+.3f}, {r.log_z_verdict}"
     return [
         r.dataset,
         r.struct,
@@ -87,7 +101,7 @@ def _cells(r):
         shown(r.nll_sixteenth, ".2f"),
         shown(r.image_standard_error, ".2f"),
         f"{r.log_z_standard_error:.3f}",
-        f"{r.log_z_gap:+.3f}, {r.log_z_verdict}" if r.log_z_verdict else "–",
+        from_above,
         published,
         shown(r.difference, "+.2f"),
         shown(r.z_score, "+.1f"),
@@ -100,21 +114,24 @@ def differences(made):
     found = pairs(made)
     if not found:
         return []
-    single = any(math.isnan(pair.run_standard_error) for pair in found)
-    heading = "Test NLL of two rows over the same images, nats:"
-    return ["", heading, "", *grid(PAIR_COLUMNS, map(_pair_cells, found)), *["", f"- {ONE_RUN}"] * single]
+    lines = ["", "Test NLL of two rows over the same images, nats:", ""]
+    lines += grid(PAIR_COLUMNS, map(_pair_cells, found))
+    if any(math.isnan(pair.run_standard_error) for pair in found):
+        lines += listed([ONE_RUN])
+    return lines
 
 
 def _pair_cells(pair):
     first, second = pair.first, pair.second
-    values = [f"{'K = ' if pair.setting == 'k' else ''}{row.alike[pair.setting]}" for row in (first, second)]
-    axes = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
-    iterations = {"num_train_iter": f"{first.num_train_iter:,} iterations"}
-    same = ", ".join(text for name, text in (axes | iterations).items() if name != pair.setting)
+    form = "K = {}" if pair.setting == "k" else "{}"
+    same = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
+    same["num_train_iter"] = f"{first.num_train_iter:,} iterations"
+    same.pop(pair.setting, None)
     return [
         first.dataset,
-        same,
-        *values,
+        ", ".join(same.values()),
+        form.format(first.alike[pair.setting]),
+        form.format(second.alike[pair.setting]),
         f"{pair.difference:+.2f}",
         shown(pair.image_standard_error, ".3f"),
         f"{pair.log_z_standard_error:.3f}",
@@ -135,17 +152,25 @@ def write(root, made, unfinished=(), excluded=(), others=()):
     from dvae_ref.runs import plots
 
     root = Path(root)
-    with writing.atomic(root / "table1.md") as file:
-        file.write(markdown(made, unfinished, excluded).encode())
-    text = io.StringIO()
-    table = csv.writer(text)
-    columns = [*(name for name in Row._fields if name not in NOT_IN_CSV), "difference", "z_score"]
-    table.writerow([*columns, "not_as_in_the_paper"])
-    for row in made:
-        table.writerow([*(getattr(row, name) for name in columns), "; ".join(notes.departures(row))])
-    with writing.atomic(root / "table1.csv") as file:
-        file.write(text.getvalue().encode())
+    paths = [root / "table1.md", root / "table1.csv"]
+    for path, text in zip(paths, (markdown(made, unfinished, excluded), _csv(made)), strict=True):
+        with writing.atomic(path) as file:
+            file.write(text.encode())
     pictured = [*made, *others]
     if pictured:
-        plots.table(pictured, root / "table1.png")
-    return [root / f"table1.{suffix}" for suffix in ("md", "csv", "png")[: 3 if pictured else 2]]
+        paths.append(root / "table1.png")
+        plots.table(pictured, paths[-1])
+    return paths
+
+
+def _csv(made):
+    """The rows as CSV."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    columns = [name for name in Row._fields if name not in NOT_IN_CSV]
+    columns += ["difference", "z_score"]
+    table.writerow([*columns, "not_as_in_the_paper"])
+    for row in made:
+        values = [getattr(row, name) for name in columns]
+        table.writerow([*values, "; ".join(notes.departures(row))])
+    return text.getvalue()

@@ -5,6 +5,7 @@ metrics.jsonl, and record.json, which says of what code it is, how long it took,
 folder of records is a table's folder, too (`table1_report.collect`).
 """
 
+import math
 import shlex
 from pathlib import Path
 
@@ -68,9 +69,8 @@ def thinned(path):
     """The lines of a metrics.jsonl: of the training's own, evenly and with the last, at most MOST_RECORDS."""
     lines = [(line, reading.json_value(line, path)) for _, line in reading.lines(path)]
     of_training = [i for i, (_, record) in enumerate(lines) if isinstance(record, dict) and "bound" in record]
-    step = -(-len(of_training) // MOST_RECORDS) or 1
-    kept = set(of_training[::-1][::step])
-    left_out = set(of_training) - kept
+    step = max(1, math.ceil(len(of_training) / MOST_RECORDS))
+    left_out = set(of_training) - set(of_training[::-step])
     return b"".join(line + b"\n" for i, (line, _) in enumerate(lines) if i not in left_out)
 
 
@@ -78,7 +78,9 @@ def provenance(folder, settings, measured, commit=None):
     """What record.json says."""
     path = folder / "sessions.json"
     spent = sessions.read(path) if path.exists() else []
-    commits = [session["commit"] for session in spent if session["commit"]] or [commit] * bool(commit)
+    commits = [session["commit"] for session in spent if session["commit"]]
+    if commit and not commits:
+        commits = [commit]
     seconds = sum(session["cpu_seconds"] for session in spent)
     return {
         "command": command(settings, measured),
@@ -106,7 +108,9 @@ def _measured_as(measured):
     usual = {"samples": grid.Measurement().samples, "temperatures": grid.Measurement().temperatures}
     given = {name: measured[name] for name, value in usual.items() if measured.get(name, value) != value}
     images = measured.get("images")
-    return given if images == measured.get("images_there", images) else given | {"images": images}
+    if images != measured.get("images_there", images):
+        given["images"] = images
+    return given
 
 
 def _option(value):

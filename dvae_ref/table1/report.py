@@ -105,8 +105,11 @@ class Row(NamedTuple):
 def paper():
     """{(dataset, struct, k, baseline): (nll, std)} of the published Table 1."""
     text = resources.files("dvae_ref").joinpath("data/table1_paper.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(io.StringIO(text))
-    return {(r["dataset"], r["struct"], int(r["k"]), r["baseline"]): (float(r["nll"]), float(r["std"])) for r in rows}
+    found = {}
+    for row in csv.DictReader(io.StringIO(text)):
+        cell = row["dataset"], row["struct"], int(row["k"]), row["baseline"]
+        found[cell] = float(row["nll"]), float(row["std"])
+    return found
 
 
 def collect(root):
@@ -118,7 +121,9 @@ def collect(root):
             cell = grid.cell(root, lifecycle.read_settings(folder))
             if cell.folder != folder:
                 excluded.append(Excluded(where, f"no cell: that of its settings is {cell.folder.relative_to(root)}"))
-            elif record := grid.result(cell):
+                continue
+            record = grid.result(cell)
+            if record:
                 log_px = measuring.per_image(folder, record)
                 records.append(record | {"settings": cell.settings.to_json(), "per_image": log_px})
             else:
@@ -165,7 +170,11 @@ def _best(betas):
     most = max(map(len, betas.values()))
     compared = [betas[beta] for beta in sorted(betas) if len(betas[beta]) == most]
     shared = set.intersection(*map(set, compared))
-    return min(compared, key=lambda group: statistics.fmean(group[s]["best_validation_nll"] for s in shared or group))
+
+    def validation_nll(group):
+        return statistics.fmean(group[seed]["best_validation_nll"] for seed in shared or group)
+
+    return min(compared, key=validation_nll)
 
 
 def _row(betas, alike):
@@ -206,19 +215,23 @@ def _from_above(group):
     gaps, verdicts = _known(group, "log_z_gap"), _known(group, "log_z_verdict")
     if min(len(gaps), len(verdicts)) < len(group):
         return math.nan, ""
-    found = [{"gap": gap, "verdict": verdict} for gap, verdict in zip(gaps, verdicts, strict=True)]
-    return tuple(from_above.worst(found).values())
+    worst = from_above.worst([{"gap": gap, "verdict": verdict} for gap, verdict in zip(gaps, verdicts, strict=True)])
+    return worst["gap"], worst["verdict"]
 
 
 def _mean(group, name):
     """Over the runs; nan if one does not say."""
     found = _known(group, name)
-    return statistics.fmean(found) if len(found) == len(group) else math.nan
+    if len(found) < len(group):
+        return math.nan
+    return statistics.fmean(found)
 
 
 def _log_px(group):
     found = _known(group, "per_image")
-    return np.mean([one.log_px for one in found], 0) if len(found) == len(group) else None
+    if len(found) < len(group):
+        return None
+    return np.mean([one.log_px for one in found], 0)
 
 
 def _known(group, name):

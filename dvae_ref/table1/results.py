@@ -18,7 +18,8 @@ def write_page(root):
     many iterations. ValueError for another WHAT.
     """
     root = Path(root)
-    found, others = report.collect(root), summaries.read(root / "summaries.csv")
+    found = report.collect(root)
+    others = summaries.read(root / "summaries.csv")
     paths = page.write(root, *found, others=[s for s in others if not math.isnan(s.nll)])
     target = root.with_suffix(".md")
     if not target.exists():

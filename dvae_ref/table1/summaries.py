@@ -62,10 +62,10 @@ def read(path):
 
 
 def _summary(row, place):
-    kinds = Summary.__annotations__.values()
     try:
-        made = Summary(*(_value(kind, text) for kind, text in zip(kinds, row, strict=True)))
-        Settings(**{name: getattr(made, name) for name in ("dataset", "struct", "k", "baseline", "num_train_iter")})
+        texts = dict(zip(Summary._fields, row, strict=True))
+        made = Summary(**{name: _value(kind, texts[name]) for name, kind in Summary.__annotations__.items()})
+        Settings(**{name: getattr(made, name) for name in (*report.AXES, "num_train_iter")})
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
     return made
@@ -101,11 +101,16 @@ SHOWN = (  # title, attribute of a Summary, format
 
 def lines(summaries):
     """A Markdown table, without the columns that none of them has a number for."""
-    columns = [column for column in SHOWN if any(_cell(s, *column[1:]) != "–" for s in summaries)]
-    titles = [(title, bool(how)) for title, _, how in columns]
-    return page.grid(titles, [[_cell(s, name, how) for _, name, how in columns] for s in summaries])
+    titles, columns = [], []
+    for title, name, how in SHOWN:
+        column = [_cell(getattr(summary, name), how) for summary in summaries]
+        if any(cell != "–" for cell in column):
+            titles.append((title, bool(how)))
+            columns.append(column)
+    return page.grid(titles, zip(*columns, strict=True))
 
 
-def _cell(summary, name, how):
-    value = getattr(summary, name)
-    return "–" if value == 0 else page.shown(value, how) if how else value
+def _cell(value, how):
+    if value == 0:
+        return "–"
+    return page.shown(value, how) if how else value
