@@ -165,7 +165,8 @@ def data(args):
             record[name] = {"origin": loaded.origin, "images": images}
         except (OSError, ValueError) as error:
             record[name] = {"error": str(error)}
-    lines = [f"{name}: {found.get('origin') or found['error']}" for name, found in record.items()]
+    told = {name: found.get("origin") or found["error"].removeprefix(f"{name}: ") for name, found in record.items()}
+    lines = [f"{name}: {text}" for name, text in told.items()]
     conclude(args, record, "\n".join(lines))
     return 0
 

@@ -173,6 +173,8 @@ def test_data_list_says_what_is_there_and_what_is_missing(cli, tmp_path):
     assert record["mnist5k"]["images"] == [4000, 500, 500]
     assert "chardata.mat not found in" in record["omniglot"]["error"]
     assert str(tmp_path / "no-data") in record["binarized_mnist"]["error"]
+    assert sorted(line.partition(":")[0] for line in out.splitlines()[:3]) == sorted(record)
+    assert "omniglot: chardata.mat not found" in out
 
 
 @pytest.mark.parametrize(
