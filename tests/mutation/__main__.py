@@ -11,6 +11,7 @@ with kernels of its own has all of its room compiled anew, as kernels that inlin
 import argparse
 import importlib.machinery
 import os
+import resource
 import signal
 import sys
 import time
@@ -22,7 +23,8 @@ import mutants
 
 ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
-LIMIT = 240  # seconds of a mutant: one that never ends is noticed, too
+LIMIT = 240  # seconds of processor time of a mutant: one that never ends is noticed, too
+PATIENCE = 1800  # seconds, for one that waits
 ROOMS = ("theory", "model", "exact", "runs", "conformance", "sampling")
 ANNEALING = ["tests/sampling/test_ais.py", "tests/sampling/test_ais_batch.py"]
 JUDGING = ["tests/conformance/test_check.py", "tests/conformance/test_kit.py", "tests/conformance/test_planted.py"]
@@ -99,7 +101,7 @@ class Finder:
         return importlib.util.spec_from_file_location(name, self.path, loader=loader)
 
 
-def survives(module, source, limit=LIMIT, mutant=True):
+def survives(module, source, limit=PATIENCE, mutant=True):
     """Whether all tests of a module pass with this source, in a child process."""
     child = os.fork()
     if not child:
@@ -119,6 +121,7 @@ def _in_child(module, source, mutant):
     code = 1
     try:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
