@@ -153,3 +153,12 @@ def test_bad_input_is_refused():
         exact.log_p(RBM(np.zeros(50), np.zeros((20, 30))), np.zeros((1000, 50)))
     with pytest.raises(ValueError, match="the RBM's W has"):
         exact.posterior_moments(RBM(np.zeros(2), np.full((1, 1), np.nan)), np.zeros((1, 2)))
+
+
+def test_at_the_kink_it_is_on_the_side_of_b_not_positive():
+    """As `mixture.log_q_backward` is, so that the jumps of log p and log q cancel: at b = 0 E[z], not E[z] - 1."""
+    machine, b = rbm(3, 2), np.array([[0.0, -0.5, 0.0, 2.0, 0.0]])
+    _, d_b = exact.log_p_backward(np.ones(1), exact.log_p(machine, b)[1])
+    moments = exact.posterior_moments(machine, b).z
+    np.testing.assert_allclose(d_b, moments - (b > 0), rtol=1e-12)
+    assert np.all((moments > 0.01) & (moments < 0.99))
