@@ -78,3 +78,11 @@ def test_too_large_a_table_is_refused():
     rbm = RBM(np.zeros(50), np.zeros((25, 25)))
     with pytest.raises(ValueError, match=r"at most 24 units in the smaller side; W is \(25, 25\)"):
         exact.sample(np.full((1, 26), 0.5), rbm)
+
+
+def test_states_that_are_e_to_the_minus_thousands_of_others():
+    """Probabilities are relative to the largest: beside the smallest the largest would overflow."""
+    rbm = RBM(np.array([900.0, -900.0, 0.0, 0.0, 0.0]), np.zeros((2, 3)))
+    z = exact.sample(uniform(rbm, 200), rbm)
+    np.testing.assert_array_equal(z[:, :2], np.tile([1, 0], (200, 1)))
+    assert np.all((z[:, 2:].sum(0) > 60) & (z[:, 2:].sum(0) < 140))  # 100, by 5.6 standard deviations
