@@ -118,12 +118,14 @@ def check_out(out, source):
 def nll(args):
     """The NLL of log-weights in an npz file."""
     record = foreign.nll(args.weights, args.log_z, args.log_z_error)
-    error = "" if record["nll_error"] is None else " ± {nll_error:.3f}"
-    text = "NLL {nll:.3f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
+    text = f"NLL {record['nll']:.3f}"
+    if record["nll_error"] is not None:
+        text += f" ± {record['nll_error']:.3f}"
+    text += f" nats over {record['images']:,} images, {record['samples']:,} samples each\n"
     if record["samples"] >= 4:
-        text += "the last factor of four in samples took off {nll_drift:.3f}; "
-    text += "effective sample size: median {ess_median:.1f}, least {ess_minimum:.1f}"
-    conclude(args, record, text.format(**record))
+        text += f"the last factor of four in samples took off {record['nll_drift']:.3f}; "
+    text += f"effective sample size: median {record['ess_median']:.1f}, least {record['ess_minimum']:.1f}"
+    conclude(args, record, text)
     return 0
 
 

@@ -12,6 +12,7 @@ To binarize is to draw a pixel from Bernoulli(grey level). All that is drawn is 
 """
 
 import functools
+import itertools
 import os
 import shlex
 import sys
@@ -80,11 +81,14 @@ def data_folder(data_dir=None):
 
 def _cache():
     """The user's cache folder."""
-    if given := os.environ.get("XDG_CACHE_HOME"):
+    given = os.environ.get("XDG_CACHE_HOME")
+    if given:
         return Path(given)
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path.home() / "Library" / "Caches" if sys.platform == "darwin" else Path.home() / ".cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path.home() / ".cache"
 
 
 def batch(dataset, seed, step, batch_size):
@@ -104,7 +108,8 @@ def batch_indices(n, seed, step, batch_size):
     if not 1 <= batch_size <= n:
         raise ValueError(f"batch size {batch_size}; expected 1 to {n}, the number of training images")
     epoch, position = divmod(step, n // batch_size)
-    return _order(n, seed, epoch)[position * batch_size : (position + 1) * batch_size]
+    first = position * batch_size
+    return _order(n, seed, epoch)[first : first + batch_size]
 
 
 def binarize(grey, generator, chunk=1000):
@@ -156,8 +161,9 @@ def _load_binarized_mnist(root):
         return _static("binarized_mnist", "binarized_mnist_*.amat as published", *images)
     idx = _find(root, "MNIST", IDX_FILES)
     _require("binarized_mnist", root, "MNIST", idx, IDX_FILES, alternative=AMAT_FILES)
-    grey, test = (image_files.read_idx(idx[file], *facts) for file, facts in IDX_FILES.items())
-    images = _binarize_once(grey[:50_000], grey[50_000:], test)
+    grey, test = (image_files.read_idx(idx[file], n, md5) for file, (n, md5) in IDX_FILES.items())
+    train, validation = np.split(grey, [50_000])
+    images = _binarize_once(train, validation, test)
     return _static("binarized_mnist", f"IDX files, binarized with seed {BINARIZATION_SEED}", *images)
 
 
@@ -165,17 +171,18 @@ def _load_omniglot(root):
     found = _find(root, "OMNIGLOT", CHARDATA)
     _require("omniglot", root, "OMNIGLOT", found, CHARDATA)
     grey, test = image_files.read_chardata(found["chardata.mat"], *CHARDATA["chardata.mat"])
-    train, validation = grey[:23_000], grey[23_000:]
+    train, validation = np.split(grey, [23_000])
     mean_x = train.mean(0, dtype=np.float64).astype(np.float32)
     origin = f"chardata.mat, validation and test binarized with seed {BINARIZATION_SEED}"
-    return Dataset("omniglot", origin, train, *_binarize_once(validation, test), mean_x, dynamic=True)
+    validation, test = _binarize_once(validation, test)
+    return Dataset("omniglot", origin, train, validation, test, mean_x, dynamic=True)
 
 
 def _load_mnist5k(_root):
     path = resources.files("dvae_ref") / "data" / "mnist5k.npz"
     image_files.check_digest(path, path.read_bytes(), "sha256", MNIST5K_SHA256)
-    grey = npz.read(path)["images"]
-    images = _binarize_once(grey[:4_000], grey[4_000:4_500], grey[4_500:])
+    splits = np.split(npz.read(path)["images"], [4_000, 4_500])
+    images = _binarize_once(*splits)
     return _static("mnist5k", f"bundled, binarized with seed {BINARIZATION_SEED}", *images)
 
 
@@ -186,10 +193,12 @@ def _find(root, folder, files):
     """{file: path} of those files that are in root/folder, its raw/ (torchvision's), or root: plain or gzipped."""
     parents, paths = (root / folder, root / folder / "raw", root, root / "raw"), {}
     for file in files:
-        names = [spelling + suffix for spelling in (file, file.replace("-idx", ".idx")) for suffix in ("", ".gz")]
-        present = [parent / name for parent in parents for name in names if (parent / name).is_file()]
-        if present:
-            paths[file] = present[0]
+        other = file.replace("-idx", ".idx")
+        names = (file, f"{file}.gz", other, f"{other}.gz")
+        for parent, name in itertools.product(parents, names):
+            if (parent / name).is_file():
+                paths[file] = parent / name
+                break
     return paths
 
 

@@ -7,6 +7,7 @@ bit for bit, for any number of threads.
 Derived in docs/derivations/09-sampling.md.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -51,8 +52,9 @@ def chains_from(z: Array, shape: Shape, sweeps: int = 0) -> Chains:
         raise ValueError(f"chains take z of shape (R, {n_left} + {n_right}) with R >= 1; got {z.shape}")
     if not np.all((z == 0) | (z == 1)):
         raise ValueError("the states of chains must be 0 or 1")
-    left, right = (fields.pack(side) for side in (z[:, :n_left], z[:, n_left:]))
-    return Chains(left, right, np.array([n_left, n_right]), np.array(domains.whole("sweeps", sweeps)))
+    left, right = np.split(z, [n_left], 1)
+    shape, sweeps = np.array([n_left, n_right]), np.array(domains.whole("sweeps", sweeps))
+    return Chains(fields.pack(left), fields.pack(right), shape, sweeps)
 
 
 def units(shape: Shape) -> tuple[int, int]:
@@ -62,9 +64,8 @@ def units(shape: Shape) -> tuple[int, int]:
         shape = shape.W.shape
     if np.shape(shape) != (2,):
         raise ValueError(f"a shape is (D_left, D_right), or an RBM; got {shape!r}")
-    return tuple(
-        domains.whole(f"the number of units {side}", n, 1) for side, n in zip(("left", "right"), shape, strict=True)
-    )
+    n_left, n_right = shape
+    return domains.whole("the number of units left", n_left, 1), domains.whole("the number of units right", n_right, 1)
 
 
 def check(chains: Chains) -> None:
@@ -76,8 +77,9 @@ def check(chains: Chains) -> None:
         raise ValueError(f"the shape of chains is two whole numbers >= 1; got {chains.shape!r}")
     if sweeps.dtype.kind != "i" or sweeps.shape != () or sweeps < 0:
         raise ValueError(f"the sweeps of chains are a whole number >= 0; got {chains.sweeps!r}")
-    for name, nibbles, units in zip(("left", "right"), (chains.left, chains.right), shape.tolist(), strict=True):
-        fields.check_packed(nibbles, units, f"the chains' {name}")
+    n_left, n_right = shape.tolist()
+    fields.check_packed(chains.left, n_left, "the chains' left")
+    fields.check_packed(chains.right, n_right, "the chains' right")
     if len(chains.left) < 1 or len(chains.left) != len(chains.right):
         raise ValueError(
             f"need as many chains left as right, at least one; got {len(chains.left)}, {len(chains.right)}"
@@ -98,8 +100,8 @@ def sweep(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int, backend: str =
     if where == "cuda":
         from dvae_ref.sampling.cuda import gibbs as cuda
 
-        states = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
-        return Chains(*states, chains.shape, chains.sweeps + sweeps)
+        left, right = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
+        return Chains(left, right, chains.shape, chains.sweeps + sweeps)
     left, right = chains.left[None].copy(), chains.right[None].copy()
     _sweep(left, right, rbm, int(chains.sweeps), sweeps, key)
     return Chains(left[0], right[0], chains.shape, chains.sweeps + sweeps)
@@ -109,11 +111,11 @@ def _sweep(left, right, rbm, start, sweeps, key):
     """Sweeps number start, start + 1, ... of packed states (1, R, q), in place; between pieces Ctrl-C is heard."""
     engine, no_weights = engines.best(), np.zeros((1, 0))
     tables = engine.tables(Path(np.zeros_like(rbm.a), rbm.a, rbm.W))
+    k0, k1 = np.uint64(key.k0), np.uint64(key.k1)
     piece = max(1, _PIECE // (left.shape[1] * rbm.W.size))
     for first in range(0, sweeps, piece):
         at_one = np.ones(min(piece, sweeps - first) + 1, np.float32)
-        words = np.uint64(key.k0), np.uint64(key.k1)
-        engine.anneal(left, right, no_weights, at_one, start + first - 1, tables, *words)
+        engine.anneal(left, right, no_weights, at_one, start + first - 1, tables, k0, k1)
 
 
 def sweep_reference(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int) -> Chains:
@@ -121,21 +123,21 @@ def sweep_reference(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int) -> C
     philox.check(key)
     sweeps = _check_call(chains, rbm, sweeps)
     rbm = _exact(rbm)
-    n_left = rbm.W.shape[0]
-    z_left, z_right = np.split(chains.z, [n_left], -1)
+    z_left, z_right = boltzmann.split(chains.z, rbm)
     for t in range(int(chains.sweeps), int(chains.sweeps) + sweeps):
-        z_right = draw(key, t, RIGHT, rbm.a[n_left:] + z_left @ rbm.W)
-        z_left = draw(key, t, LEFT, rbm.a[:n_left] + z_right @ rbm.W.T)
+        z_right = draw(key, t, RIGHT, rbm.a_right + z_left @ rbm.W)
+        z_left = draw(key, t, LEFT, rbm.a_left + z_right @ rbm.W.T)
     return chains_from(np.concatenate([z_left, z_right], -1), rbm.W.shape, chains.sweeps + sweeps)
 
 
 def draw(key: philox.Key, t: int, side: np.uint64, field: Array, first: int = 0) -> Array:
     """z ~ Bernoulli(sigmoid(field)); field: (R, units), of the chains first, first + 1, ..."""
     chains, units = field.shape
-    octets = np.arange(first // CHAINS, -(-(first + chains) // CHAINS), dtype=np.uint64)[:, None]
+    octets = np.arange(first // CHAINS, math.ceil((first + chains) / CHAINS), dtype=np.uint64)[:, None]
     place = octets, np.uint64(t), side, np.arange(units, dtype=np.uint64), np.uint64(key.k0), np.uint64(key.k1)
     own = slice(first % CHAINS, first % CHAINS + chains)
-    coarse, fine = (_halves(words(*place))[own] for words in (coarse_words, fine_words))
+    coarse = _halves(coarse_words(*place))[own]
+    fine = _halves(fine_words(*place))[own]
     bounded = np.clip(field, -scalars.FIELD_MAX, scalars.FIELD_MAX)
     u = scalars.spin_uniform(coarse, scalars.fine_bits(fine))
     return scalars.is_up(u, scalars.exp(-bounded)).astype(np.float32)

@@ -18,6 +18,7 @@ which for modes apart (BC_kj = [k = j]) is log sum_k e^F_k, and for one mode fou
 A mode that none of these leads to stays unseen: that the bound is silent shows nothing.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -56,7 +57,7 @@ def warn_if_missed_by_any(log_z: Array, error: Array, chains: int, W: Array, a: 
     """The same for N machines that share W, with biases a (N, D)."""
     W, a = np.asarray(W, np.float64), np.asarray(a, np.float64)
     starts = _starts(W)
-    pieces = np.array_split(a, -(-len(a) // MACHINES))
+    pieces = np.array_split(a, math.ceil(len(a) / MACHINES))
     _warn(log_z, error, chains, np.concatenate([_bounds(W, piece, starts) for piece in pieces]))
 
 
@@ -66,7 +67,9 @@ def _warn(log_z, error, chains, bound):
     missed = short > ERRORS * worth * error + ROUNDING
     if np.any(missed):
         worst = int(np.argmax(np.where(missed, short, -np.inf)))
-        which = f" ({np.sum(missed)} of {len(missed)} machines; this is the worst)" if len(missed) > 1 else ""
+        which = ""
+        if len(missed) > 1:
+            which = f" ({np.sum(missed)} of {len(missed)} machines; this is the worst)"
         warnings.warn(
             f"log Z = {log_z[worst]:.2f} +- {error[worst]:.2g} is too low: it is at least {bound[worst]:.2f}, by "
             f"a mean field (sampling.modes){which}. Annealing has missed a mode, and its error bar does not show it: "
@@ -78,31 +81,34 @@ def _warn(log_z, error, chains, bound):
 def _starts(W):
     """States of the left side from which mean fields start: (K, D_left)."""
     n = len(W)
-    vectors = np.linalg.svd(W, full_matrices=False)[0][:, :VECTORS].T > 0
-    return np.concatenate([np.ones((1, n)), np.zeros((1, n)), np.full((1, n), 0.5), vectors, ~vectors])
+    vectors, _, _ = np.linalg.svd(W, full_matrices=False)
+    up = vectors[:, :VECTORS].T > 0
+    return np.concatenate([np.ones((1, n)), np.zeros((1, n)), np.full((1, n), 0.5), up, ~up])
 
 
 def _bounds(W, a, starts):
     """The bound for each of the biases a (N, D): (N,)."""
-    n, machines = len(W), len(a)
+    machines = len(a)
     a = np.repeat(a, len(starts), axis=0)
+    a_left, a_right = np.split(a, [len(W)], 1)
     left = np.tile(starts, (machines, 1))
     for _ in range(SWEEPS):
-        right = sigmoid(a[:, n:] + left @ W)
-        before, left = left, sigmoid(a[:, :n] + right @ W.T)
+        right = sigmoid(a_right + left @ W)
+        before, left = left, sigmoid(a_left + right @ W.T)
         if np.max(np.abs(left - before)) < SETTLED:
             break
-    logit_left = a[:, :n] + right @ W.T
-    logit_right = a[:, n:] + sigmoid(logit_left) @ W
+    logit_left = a_left + right @ W.T
+    logit_right = a_right + sigmoid(logit_left) @ W
     logits = np.concatenate([logit_left, logit_right], 1)
     free = _free_energies(W, a, logits).reshape(machines, -1)
-    return np.array([_mixture(f, l) for f, l in zip(free, logits.reshape(machines, len(starts), -1), strict=True)])
+    return np.array(list(map(_mixture, free, logits.reshape(machines, len(starts), -1))))
 
 
 def _free_energies(W, a, logits):
     """F(m), nats, of every row of logit m: H(m) = sum softplus(l) - m l, unit by unit."""
     m = sigmoid(logits)
-    couplings = np.sum((m[:, : len(W)] @ W) * m[:, len(W) :], 1)
+    left, right = np.split(m, [len(W)], 1)
+    couplings = np.sum((left @ W) * right, 1)
     return np.sum(softplus(logits) + m * (a - logits), 1) + couplings
 
 
@@ -110,5 +116,5 @@ def _mixture(free, logits):
     """sum_k w_k (F_k - log sum_j w_j BC_kj) with w_k in proportion to e^F_k: modes found twice count once."""
     log_w = free - logsumexp(free)
     up, down = -softplus(-logits) / 2, -softplus(logits) / 2  # log sqrt m, log sqrt(1 - m)
-    overlaps = [np.logaddexp(u + up, v + down).sum(1) for u, v in zip(up, down, strict=True)]
-    return np.exp(log_w) @ (free - logsumexp(log_w + np.minimum(overlaps, 0), axis=1))
+    log_bc = [np.logaddexp(u + up, v + down).sum(1) for u, v in zip(up, down, strict=True)]
+    return np.exp(log_w) @ (free - logsumexp(log_w + np.minimum(log_bc, 0), axis=1))
