@@ -65,7 +65,7 @@ def of_networks():
                layers.bernoulli_backward(np.ones(1), (pixels, logits))[0])  # fmt: skip
     p, g, m, v = rng.normal(0, 1, (4, 5))
     v = v**2
-    new_p, new_m, new_v = optimizer.step(p, g, m, v, 0.01 * math.sqrt(1 - 0.99**3) / (1 - 0.9**3), 0.9, 0.99, 1e-3, 0.0)
+    new_p, new_m, new_v = optimizer.step(p, g, m, v, 0.0, 0.01 * math.sqrt(1 - 0.99**3) / (1 - 0.9**3), 0.9, 0.99, 1e-3)
     names = {r"\beta_1^t": 0.9**3, r"\beta_2^t": 0.99**3, r"\eta": 0.01, "m_t": new_m, "v_t": new_v,
              r"\epsilon_{\mathrm{A}}": 1e-3, r"\theta_{t-1}": p, r"\beta_1": 0.9, r"\beta_2": 0.99, "m_{t-1}": m,
              "v_{t-1}": v, "g_t^2": g**2, "g_t": g}  # fmt: skip
