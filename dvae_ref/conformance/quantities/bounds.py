@@ -4,18 +4,29 @@ import functools
 
 import numpy as np
 
+from dvae_ref.conformance.quantities import trouble
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.theory import bounds
 
 
-def draw_importance_weighted(rng, images=4, k=3):
+def draw_importance_weighted(rng, images=6, k=3):
     log_p, log_q, log_px = rng.normal([[[-3]], [[-1]], [[-6]]], 2, (3, images, k))
+    log_px[-2:] = far(log_px[-2:])
     return {"log_p": log_p, "log_q": log_q, "log_px": log_px, "kappa": rng.uniform(0.3, 0.8)}
 
 
-def draw_variational(rng, images=4, k=3):
+def draw_variational(rng, images=6, k=3):
     minus_kl, log_px = rng.normal([[[-2]], [[-6]]], 2, (2, images, k))
+    log_px[-2:] = far(log_px[-2:])
     return {"minus_kl": minus_kl, "log_px": log_px, "kappa": rng.uniform(0.3, 0.8)}
+
+
+def far(log_px):
+    """Of two images: an image far from its reconstructions, whose weights are 0 in floating point, and a last sample
+    far below the others."""
+    log_px[0] += trouble.TINY
+    log_px[1, -1] -= trouble.APART
+    return log_px
 
 
 def compute_bound(inputs, bound):

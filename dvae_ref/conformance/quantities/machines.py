@@ -99,13 +99,13 @@ def draw_gibbs(rng, chains=25, sweeps=2, side=6):
     u = []
     left = split(z, rbm)[0]
     for _ in range(sweeps):
-        right, u_right = _draw_near(rng, conditional_right(rbm, left))
-        left, u_left = _draw_near(rng, conditional_left(rbm, right))
+        right, u_right = draw_near(rng, conditional_right(rbm, left))
+        left, u_left = draw_near(rng, conditional_left(rbm, right))
         u.append(np.concatenate([u_left, u_right], -1))
     return {**found, "z": z, "u": np.stack(u)}
 
 
-def _draw_near(rng, p):
+def draw_near(rng, p):
     """Bernoulli(p) from uniform numbers, half of them within CLOSE of p, none within MARGIN; (z, u)."""
     apart = rng.choice([-1.0, 1.0], p.shape) * rng.uniform(2 * MARGIN, CLOSE, p.shape)
     apart = np.where((p + apart <= 0) | (p + apart >= 1), -apart, apart)

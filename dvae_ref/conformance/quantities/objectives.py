@@ -43,7 +43,7 @@ def draw(rng, baseline, structure, k):
     params = {name: skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     integral = isinstance(method.prior, priors.GaussianIntegral)  # whose lam has to be beta
     params["rbm.W"] *= (0.8 if integral else 2.0) * 2 / structure.groups
-    params = trouble.in_networks(params, structure.groups)
+    params = trouble.in_decoder(trouble.in_networks(params, structure.groups), x)
     noise = Noise(*rng.uniform(0.02, 0.98, (2, IMAGES * k, structure.latents)))
     _, cache = autoencoder.objective(params_of(params, statistics, config), statistics, x, noise, config=config)
     zeta = at_hard_places(rng, cache.encoder.sample.zeta, method.posterior, k)

@@ -24,9 +24,10 @@ def draw(rng, baseline):
     found = draw_kl(rng, "spike" if record.prior == "spike_joint" else record.law.name)
     del found["cotangent"]
     logits = rng.normal(0.2, 2, (ROWS, PIXELS))
-    logits[-1] = trouble.FIELD * rng.choice([-1, 1], PIXELS)
     log_z = exact.log_z(machine(found)) + rng.normal(0, 0.01)  # an estimate
     x = objectives.draw_images(rng, ROWS // K)
+    logits[-K:, [0, -1]] += trouble.OUTPUT * np.array([1, -1])  # of all samples of an image, which has the other pixels
+    x[-1, [0, -1]] = 0, 1
     found |= {"x": x, "logits": logits, "log_z": log_z, "kappa": rng.uniform(0.3, 0.8), "k": K}
     return found | ({"sweeps": SWEEPS} if record.prior == "relaxed" else {})
 

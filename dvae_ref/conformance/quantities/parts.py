@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from dvae_ref.conformance.quantities import trouble
-from dvae_ref.conformance.quantities.machines import ROWS, SIDE, draw_machine, machine
+from dvae_ref.conformance.quantities.machines import ROWS, SIDE, draw_machine, draw_near, machine
 from dvae_ref.conformance.quantities.smoothings import draw_sharpness, draw_zeta, smoothing_of
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.model.baselines import BASELINES, LAWS
@@ -14,6 +14,7 @@ from dvae_ref.theory.boltzmann import conditional_right, energy, moments, split
 from dvae_ref.theory.elementary import sigmoid, softplus
 
 D = 2 * SIDE
+STEP = 0.3  # of the inverse temperature
 GROUPS = 2  # the left side is the first
 PLUS_PLUS = tuple(b.law.name for b in BASELINES.values() if b.prior == "overlapping_joint")
 
@@ -36,13 +37,13 @@ def draw_kl(rng, kind):
     return found | {"zeta": zeta}
 
 
-def compute_kl(inputs, kind):
+def compute_kl(inputs, kind, smoothing=None):
     rbm, logit_q, d = machine(inputs), inputs["logit_q"], inputs["cotangent"]
     if kind == "spike":
         value, cache = joint.spike_term(rbm, logit_q, inputs["zeta"], GROUPS)
         d_rbm, d_logit_q = joint.spike_term_backward(d, cache)
         return {"minus_kl": value, "d_logit_q": d_logit_q, "d_a": d_rbm.a, "d_W": d_rbm.W}
-    smoothing = smoothing_of(inputs, kind)
+    smoothing = smoothing or smoothing_of(inputs, kind)
     t = smoothing.t(inputs["zeta"])
     b = smoothing.log_ratio(t)
     value, cache = joint.overlapping_term(rbm, logit_q, b, GROUPS)
@@ -123,11 +124,11 @@ def compute_ais(inputs):
     return {"log_w": log_w, "log_z": log_z}
 
 
-def draw_population(rng, chains=40):
-    """u is a tenth of the unit interval away from the fraction that it is compared with."""
+def draw_population(rng, chains=400):
+    """u is close to the fraction that it is compared with, in half of the chains."""
     energies = rng.normal(0, 2, chains)
-    tau = relative_weights(energies, 0.3)
-    return {"energies": energies, "step": 0.3, "u": (tau % 1 + rng.uniform(0.1, 0.9, chains)) % 1}
+    _, u = draw_near(rng, relative_weights(energies, STEP) % 1)
+    return {"energies": energies, "step": STEP, "u": u}
 
 
 def relative_weights(energies, step):

@@ -51,7 +51,13 @@ def draw_smoothing(rng, kind, n=40):
     found = draw_sharpness(rng, kind)
     zeta, q, ends = draw_zeta(rng, kind, found["beta"], n), draw_q(rng, n, 6), trouble.zeta_and_q((1, 1))
     zeta, q = (np.concatenate([part, end[:, 0]]) for part, end in zip((zeta, q), ends, strict=True))
-    return found | {"zeta": zeta, "q": q, "rho": rng.uniform(0.01, 0.99, len(q))}
+    return found | {"zeta": zeta, "q": q, "rho": draw_rho(rng, len(q))}
+
+
+def draw_rho(rng, n):
+    """The first within 1e-6 of 0, where quantile is near the vertex, or far out on the line. (Near 1 no CDF has the
+    digits: 1 - rho would be needed.)"""
+    return np.concatenate([[trouble.NEAR], rng.uniform(0.01, 0.99, n)[1:]])
 
 
 def compute_smoothing(inputs, kind, smoothing=None, invert=True):
@@ -94,7 +100,7 @@ def draw_spike(rng, n=40):
     zeta = np.concatenate([zeta, [near, 0.5, far, 0.0, near, far, near, 0.5]])
     ends = sigmoid(np.concatenate([trouble.LOGITS, [40.0, 12.0, -12.0, -12.0]]))
     q, n = np.concatenate([q, ends]), len(zeta)
-    return {"beta": rng.uniform(4, 8), "zeta": zeta, "q": q, "rho": rng.uniform(0.01, 0.99, n)}
+    return {"beta": rng.uniform(4, 8), "zeta": zeta, "q": q, "rho": draw_rho(rng, n)}
 
 
 def compute_spike(inputs):

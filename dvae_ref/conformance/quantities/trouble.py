@@ -9,16 +9,21 @@ LOGITS = np.array([12.0, -40.0, 40.0, -12.0])  # of q: the authors' release clip
 NEAR = 2.0**-21  # from a vertex, below 1e-6; float32 holds it and 1 minus it
 FIELD = 30.0  # of a unit of the machine: e^-30 is below float32's last place, and above its smallest number
 CUT = 12.0, 22.0  # fields: log(1 + e^x) is x to some from 10 on, to others from 20; e^-22 = 3e-10
+OUTPUT = 25.0  # of the decoder: p is clipped at 16 by some (1e-7, Keras), log(1 + e^x) cut at 20 by others
 B = 300.0  # of log r(zeta|1) - log r(zeta|0): e^300 is more than float32 holds
 APART = 700.0  # log-weights: e^-700 is nearly the smallest number that float64 holds, e^710 more than the largest
+TINY = -800.0  # all of an image's log-weights: e^-800 is 0
 ENDS = np.array([NEAR, 1 - NEAR])
 
 MEANINGS = {
     "near-vertex": "zeta within 1e-6 of 0 or 1, not on it",
     "large-logit": "|logit q| of 12 and more",
+    "large-output": "a logit of p(x|zeta) of 20 and more in size",
+    "small-rho": "rho below 1e-6",
     "large-b": "|b| of a hundred and more",
     "large-field": "a unit whose field is 25 and more in size",
     "far-apart": "log-weights that are hundreds apart",
+    "underflow": "log-weights that are below -745, all of an image: their exponentials are 0",
     "all-equal": "log-weights that are all the same",
     "on-vertex": "zeta = 0 or 1, or all units of the machine 0",
     "square": "as many units left as right, and W not symmetric",
@@ -35,13 +40,19 @@ def flags(inputs):
     for name in ("q", "logit_q"):
         if name in inputs:
             found["large-logit"] = np.abs(_logits(name, inputs[name])) > 11.99
+    if "logits" in inputs:
+        found["large-output"] = np.abs(inputs["logits"]) >= 20
+    if "rho" in inputs:
+        found["small-rho"] = inputs["rho"] < 1e-6
     if "b" in inputs:
         found["large-b"] = np.abs(inputs["b"]) >= 100
     if "z" in inputs and inputs["z"].ndim == 2:
         found["on-vertex"] = np.broadcast_to(~inputs["z"].any(-1, keepdims=True), inputs["z"].shape)
-    if "log_w" in inputs:
-        range_of = np.ptp(inputs["log_w"], axis=-1)
-        found["far-apart"], found["all-equal"] = range_of >= 100, range_of == 0
+    for name in ("log_w", "log_px"):
+        if name in inputs:
+            range_of = np.ptp(inputs[name], axis=-1)
+            found["far-apart"], found["all-equal"] = range_of >= 100, range_of == 0
+            found["underflow"] = inputs[name].max(-1) < -745
     found = {name: rows.reshape(len(rows), -1).any(1) for name, rows in found.items()}
     return {name: rows for name, rows in (found | _of_all(inputs)).items() if rows.any()}
 
@@ -64,6 +75,8 @@ def _of_all(inputs):
     biases = [value for name, value in inputs.items() if name.startswith("encoder.") and name.endswith("out.bias")]
     if biases:
         found["large-logit"] = np.array([max(np.abs(bias).max() for bias in biases) >= 12])
+    if "decoder.out.bias" in inputs:
+        found["large-output"] = np.array([np.abs(inputs["decoder.out.bias"]).max() >= 20])
     return found
 
 
@@ -78,6 +91,13 @@ def in_networks(named, groups):
     for n, shift in enumerate(LOGITS if groups > 1 else LOGITS[2:]):
         bias = named[f"encoder.{n % groups}.out.bias"]
         bias[n] += shift + np.sign(shift) * 2  # networks add one or two of their own
+    return named
+
+
+def in_decoder(named, x):
+    """Logits of about 25 for the first pixel and -25 for the last, which are on and off in turn from image to image."""
+    named["decoder.out.bias"][[0, -1]] += OUTPUT * np.array([1, -1])
+    x[:, 0], x[:, -1] = np.arange(len(x)) % 2, np.arange(len(x)) // 2 % 2
     return named
 
 
