@@ -92,13 +92,13 @@ def case(name: str, seed: int = 0, dtype: str = "float64") -> KitCase:
     >>> a, W, z = (one.inputs[name] for name in ("a", "W", "z"))
     >>> one.inputs["z"].shape, one.check(energy=-(z @ a) - np.sum((z[:, :4] @ W) * z[:, 4:], 1)).passed
     ((6, 8), True)
-    >>> one.check(energy=z @ a + np.sum((z[:, :4] @ W) * z[:, 4:], 1))
+    >>> one.check(energy=z @ a - np.sum((z[:, :4] @ W) * z[:, 4:], 1))
     Traceback (most recent call last):
     AssertionError: case('energy', seed=0, dtype='float64') disagrees
     FAIL  energy; not attempted: d_a, d_W, d_z
-            energy[2]: theirs -2.041028023, ours 2.041028023, off by -4.1, allowed 1.3e-13
+            energy[5]: theirs -1.32528719, ours 0.4392471966, off by -1.8, allowed 4.1e-14
           rows that fail: on-vertex 0 of 1, no flag 5 of 5
-          looks like: E(z) has the opposite sign  (all that differ)
+          looks like: the biases have the opposite sign  (all that differ)
     """
     if not (isinstance(name, str) and name in QUANTITIES):
         raise ValueError(f"no quantity {name}{names.guess(str(name), list(QUANTITIES))}")

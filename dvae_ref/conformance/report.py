@@ -4,6 +4,8 @@ import sys
 
 from dvae_ref.conformance.catalogue import needed_by
 
+MOST = 12  # arrays of a verdict that are listed, one a line, and by name: a whole model has fifty
+
 
 def as_text(verdict):
     """A line a quantity, or more if it fails."""
@@ -14,7 +16,9 @@ def as_text(verdict):
     if verdict.passed:
         return f"ok    {verdict.quantity:38s} worst {worst.ratio:8.2g} of the tolerance, at {worst.where}{rest}"
     lines = [f"FAIL  {verdict.quantity}{rest}"]
-    lines += [f"        {finding.where}" for finding in verdict.findings if not finding.passed]
+    failed = [finding for finding in verdict.findings if not finding.passed]
+    lines += [f"        {finding.where}" for finding in failed[:MOST]]
+    lines += [f"        and {len(failed) - MOST} arrays more"] * (len(failed) > MOST)
     if verdict.flags:
         counts = (f"{name} {bad} of {rows}" for name, (bad, rows) in verdict.flags.items() if rows)
         lines.append(f"      rows that fail: {', '.join(counts)}")
@@ -22,11 +26,30 @@ def as_text(verdict):
         return "\n".join([*lines, f"      {verdict.note}"])
     for diagnosis in verdict.diagnoses:
         whole = len(verdict.diagnoses) == 1 and not verdict.not_explained
-        arrays = "all that differ" if whole else ", ".join(diagnosis.arrays)
+        arrays = "all that differ" if whole else listed(diagnosis.arrays)
         lines.append(f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({arrays})")
     if verdict.not_explained:
-        lines.append(f"      like no mistake known here: {', '.join(verdict.not_explained)}")
+        lines.append(f"      like no mistake known here: {listed(verdict.not_explained)}")
+        lines += [f"      {line}" for line in located(verdict)]
     return "\n".join(lines)
+
+
+def located(verdict):
+    """Of a whole model, which is computed in this order: how far it is right."""
+    right = {finding.array: finding.passed for finding in verdict.findings}
+    if not verdict.quantity.startswith("objective") or "q" not in right:
+        return []
+    if not right["q"]:
+        return ["q differs: begin with the encoder's networks, and what they are given"]
+    if not right.get("bound", True):
+        return ["q agrees, and with it the encoder: begin with log p(zeta), log q(zeta|x), the decoder and the bound"]
+    return ["q and the bound agree: the gradient alone differs"] if "bound" in right else []
+
+
+def listed(names):
+    """All of a few names, of many the first."""
+    names = list(names)
+    return ", ".join(names) if len(names) <= MOST else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def as_record(verdict):

@@ -58,15 +58,21 @@ def judge(item, given, ours, allowed, theirs, every=False, seconds=SECONDS):
     usable = {name: theirs[name].astype(float) for name in allowed if _usable(ours[name], theirs.get(name))}
     failing = {finding.array for finding in findings if finding.failure == "differs"}
     skipped = [name for name in allowed if name not in names]
+    shaped = {name: theirs[name].astype(float) for name in allowed if _shaped(ours[name], theirs.get(name))}
+    flags = by_flag(item, given, ours, shaped, allowed)
     if not failing:
-        return Verdict(item.name, findings, [], skipped)
+        return Verdict(item.name, findings, [], skipped, flags)
     note = fingerprint.other_inputs(item, given, theirs, usable, allowed)
     found = [] if note else diagnosis.of(item, given, usable, failing, allowed, seconds)
-    return Verdict(item.name, findings, found, skipped, by_flag(item, given, ours, usable, allowed), note)
+    return Verdict(item.name, findings, found, skipped, flags, note)
 
 
 def _usable(ours, theirs):
-    return theirs is not None and theirs.shape == ours.shape and bool(np.all(np.isfinite(theirs)))
+    return _shaped(ours, theirs) and bool(np.all(np.isfinite(theirs)))
+
+
+def _shaped(ours, theirs):
+    return theirs is not None and theirs.shape == ours.shape
 
 
 def by_flag(item, given, ours, theirs, allowed):
@@ -77,7 +83,8 @@ def by_flag(item, given, ours, theirs, allowed):
     fails = np.zeros(len(next(iter(flags.values()))), bool)
     for name, value in theirs.items():
         if not quantities.is_gradient(name) or np.shape(given.get(name.removeprefix("d_")))[:1] == fails.shape:
-            fails |= _rows(diagnosis.ratio(value, ours[name].astype(float), allowed[name]) > 1, item.row_axis, fails)
+            ratio = diagnosis.ratio(value, ours[name].astype(float), allowed[name])
+            fails |= _rows(~(ratio <= 1), item.row_axis, fails)  # NaN fails
     none = ~np.logical_or.reduce([*flags.values()])
     counts = {name: (int(np.sum(fails & rows)), int(rows.sum())) for name, rows in (flags | {"no flag": none}).items()}
     return counts if fails.any() else {}
