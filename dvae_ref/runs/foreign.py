@@ -15,6 +15,7 @@ from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import RBM
 
 LARGEST = float(np.finfo(np.float32).max)
+MOST = 1e100  # nats: sums of such numbers are finite, and beyond it none is a log-weight
 
 
 def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
@@ -39,7 +40,7 @@ def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
     }
     record = {"units": [*map(int, rbm.W.shape)], **ends, "low": found.low, "high": found.high, "verdict": found.verdict}
     record |= {"start": start.origin, "temperatures": temperatures, "seed": seed, "mean_z_error": float(error.max())}
-    zz_error = np.sqrt(moments.zz * (1 - moments.zz) / (chains - 1))
+    zz_error = np.sqrt(moments.zz * np.maximum(1 - moments.zz, 0) / (chains - 1))  # a mean of ones may round above 1
     return record, {"mean_z": moments.z, "mean_z_error": error, "mean_zz": moments.zz, "mean_zz_error": zz_error}
 
 
@@ -56,6 +57,8 @@ def read_machine(path):
         boltzmann.check(rbm)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
+    if not rbm.W.size:
+        raise ValueError(f"{path}: a machine has units on both sides; got W of shape {rbm.W.shape}")
     largest = max(np.max(np.abs(leaf)) for leaf in rbm)
     if largest > LARGEST:
         raise ValueError(f"{path}: samplers compute in float32, up to {LARGEST:.2g}; got a parameter of {largest:.2g}")
@@ -70,11 +73,12 @@ def nll(path, log_z, log_z_error=0.0):
     together; the error of finitely many samples is `nll_drift`, what the last factor of four in their number took off
     the NLL. Returns a record. ValueError for a file without such an array, and for numbers that are not finite.
     """
-    if not (math.isfinite(log_z) and 0 <= log_z_error < math.inf):
+    if not (abs(log_z) <= MOST and 0 <= log_z_error <= MOST):
         raise ValueError(f"log Z must be a finite number, and its error 0 or more; got {log_z} and {log_z_error}")
     log_w = _real_arrays(path, ("log_w",))["log_w"].astype(float)
-    if log_w.ndim != 2 or not log_w.size or not np.all(np.isfinite(log_w)):
-        wrong = f"shape {log_w.shape}, {np.sum(~np.isfinite(log_w))} of them not finite"
+    finite = np.abs(log_w) <= MOST
+    if log_w.ndim != 2 or not log_w.size or not np.all(finite):
+        wrong = f"shape {log_w.shape}, {np.sum(~finite)} of them not finite"
         raise ValueError(f"{path}: log_w must be finite numbers (images, samples), got {wrong}")
     found = evaluation.of_log_weights(log_w - log_z).summary()
     scatter = found["nll_standard_error"]
