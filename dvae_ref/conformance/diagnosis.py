@@ -41,7 +41,7 @@ def of(quantity, given, theirs, failing, tolerances, seconds=SECONDS):
     wrongs = alternatives(case)
     tolerances = sharpened(tolerances, case.outputs, theirs, failing)
     found = diagnose(wrongs, theirs, failing, tolerances, case.outputs)
-    if len(found) == 1 and set(found[0].arrays) == failing and not _anywhere(found[0]):
+    if len(found) == 1 and set(found[0].arrays) == failing:
         return found
     pairs = explaining(case, wrongs, failing, lambda wrong: errors(wrong, theirs, tolerances, case.outputs), seconds)
     return [Diagnosis(tuple(pairs), tuple(sorted(failing)))] if pairs else found
@@ -59,16 +59,12 @@ def sharpened(tolerances, ours, theirs, failing):
     return found
 
 
-def _anywhere(diagnosis):
-    return all(mistake.anywhere for mistake in REGISTRY if mistake.name in diagnosis.mistakes)
-
-
 def diagnose(wrongs, theirs, failing, tolerances, ours):
     """Diagnoses for the failing arrays out of these alternatives, those that explain most first; what nothing explains
     is not in any."""
     compared = [(mistake, errors(wrong, theirs, tolerances, ours)) for mistake, wrong in wrongs]
     found, remaining = [], set(failing)
-    while best := best_explanation(compared, remaining):
+    while best := best_explanation(compared, remaining, failing):
         found.append(best)
         remaining -= set(best.arrays)
     return found
@@ -101,17 +97,29 @@ def ratio(theirs, ours, tolerance):
         return np.where(exact, np.where(error > 0, np.inf, 0), error / np.where(exact, 1, allowed))
 
 
-def best_explanation(compared, remaining):
-    """The mistakes that explain most of the remaining arrays. Of those, the ones that contradict fewest others, that
-    are not such as may be made anywhere, and that need no slack. None if nothing explains any."""
+def best_explanation(compared, remaining, failing):
+    """The mistakes that explain most of the remaining arrays. Of those, the ones that would have changed the fewest
+    arrays that are right, that are not such as may be made anywhere, that contradict the fewest others, and that need
+    no slack. None if nothing explains any."""
     ranked = {}
     for mistake, error in compared:
-        if explained := tuple(sorted(name for name in remaining if error.get(name, np.inf) <= SLACK)):
-            contradicted = sum(value > SLACK for value in error.values())
+        explained = tuple(sorted(name for name in remaining if error.get(name, np.inf) <= SLACK))
+        contradicted = set() if mistake.anywhere else {name for name, value in error.items() if value > SLACK}
+        right = contradicted - failing
+        if explained and _credible(explained, right):
             tight = max(error[name] for name in explained) <= 1
-            rank = (len(explained), -contradicted, not mistake.anywhere, tight, explained)
+            rank = (len(explained), -len(right), not mistake.anywhere, -len(contradicted), tight, explained)
             ranked.setdefault(rank, []).append(mistake.name)
     if not ranked:
         return None
     best = max(ranked)
     return Diagnosis(tuple(ranked[best]), best[-1])
+
+
+def _credible(explained, right):
+    """May a mistake have been made that explains these arrays, but would have changed others, which are right? If those
+    are fewer; or if it was made in the values, and not in gradients that somebody wrote by hand, or the other way
+    round."""
+    kinds = [set(map(quantities.is_gradient, names)) for names in (explained, right)]
+    by_hand = max(map(len, kinds)) == 1 and kinds[0] != kinds[1]
+    return by_hand or len(right) < len(explained)

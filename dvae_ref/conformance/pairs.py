@@ -58,8 +58,8 @@ def _both(case, inner, outer):
     def compute(inputs, **hooks):
         item = replace(case.quantity, compute=partial(case.quantity.compute, **hooks))
         outputs = quantities.outputs(item, inputs)
-        return outputs | inner.wrong(Case(item, inputs, outputs, case.theirs))
+        return outputs | inner.wrong(Case(item, inputs, outputs))
 
     item = replace(case.quantity, compute=compute)
     outputs = quantities.outputs(item, case.inputs)
-    return outputs | outer.wrong(Case(item, case.inputs, outputs, case.theirs))
+    return outputs | outer.wrong(Case(item, case.inputs, outputs))

@@ -205,7 +205,7 @@ def test_what_no_mistake_explains_is_said(cli, few, theirs):
     change(theirs, "energy", energy=ours["energy"] + 1, d_W=-ours["d_W"])
     code, out, _ = cli("check", few, theirs, "--only", "energy")
     assert code == 1
-    assert "looks like: the couplings have the opposite sign  (d_W)" in out
+    assert "looks like: the opposite sign  (d_W)" in out
     assert "like no mistake known here: energy" in out
 
 

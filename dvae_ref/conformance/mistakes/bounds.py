@@ -3,7 +3,7 @@
 import numpy as np
 
 from dvae_ref.conformance.mistakes import formulas
-from dvae_ref.conformance.mistakes.registry import mistake, replaced, scaled
+from dvae_ref.conformance.mistakes.registry import closest, mistake, replaced, scaled
 from dvae_ref.theory import bounds
 
 WEIGHTED, VARIATIONAL, OWN = "bound_importance_weighted", "bound_variational", "own_networks_*"
@@ -62,3 +62,51 @@ def kappa_on_all(case):
 @mistake("log p(zeta) - log q(zeta|x) has the opposite sign", WEIGHTED, VARIATIONAL, OWN)
 def opposite_ratio(case):
     return case.again({"kappa": -case.inputs["kappa"]})
+
+
+@mistake("+log K in place of -log K", WEIGHTED)
+def plus_log_k(case):
+    return {"bound": case.outputs["bound"] + 2 * np.log(case.inputs["log_px"].shape[1])}
+
+
+@mistake("kappa multiplies log p(x|zeta) alone", WEIGHTED, VARIATIONAL, OWN)
+def kappa_on_likelihood(case):
+    other = replaced(
+        bounds,
+        log_weights=lambda log_ratio, log_px, kappa: log_ratio + kappa * log_px,
+        log_weights_backward=lambda d_log_w, kappa: (d_log_w, kappa * d_log_w),
+    )
+    with other:
+        return case.again()
+
+
+@mistake("kappa multiplies the bound, not log p(zeta) - log q(zeta|x) in the weights", WEIGHTED)
+def kappa_outside(case):
+    return scaled(without_kappa(case), case.inputs["kappa"])
+
+
+@mistake("the first sample alone", VARIATIONAL, WEIGHTED)
+def first_sample(case):
+    def bound(log_w):
+        return log_w[:, 0], np.eye(log_w.shape[1])[np.zeros(len(log_w), int)]
+
+    return case.again(bound=bound)
+
+
+@mistake("squared weights in the gradient, as in DReG", WEIGHTED)
+def squared_weights(case):
+    def bound(log_w):
+        value, weights = bounds.importance_weighted(log_w)
+        return value, weights**2
+
+    def of_doubled(log_w):
+        return bounds.importance_weighted(log_w)[0], bounds.importance_weighted(2 * log_w)[1]
+
+    return closest(case, [gradients(case.again(bound=way)) for way in (bound, of_doubled)])
+
+
+@mistake("kappa multiplies log q(zeta|x) alone", WEIGHTED)
+def kappa_on_log_q(case):
+    kappa = case.inputs["kappa"]
+    found = case.again({"log_p": case.inputs["log_p"] / kappa})
+    return found | {"d_log_p": found["d_log_p"] / kappa}

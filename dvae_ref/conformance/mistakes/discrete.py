@@ -28,6 +28,21 @@ def without_log_q(case):
     return with_log_w(case, case.outputs["log_w"] + case.outputs["log_q_z"].reshape(case.outputs["log_w"].shape))
 
 
+@mistake("log Z has the opposite sign", DISCRETE)
+def added_log_z(case):
+    return with_log_w(case, case.outputs["log_w"] + 2 * case.inputs["log_z"])
+
+
+@mistake("log q(z|x) has the opposite sign", DISCRETE)
+def added_log_q(case):
+    return with_log_w(case, case.outputs["log_w"] + 2 * case.outputs["log_q_z"].reshape(case.outputs["log_w"].shape))
+
+
+@mistake("z = 1 where u > 1 - q", DISCRETE)
+def from_above(case):
+    return case.again({"u": 1 - case.inputs["u"]})
+
+
 @mistake("log-sum-exp without -log K", DISCRETE)
 def without_log_k(case):
     return {"log_p_x": case.outputs["log_p_x"] + np.log(float(case.inputs["k"]))}

@@ -1,12 +1,13 @@
 """Mistakes in energy, log Z, mean field and Gibbs sampling; those in E(z) also where log p(zeta) rests on it."""
 
 import functools
+import itertools
 
 import numpy as np
 
-from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
+from dvae_ref.conformance.mistakes.registry import closest, mistake, negated, scaled
 from dvae_ref.conformance.quantities.machines import machine
-from dvae_ref.theory.boltzmann import couple
+from dvae_ref.theory.boltzmann import couple, energy
 from dvae_ref.theory.elementary import bernoulli_entropy, softplus
 
 GENERAL = "general_machine"
@@ -55,7 +56,9 @@ def coupled_twice(case):
 
 @mistake("left and right are swapped: W is used as (right, left)", *BIPARTITE)
 def swapped_sides(case):
-    return untransposed(case.again({"W": case.inputs["W"].T}))
+    """What is shaped as W is right side first as well, or not."""
+    found = case.again({"W": case.inputs["W"].T})
+    return closest(case, [untransposed(found), found])
 
 
 def untransposed(found):
@@ -140,7 +143,9 @@ mistake("softplus(x) is cut: x above 20, as in PyTorch", "free_energy")(functool
 
 @mistake("c is left out", "mean_field")
 def without_c(case):
-    return case.again({"c": 0 * case.inputs["c"]})
+    """In all, or in the bound alone, which the log partition function then is not compared with."""
+    by = -np.broadcast_to(case.inputs["c"].sum(-1), case.outputs["lower_bound"].shape)
+    return closest(case, [case.again({"c": 0 * case.inputs["c"]}), shifted(case, by)])
 
 
 def with_entropy(case, change):
@@ -173,6 +178,43 @@ def guarded_entropy(case):
 @mistake("H(m) is in bits", "mean_field")
 def bits(case):
     return with_entropy(case, lambda m, entropy: entropy / np.log(2))
+
+
+@mistake("the mean over units of H(m)", "mean_field")
+def mean_entropy(case):
+    return with_entropy(case, lambda m, entropy: entropy / m.shape[-1])
+
+
+@mistake("H(m) lacks (1 - m) log(1 - m)", "mean_field")
+def half_entropy(case):
+    return with_entropy(case, lambda m, entropy: on_alone(m))
+
+
+def on_alone(m):
+    return -np.sum(m * np.log(m + (m == 0)), -1)
+
+
+@mistake("c counts where z = 0 alone: c (1 - m)", "mean_field")
+def c_where_off(case):
+    return shifted(case, -np.sum(case.inputs["c"] * case.outputs["m"], -1))
+
+
+@mistake("the mean over units in place of the sum", "mean_field")
+def mean_divergence(case):
+    return scaled(case.outputs, 1 / len(case.inputs["a"]), "kl")
+
+
+@mistake("KL(p^ || m) in place of KL(m || p^)", "mean_field")
+def reverse_divergence(case):
+    """-entropy of p^ - sum_i E[z_i] log m_i + E[1 - z_i] log(1 - m_i), over all states."""
+    rbm, b = machine(case.inputs), case.inputs["b"]
+    states = np.array(list(itertools.product([0.0, 1.0], repeat=len(rbm.a))))
+    log_p = b @ states.T + case.inputs["c"].sum(1)[:, None] - energy(rbm, states)
+    log_p -= np.logaddexp.reduce(log_p, -1)[:, None]
+    p, m = np.exp(log_p), np.maximum(case.outputs["m"], 1e-300)
+    rest = np.maximum(1 - case.outputs["m"], 1e-300)
+    cross = np.log(m) @ states.T + np.log(rest) @ (1 - states).T
+    return {"kl": np.sum(p * (log_p - cross), -1)}
 
 
 def guarded(m):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dvae_ref.conformance.mistakes.registry import mistake
+from dvae_ref.conformance.mistakes.registry import closest, mistake
 from dvae_ref.runs import optimizer
 
 
@@ -98,3 +98,49 @@ def single_powers(case):
 
     beta1, beta2 = power(case.inputs["beta1"]), power(case.inputs["beta2"])
     return stepped(case, correction=math.sqrt(1 - beta2) / (1 - beta1))
+
+
+def corrections(case):
+    t = case.inputs["iteration"]
+    return 1 / (1 - case.inputs["beta1"] ** t), math.sqrt(1 - case.inputs["beta2"] ** t)
+
+
+@mistake("m is corrected for its bias, v is not", "adam")
+def only_m(case):
+    return stepped(case, correction=corrections(case)[0])
+
+
+@mistake("v is corrected for its bias, m is not", "adam")
+def only_v(case):
+    return stepped(case, correction=corrections(case)[1])
+
+
+@mistake("epsilon is 1e-8, not the one given", "adam", read_off=True)
+def usual_epsilon(case):
+    """On the corrected root, or on the other."""
+    found = [case.again({"adam_epsilon": np.array(1e-8 * factor)}) for factor in (1.0, corrections(case)[1])]
+    return closest(case, found)
+
+
+@mistake("the iteration is counted from 2", "adam")
+def counted_from_two(case):
+    return case.again({"iteration": case.inputs["iteration"] + 1})
+
+
+@mistake("m lacks 1 - beta1: momentum", "adam")
+def momentum(case):
+    m = case.inputs["beta1"] * case.inputs["m"] + case.inputs["g"]
+    return stepped(case, numerator=m) | {"m_after": m}
+
+
+@mistake("AdaBelief: v of g - m", "adam")
+def belief(case):
+    beta2 = case.inputs["beta2"]
+    v = beta2 * case.inputs["v"] + (1 - beta2) * (case.inputs["g"] - case.outputs["m_after"]) ** 2
+    return stepped(case, denominator=np.sqrt(v) + case.inputs["adam_epsilon"]) | {"v_after": v}
+
+
+@mistake("weight decay is added to the gradient", "adam", read_off=True)
+def decay_in_gradient(case):
+    found = [case.again({"g": case.inputs["g"] + decay * case.inputs["p"]}) for decay in (1e-4, 1e-5, 1e-3, 1e-2)]
+    return closest(case, found)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
+import numpy as np
+
 from dvae_ref.conformance import quantity
 from dvae_ref.conformance.quantity import Quantity
 
@@ -28,31 +30,49 @@ class Mistake:
     name: str
     quantities: tuple  # patterns of the names it may be made in
     wrong: Callable  # Case -> {output: what the mistake makes of it}
-
-    @property
-    def anywhere(self):
-        return "*" in self.quantities
+    anywhere: bool = False  # any array by itself may have it
+    read_off: bool = False  # it has a number that is read off somebody's
 
     @property
     def combines(self):
         """May it be one of two at once? Not what any array may have, nor what is read off somebody's numbers."""
-        return not self.anywhere and "gibbs" not in self.quantities[:1]
+        return not (self.anywhere or self.read_off or "gibbs" in self.quantities[:1])
 
     def concerns(self, name):
         return any(fnmatch(name, pattern) for pattern in self.quantities)
 
 
 REGISTRY = []
+ROUNDING = 1e-9  # more than it, of numbers of order one
 
 
-def mistake(name, *quantities):
+def mistake(name, *quantities, anywhere=False, read_off=False):
     """Register a function of a Case as the mistake `name` in the quantities of these names (* is a wildcard)."""
 
     def register(wrong):
-        REGISTRY.append(Mistake(name, quantities, wrong))
+        REGISTRY.append(Mistake(name, quantities, wrong, anywhere, read_off))
         return wrong
 
     return register
+
+
+def closest(case, options):
+    """Of several outputs those that are closest to somebody's, the first where nobody's are known: a number that he has
+    chosen is read off so."""
+    if not case.theirs:
+        return options[0]
+
+    def off(option):
+        """The sum over arrays of the error, in units of that of the right one, where this is more than rounding."""
+        found, total = case.outputs | option, 0.0
+        for name, value in case.theirs.items():
+            least = ROUNDING * np.max(np.abs(value), initial=1.0)
+            size = np.max(np.abs(value - case.outputs[name]), initial=least)
+            total += min(1.0, float(np.max(np.abs(value - found[name]), initial=0.0) / size))
+        return total
+
+    with np.errstate(all="ignore"):
+        return min(options, key=off)
 
 
 @contextlib.contextmanager

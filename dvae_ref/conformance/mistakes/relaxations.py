@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dvae_ref import exact
-from dvae_ref.conformance.mistakes.machines import guarded
+from dvae_ref.conformance.mistakes.machines import guarded, on_alone
 from dvae_ref.conformance.mistakes.registry import mistake, negated
 from dvae_ref.conformance.mistakes.smoothings import log_normaliser
 from dvae_ref.conformance.quantities.machines import machine
@@ -79,6 +79,21 @@ def exchanged_ends(case):
     return negated(case.again({"zeta": 1 - case.inputs["zeta"]}), "d_zeta")
 
 
+@mistake("b has the opposite sign", OVERLAPPING)
+def opposite_b(case):
+    """What is b's alone at 1 - zeta, where b is -b, and c as it should be."""
+    smoothing, zeta, d = law(case), case.inputs["zeta"], case.inputs["cotangent"][:, None]
+    mirrored = case.again({"zeta": 1 - zeta})
+
+    def of_c(zeta):
+        t = smoothing.t(zeta)
+        return smoothing.log_r0(t).sum(-1), d * smoothing.d_log_r0(t) / smoothing.d_zeta(t)
+
+    (there, d_there), (here, d_here) = of_c(1 - zeta), of_c(zeta)
+    moved = {"log_p": mirrored["log_p"] - there + here, "d_zeta": d_there - mirrored["d_zeta"] + d_here}
+    return mirrored | moved
+
+
 def with_entropy(case, change):
     """log_p with the entropy changed by change(m, H(m))."""
     smoothing = law(case)
@@ -106,6 +121,42 @@ def guarded_entropy(case):
 @mistake("H(m) is in bits", OVERLAPPING)
 def entropy_in_bits(case):
     return with_entropy(case, lambda m, entropy: entropy / math.log(2))
+
+
+@mistake("the mean over units of H(m)", OVERLAPPING)
+def mean_entropy(case):
+    return with_entropy(case, lambda m, entropy: entropy / m.shape[-1])
+
+
+@mistake("H(m) lacks (1 - m) log(1 - m)", OVERLAPPING)
+def half_entropy(case):
+    return with_entropy(case, lambda m, entropy: on_alone(m))
+
+
+@mistake("log p(zeta) is summed over all states, exact, and not the mean field's", OVERLAPPING)
+def exact_sum(case):
+    def log_p(rbm, b, sweeps):
+        return exact.log_p(rbm, b)
+
+    return case.again(log_p=log_p, backward=exact.log_p_backward)
+
+
+@mistake("b does not move in the gradient", OVERLAPPING)
+def fixed_b(case):
+    smoothing, t = law(case), law(case).t(case.inputs["zeta"])
+    d_c = case.inputs["cotangent"][:, None] * smoothing.d_log_r0(t)
+    return {"d_zeta": d_c / smoothing.d_zeta(t)}
+
+
+@mistake("c = log r(zeta|1) in place of log r(zeta|0)", OVERLAPPING)
+def c_of_one(case):
+    smoothing, t = law(case), law(case).t(case.inputs["zeta"])
+    b, d_b = smoothing.log_ratio(t), smoothing.d_log_ratio(t)
+    d = case.inputs["cotangent"][:, None]
+    return {
+        "log_p": case.outputs["log_p"] + b.sum(-1),
+        "d_zeta": case.outputs["d_zeta"] + d * d_b / smoothing.d_zeta(t),
+    }
 
 
 def parts(case):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
+from dvae_ref.conformance.mistakes.registry import closest, mistake, negated, scaled
 from dvae_ref.conformance.quantities.smoothings import smoothing_of
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.mirror import Smoothing
@@ -18,6 +18,21 @@ WEIGHTED = ("log_q_*", "log_p_*", "kl_*")
 def quantities_of(smoothing):
     """The names of those of a class of smoothings: alone, in log q and in log p."""
     return tuple(f"{what}_{kind}" for what in ("smoothing", "log_q", "log_p_overlapping") for kind in named(smoothing))
+
+
+def with_density(case, found):
+    """Of a quantity smoothing_*: the density alone is wrong, by which Eq. 9 divides, or the CDF as well; as somebody's
+    numbers say."""
+    if "log_r0" not in found or "log_r0" not in case.outputs:
+        return found
+    q = case.inputs["q"]
+    names = [name for name in ("log_r0", "log_r1", "b", "c") if name in found]
+    wrong, right = (
+        (1 - q) * np.exp(one["log_r0"]) + q * np.exp(one["log_r1"]) for one in (case.outputs | found, case.outputs)
+    )
+    alone = {name: found[name] for name in names}
+    slopes = {name: case.outputs[name] * right / wrong for name in ("d_zeta_d_q", "d_zeta_d_beta")}
+    return closest(case, [found, case.outputs | alone, case.outputs | alone | slopes])
 
 
 class GuardedPower(Power):
@@ -48,7 +63,7 @@ class GuardedPower(Power):
 def guarded_power(case):
     # the guarded CDF starts above 0 and has no inverse everywhere: quantile stays as it is
     options = {"invert": False} if case.quantity.name in OVERLAPPING else {}
-    return case.again(smoothing=GuardedPower(float(case.inputs["beta"])), **options)
+    return with_density(case, case.again(smoothing=GuardedPower(float(case.inputs["beta"])), **options))
 
 
 @mistake("1e-7 is added to q(zeta) inside the logarithm", "log_q_*")
@@ -63,7 +78,7 @@ def guarded_mixture(case):
 
 @mistake("the uniform part is left out", *quantities_of(UniformExponential))
 def without_uniform(case):
-    return case.again(smoothing=Exponential(float(case.inputs["beta"])))
+    return with_density(case, case.again(smoothing=Exponential(float(case.inputs["beta"]))))
 
 
 @mistake("b and c are those of the exponential alone", *quantities_of(UniformExponential)[:1])
@@ -74,20 +89,30 @@ def unmixed_ratio(case):
 
 @mistake("beta is the variance, not its inverse", *quantities_of(Gaussian))
 def inverse_beta(case):
+    return inverted(case)
+
+
+def inverted(case):
+    """With 1/beta for beta, and derivatives in beta itself."""
     found = case.again({"beta": 1 / case.inputs["beta"]})
-    return found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta")
+    return with_density(case, found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta"))
 
 
 @mistake("beta is the inverse of the standard deviation", *quantities_of(Gaussian))
 def squared_beta(case):
     found = case.again({"beta": case.inputs["beta"] ** 2})
-    return found | scaled(found, 2 * case.inputs["beta"], "d_zeta_d_beta")
+    return with_density(case, found | scaled(found, 2 * case.inputs["beta"], "d_zeta_d_beta"))
+
+
+@mistake("beta is the standard deviation", *quantities_of(Gaussian))
+def beta_as_deviation(case):
+    found = case.again({"beta": case.inputs["beta"] ** -2})
+    return with_density(case, found | scaled(found, -2 / case.inputs["beta"] ** 3, "d_zeta_d_beta"))
 
 
 @mistake("beta is a scale: 1/beta in the place of beta", "smoothing_exp", "log_q_exp", "log_p_overlapping_exp")
 def beta_as_scale(case):
-    found = case.again({"beta": 1 / case.inputs["beta"]})
-    return found | scaled(found, -1 / case.inputs["beta"] ** 2, "d_zeta_d_beta")
+    return inverted(case)
 
 
 class AnyPower(Power):
@@ -103,15 +128,17 @@ class AnyPower(Power):
         return np.sign(t) * self.d_log_r0(np.abs(t))
 
 
-@mistake("r(zeta|0) = beta zeta^(beta - 1): beta in the place of 1/beta", *quantities_of(Power)[1:])
+@mistake("r(zeta|0) = beta zeta^(beta - 1): beta in the place of 1/beta", *quantities_of(Power), "kl_dvaepp_power")
 def exponent_beta(case):
-    return case.again(smoothing=AnyPower(1 / float(case.inputs["beta"])))
+    options = {"invert": False} if case.quantity.name in OVERLAPPING else {}
+    return with_density(case, case.again(smoothing=AnyPower(1 / float(case.inputs["beta"])), **options))
 
 
 @mistake("r(zeta|z) is not normalised", *OVERLAPPING, "smoothing_spike")
 def not_normalised(case):
     log_norm = log_normaliser(case)
-    return {name: case.outputs[name] - log_norm for name in ("log_r0", "log_r1", "c") if name in case.outputs}
+    found = {name: case.outputs[name] - log_norm for name in ("log_r0", "log_r1", "c") if name in case.outputs}
+    return with_density(case, found)
 
 
 def log_normaliser(case):
@@ -128,7 +155,8 @@ def exchanged_ends(case):
     other = case.again({"q": 1 - case.inputs["q"]})
     mixed = {name: other[name] for name in ("cdf", "quantile", "d_zeta_d_beta") if name in other}
     mixed |= {"d_zeta_d_q": -other["d_zeta_d_q"]}
-    return {name: case.outputs[source] for name, source in swaps.items()} | mixed | {"b": -case.outputs["b"]}
+    found = {name: case.outputs[source] for name, source in swaps.items()} | mixed | {"b": -case.outputs["b"]}
+    return with_density(case, found)
 
 
 @mistake("z = 0 and z = 1 are exchanged", "log_q_*")
@@ -161,6 +189,18 @@ def log_q_by_logit(case):
 @mistake("1 - CDF in place of the CDF", "smoothing_*")
 def survival(case):
     return {name: 1 - case.outputs[name] for name in ("cdf0", "cdf1", "cdf") if name in case.outputs}
+
+
+@mistake("the inverse CDF takes 1 - q for q", "smoothing_*")
+def inverse_of_the_other(case):
+    with np.errstate(divide="ignore"):  # 1 - q = 0, by which dzeta/dq is divided
+        return {"quantile": case.again({"q": 1 - case.inputs["q"]})["quantile"]}
+
+
+@mistake("zeta on the spike moves with q", "smoothing_spike")
+def moving_spike(case):
+    with np.errstate(divide="ignore"):  # q = 0
+        return {"d_zeta_d_q": (1 - case.outputs["cdf1"]) / (case.inputs["q"] * np.exp(case.outputs["log_r1"]))}
 
 
 @mistake("rho counts from the other end of the CDF", "smoothing_*")
