@@ -1,5 +1,6 @@
 """The parts of benchmarks.gpu: each takes a Plan, and returns what its name says as a dictionary."""
 
+import itertools
 import math
 import statistics
 import time
@@ -77,7 +78,8 @@ def kernels(plan):
     """Of each sampling kernel: seconds of the first call, and what it takes of a multiprocessor."""
     from dvae_ref.sampling.cuda import ais, device, gibbs
 
-    (key, rbm, state), found = _setting(plan.shapes[0], 2), {}
+    key, rbm, state = _setting(plan.shapes[0], 2)
+    found = {}
 
     def sweep():
         block_gibbs.sweep(key, state, rbm, 1, backend="cuda")
@@ -115,17 +117,22 @@ def _resources(kernel):
 
 def gibbs(plan):
     """A record of every shape and number of chains."""
-    rows = [(shape, chains) for shape in plan.shapes for chains in plan.chains]
-    return [_gibbs(plan, *row) for row in rows if sum(row[0]) * row[1] <= plan.most_spins]
+    found = []
+    for shape, chains in itertools.product(plan.shapes, plan.chains):
+        if sum(shape) * chains <= plan.most_spins:
+            found.append(_gibbs(plan, shape, chains))
+    return found
 
 
 def _gibbs(plan, shape, chains):
     from dvae_ref.sampling.cuda import device
     from dvae_ref.sampling.cuda import gibbs as on_gpu
 
-    (key, rbm, state), spins = _setting(shape, chains), chains * sum(shape)
-    exact, packed = fields.exact_fields(rbm)[0], np.concatenate([state.left.reshape(-1), state.right.reshape(-1)])
+    key, rbm, state = _setting(shape, chains)
+    exact, _ = fields.exact_fields(rbm)
+    packed = np.concatenate([state.left.reshape(-1), state.right.reshape(-1)])
     machine, states = on_gpu.machine(exact), device.put(packed)
+    spins = chains * sum(shape)
     kernel = events(lambda: on_gpu.run(machine, states, chains, 0, plan.sweeps, key), plan.repeats)
     found = {
         "left": shape[0],
@@ -154,9 +161,10 @@ def _waited(run):
 
 def _compared(key, state, rbm, plan):
     """Spins of a few sweeps on either, and the CPU's time."""
-    ends = [block_gibbs.sweep(key, state, rbm, min(3, plan.sweeps), name) for name in _BOTH]
+    few = min(3, plan.sweeps)
+    same = _same(block_gibbs.sweep(key, state, rbm, few, "cuda"), block_gibbs.sweep(key, state, rbm, few, "cpu"))
     own = wall(lambda: block_gibbs.sweep(key, state, rbm, plan.sweeps), min(3, plan.repeats))
-    return {"same": _same(*ends), "call on the CPU": own}
+    return {"same": same, "call on the CPU": own}
 
 
 def _same(ours, theirs):
@@ -165,16 +173,18 @@ def _same(ours, theirs):
 
 def ais(plan):
     """log Z of a machine as the paper evaluates it, on both."""
-    (key, rbm, _), log_weights = _setting(plan.shapes[0], 1), {}
+    key, rbm, _ = _setting(plan.shapes[0], 1)
     found = {"temperatures": plan.temperatures, "chains": plan.ais_chains}
-
-    def run(name):
-        result = annealed.log_z(key, rbm, plan.temperatures, plan.ais_chains, backend=name)
-        log_weights[name] = result.log_weights
+    log_weights = {}
 
     for name in _BOTH:
-        first = _quietly(lambda name=name: run(name))
-        again = [_quietly(lambda name=name: run(name)) for _ in range(min(3, plan.repeats))]
+
+        def run(name=name):
+            result = annealed.log_z(key, rbm, plan.temperatures, plan.ais_chains, backend=name)
+            log_weights[name] = result.log_weights
+
+        first = _quietly(run)
+        again = [_quietly(run) for _ in range(min(3, plan.repeats))]
         found[f"{name} seconds"] = {"first": first} | _summary(again)
     apart = float(np.max(np.abs(log_weights["cuda"] / log_weights["cpu"] - 1)))
     most = 1e-12 if plan.temperatures >= 1000 else 1e-4  # long steps are taken in parts there, and in float64 here
@@ -185,7 +195,8 @@ def resampling(plan):
     """Ancestors of many replicas."""
     from dvae_ref.sampling.cuda import resampling as on_gpu
 
-    log_w, u = np.random.default_rng(0).normal(size=plan.replicas), np.float32(0.3)
+    log_w = np.random.default_rng(0).normal(size=plan.replicas)
+    u = np.float32(0.3)
     return {
         "replicas": plan.replicas,
         "same": bool(np.array_equal(on_gpu.systematic(log_w, u), population.systematic(log_w, u))),
@@ -197,18 +208,22 @@ def resampling(plan):
 def updates(plan):
     """An update of training's negative phase: persistent chains, population annealing."""
     key, rbm, state = _setting(plan.shapes[0], plan.ais_chains)
-    close, anneal = rbm._replace(W=rbm.W * np.float32(1.0001)), population_annealing
+    close = rbm._replace(W=rbm.W * np.float32(1.0001))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a quick population is small
-        replicas = anneal.anneal(key, rbm, plan.ais_chains, 2).state
+        replicas = population_annealing.anneal(key, rbm, plan.ais_chains, 2).state
         return {
-            "pcd": _update(plan, lambda name: pcd.step(key, state, close, plan.sweeps, name)),
-            "pa": _update(
-                plan, lambda name: population_annealing.step(key, replicas, close, plan.sweeps, backend=name)
-            ),
+            "pcd": _update(plan, key, pcd, state, close),
+            "pa": _update(plan, key, population_annealing, replicas, close),
         }
 
 
-def _update(plan, step):
+def _update(plan, key, sampler, state, close):
+    """A step of a sampler from its state to the RBM `close`, on both."""
+
+    def step(name):
+        _, info = sampler.step(key, state, close, plan.sweeps, backend=name)
+        return info.moments
+
     found = {f"{name} seconds": wall(lambda name=name: step(name), plan.repeats) for name in _BOTH}
-    return found | {"same": _same(*(step(name)[1].moments for name in _BOTH))}
+    return found | {"same": _same(step("cuda"), step("cpu"))}

@@ -42,12 +42,8 @@ def _sizes(n, repeats):
         found[f"whole sweep, {engine.NAME}"] = seconds / (_SWEEPS * _MANY * 2 * n)
     found["the same fields by sgemm"] = _sgemm(_CHAINS * 16, n, repeats)
     traffic = {"look-ups and sums": -(-n // 4), "random bits": 16}
-    return {
-        "parts": f"{n} x {n}",
-        "unit": "ns/spin",
-        "found": {k: 1e9 * v for k, v in found.items()},
-        "a spin": traffic,
-    }
+    nanoseconds = {name: 1e9 * seconds for name, seconds in found.items()}
+    return {"parts": f"{n} x {n}", "unit": "ns/spin", "found": nanoseconds, "a spin": traffic}
 
 
 def _rows(chains, rbm):
@@ -56,11 +52,8 @@ def _rows(chains, rbm):
     (side, other), table = tables.rough, tables.exact.to_right
     left, right = rows.empty(_CHAINS // philox.CHAINS, other), rows.empty(_CHAINS // philox.CHAINS, side)
     left[:, : chains.left.shape[1]] = chains.left
-    place, exact, packed = (
-        (0, np.uint64(3), philox.RIGHT, _K0, _K1),
-        fields.empty_rows(_CHAINS, table),
-        chains.right.copy(),
-    )
+    place = (0, np.uint64(3), philox.RIGHT, _K0, _K1)
+    exact, packed = fields.empty_rows(_CHAINS, table), chains.right.copy()
     eights, room = (_CHAINS // philox.CHAINS, *place), rows.room()
     return {
         "half-step in 16 bits": lambda: rows.half_step(left, right, side, eights, *room),
@@ -99,7 +92,7 @@ def _least(run, repeats):
 
 def _sgemm(m, n, repeats):
     rng = np.random.default_rng(0)
-    z, W = (rng.random(shape, np.float32) for shape in ((m, n), (n, n)))
+    z, W = rng.random((m, n), np.float32), rng.random((n, n), np.float32)
     out = np.empty((m, n), np.float32)
     return _least(lambda: np.matmul(z, W, out=out), repeats) / (m * n)
 

@@ -38,8 +38,11 @@ def _slope(t, logit_q, beta):
 def _dense(params, x, zeta):
     """[x, zeta] kernel + bias; what hangs on x alone is computed once for its K samples."""
     kernel, bias = params
-    y = x @ kernel[: x.shape[1]] + bias
-    return y if zeta is None else _repeat(y, len(zeta) // len(x)) + zeta @ kernel[x.shape[1] :]
+    of_x, of_zeta = jnp.split(kernel, [x.shape[1]])
+    y = x @ of_x + bias
+    if zeta is None:
+        return y
+    return _repeat(y, len(zeta) // len(x)) + zeta @ of_zeta
 
 
 def _repeat(y, k):
@@ -85,12 +88,16 @@ def _bound(params, x, u, rho, step):
     """The K-sample bound plus log Z of each image, and the batch's averages."""
     encoder, decoder, rbm, _ = params
     epsilon, _ = step.batch_norm
-    centred, zeta, drawn, logits_q, averages, first = x - step.mean_x, None, [], [], [], 0
+    centred, zeta = x - step.mean_x, None
+    drawn, logits_q, averages, first = [], [], [], 0
     for network in encoder:
         logit_q, moved = _network(network, centred, zeta, epsilon)
-        logits_q.append(logit_q if first else _repeat(logit_q, step.k))
-        own = slice(first, first := first + logit_q.shape[1])
-        drawn.append(_draw(logits_q[-1], u[:, own], rho[:, own], step.beta))
+        if first == 0:
+            logit_q = _repeat(logit_q, step.k)
+        own = slice(first, first + logit_q.shape[1])
+        first = own.stop
+        logits_q.append(logit_q)
+        drawn.append(_draw(logit_q, u[:, own], rho[:, own], step.beta))
         zeta = sigmoid(jnp.concatenate(drawn, 1))
         averages.append(moved)
     b = (1 - 1 / step.beta) * jnp.concatenate(drawn, 1)

@@ -107,13 +107,16 @@ class Model:
 
     def bound(self, x, u, rho):
         """The K-sample bound plus log Z of each image."""
-        step, zeta, drawn, logits_q = self.step, None, [], []
-        centred, first = x - self.mean_x, 0
+        step, centred, zeta = self.step, x - self.mean_x, None
+        drawn, logits_q, first = [], [], 0
         for network, moving in zip(self.encoder, self.moving[:-1], strict=True):
             logit_q = _network(network, moving, centred, zeta, step.batch_norm)
-            logits_q.append(logit_q if first else _repeat(logit_q, step.k))
-            own = slice(first, first := first + logit_q.shape[1])
-            drawn.append(Draw.apply(logits_q[-1], u[:, own], rho[:, own], step.beta))
+            if first == 0:
+                logit_q = _repeat(logit_q, step.k)
+            own = slice(first, first + logit_q.shape[1])
+            first = own.stop
+            logits_q.append(logit_q)
+            drawn.append(Draw.apply(logit_q, u[:, own], rho[:, own], step.beta))
             new = torch.sigmoid(drawn[-1])
             zeta = new if zeta is None else torch.cat([zeta, new], 1)
         b = (1 - 1 / step.beta) * torch.cat(drawn, 1)

@@ -10,15 +10,20 @@ from dvae_ref.runs.training import SCALARS
 
 
 def save_state(path, state, header):
-    trees = {name: value for name, value in state._asdict().items() if name not in SCALARS}
     scalars = {name: getattr(state, name) for name in SCALARS}
-    scalars |= {"best_nll": state.best_nll if state.best_iteration else None}  # null before the first validation
-    writing.save_checkpoint(path, header | scalars, **trees)
+    if not state.best_iteration:
+        scalars["best_nll"] = None  # before the first validation
+    writing.save_checkpoint(path, header | scalars, **_trees(state))
+
+
+def _trees(state):
+    """{name: tree of arrays}: the fields of a State that are no numbers."""
+    return {name: value for name, value in state._asdict().items() if name not in SCALARS}
 
 
 def load_state(path, like, settings):
     """(header, State) of a checkpoint of a run with these settings; `like` is a State of the right shapes."""
-    trees = {name: value for name, value in like._asdict().items() if name not in SCALARS}
+    trees = _trees(like)
 
     def check(header, arrays):
         check_header(header, settings, path)
@@ -28,11 +33,15 @@ def load_state(path, like, settings):
             writing.check_fits(name, value, arrays, path)
 
     header, arrays = writing.load_checkpoint(path, check)
-    contents.check(arrays.items(), [item for name, value in trees.items() for item in tree.items(value, name)], path)
+    expected = []
+    for name, value in trees.items():
+        expected += tree.items(value, name)
+    contents.check(arrays.items(), expected, path)
     trees = {name: writing.restore(name, value, arrays, path) for name, value in trees.items()}
     scalars = {name: header[name] for name in SCALARS}
-    best = math.inf if header["best_nll"] is None else header["best_nll"]
-    return header, like._replace(**trees, **scalars | {"best_nll": best})
+    if scalars["best_nll"] is None:
+        scalars["best_nll"] = math.inf
+    return header, like._replace(**trees, **scalars)
 
 
 def check_header(header, settings, path):

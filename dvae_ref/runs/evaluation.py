@@ -55,7 +55,9 @@ class Likelihood(NamedTuple):
 
 def standard_error(values):
     """Standard error of the mean; None for a single value, which JSON can say."""
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+    if len(values) < 2:
+        return None
+    return float(values.std(ddof=1) / math.sqrt(len(values)))
 
 
 @blas.one_thread()
@@ -94,14 +96,11 @@ def _noise(key, indices, samples, latents):
 def _importance_sample(params, statistics, x, noise, log_z):
     """Likelihood of a few images, CHUNK_ROWS samples at a time."""
     step = max(1, CHUNK_ROWS // len(x))
-    log_w = np.concatenate(
-        [
-            autoencoder.discrete_log_weights(params, statistics, x, part.reshape(-1, part.shape[-1]), log_z=log_z)
-            for part in np.split(noise, range(step, noise.shape[1], step), axis=1)
-        ],
-        axis=1,
-    ).astype(np.float64)
-    return of_log_weights(log_w)
+    log_w = []
+    for part in np.split(noise, range(step, noise.shape[1], step), axis=1):
+        u = part.reshape(-1, part.shape[-1])
+        log_w.append(autoencoder.discrete_log_weights(params, statistics, x, u, log_z=log_z))
+    return of_log_weights(np.concatenate(log_w, axis=1).astype(np.float64))
 
 
 def of_log_weights(log_w):

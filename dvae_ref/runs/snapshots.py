@@ -23,7 +23,7 @@ from dvae_ref.files import npz, writing
 from dvae_ref.theory.boltzmann import RBM, Moments
 
 PARTS, LOOKS = 100, 400  # of a run: after each is a snapshot; after each is looked whether one is needed
-TYPES = (np.int64, np.float32, np.float32, np.float64)  # of Path's arrays
+TYPES = {"iteration": np.int64, "a": np.float32, "W": np.float32, "jeffreys": np.float64}  # of Path's arrays
 MOST = 4.0  # nats of J from the last snapshot
 
 
@@ -64,12 +64,9 @@ def _ends(iteration, total, parts):
 
 def jeffreys(kept, rbm, moments):
     """J between a Kept and the machine with these moments, in float64: nats; with estimated ones it may be negative."""
-    total = 0.0
-    pairs = zip((*kept.rbm, *kept.moments), (*rbm, *moments), strict=True)
-    d_a, d_w, d_z, d_zz = (np.subtract(new, old, dtype=np.float64) for old, new in pairs)
-    for theta, mean in ((d_a, d_z), (d_w, d_zz)):
-        total += float(np.sum(theta * mean))
-    return total
+    in_theta = [np.subtract(new, old, dtype=np.float64) for new, old in zip(rbm, kept.rbm, strict=True)]
+    in_means = [np.subtract(new, old, dtype=np.float64) for new, old in zip(moments, kept.moments, strict=True)]
+    return sum(float(np.sum(theta * mean)) for theta, mean in zip(in_theta, in_means, strict=True))
 
 
 class Snapshots:
@@ -86,7 +83,8 @@ class Snapshots:
 
     def _read(self, rbm, count):
         with contextlib.suppress(FileNotFoundError):
-            self.taken = list(zip(*read(self.path, rbm), strict=True))[:count]
+            taken = list(zip(*read(self.path, rbm), strict=True))
+            self.taken = taken[:count]
         if len(self.taken) < count:
             text = f"{self.path} has {len(self.taken)} of the {count} snapshots that its checkpoint knows of"
             warnings.warn(text, stacklevel=4)
@@ -96,14 +94,14 @@ class Snapshots:
 
     def take(self, iteration, rbm, divergence):
         """Add the machine; the arrays are kept, not copied."""
-        self.taken.append((iteration, *rbm, divergence))
+        self.taken.append((iteration, rbm.a, rbm.W, divergence))
 
     def write(self):
         """Have on disk what was taken."""
         if len(self.taken) == self.written:
             return
-        columns = zip(Path._fields, zip(*self.taken, strict=True), TYPES, strict=True)
-        arrays = {name: np.array(column, kind) for name, column, kind in columns}
+        path = Path(*zip(*self.taken, strict=True))
+        arrays = {name: np.array(getattr(path, name), kind) for name, kind in TYPES.items()}
         with writing.atomic(self.path) as file:
             np.savez(file, **arrays)
         self.written = len(self.taken)
@@ -115,9 +113,8 @@ def read(path, rbm=None):
     def check(headers):
         if set(headers) != set(Path._fields):
             raise ValueError(f"{path} holds {', '.join(headers)}; expected {', '.join(Path._fields)}")
-        shapes = _shapes(headers, rbm)
-        for name, shape, kind in zip(Path._fields, shapes, TYPES, strict=True):
-            found = headers[name]
+        for name, shape in _shapes(headers, rbm).items():
+            found, kind = headers[name], TYPES[name]
             if found != (kind, shape):
                 expected = f"{np.dtype(kind)} {shape}"
                 raise ValueError(f"{path}: expected {name} to be {expected}, found {found.dtype} {found.shape}")
@@ -130,6 +127,9 @@ def read(path, rbm=None):
 
 def _shapes(headers, rbm):
     """The shapes of arrays that agree with the first, or with the machine."""
-    n = (math.prod(headers["iteration"].shape),)
-    left, right = rbm.W.shape if rbm else (*headers["W"].shape, 0, 0, 0)[1:3]
-    return n, (*n, left + right), (*n, left, right), n
+    n = math.prod(headers["iteration"].shape)
+    if rbm:
+        left, right = rbm.W.shape
+    else:
+        _, left, right, *_ = (*headers["W"].shape, 0, 0, 0)  # zeros for what a damaged file lacks
+    return {"iteration": (n,), "a": (n, left + right), "W": (n, left, right), "jeffreys": (n,)}
