@@ -14,6 +14,7 @@ from dvae_ref.model import autoencoder, networks
 from dvae_ref.runs import datasets, evaluation, lifecycle, roles, sizes, training
 from dvae_ref.runs.presets import Settings
 from dvae_ref.sampling import ais, pcd, philox
+from dvae_ref.theory import domains
 from dvae_ref.theory.elementary import sigmoid
 
 
@@ -33,8 +34,10 @@ class Trained:
     def sample(self, number: int = 100, sweeps: int = 10_000, seed: int = 0) -> Array:
         """E[x|z] for z from the prior by block Gibbs, shape (number, V), in [0, 1]: the images of the command `sample`.
 
-        ValueError for a number below 1 or sweeps below 0.
+        ValueError for a number below 1, or one that takes too much memory, and for sweeps below 0.
         """
+        number = domains.whole("number", number, 1)
+        sizes.check_pictures(self.settings.struct, number)
         return prior_images(roles.keys(seed)["sample"], self, number, sweeps)
 
     def encode(self, images: Array, seed: int = 0) -> Array:
@@ -133,10 +136,10 @@ def as_dataset(images: Array, validation: Array | None) -> datasets.Dataset:
 
 
 def check_images(images: Array, pixels: int | None = None, name: str = "images") -> Array:
-    """Images (B, V) as float32; ValueError unless they are rows of (so many) pixels in [0, 1]."""
-    images = np.asarray(images)
+    """Images (B, V) as float32; ValueError unless pixels, so many a row, are in [0, 1], TypeError for no numbers."""
+    images = domains.array(name, images)
     if images.ndim != 2 or not images.size or (pixels is not None and images.shape[1] != pixels):
         raise ValueError(f"{name} must have the shape (B, {pixels or 'V'}), B >= 1; got {images.shape}")
-    if images.dtype.kind not in "fiub" or not np.all((images >= 0) & (images <= 1)):
+    if not np.all((images >= 0) & (images <= 1)):
         raise ValueError(f"{name} must have pixels in [0, 1]; got {images.dtype}, {images.min()} to {images.max()}")
     return images.astype(np.float32)

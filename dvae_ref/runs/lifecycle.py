@@ -204,8 +204,8 @@ def read_settings(folder):
     path = Path(folder) / "config.json"
     try:
         record = reading.json_file(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no run in {folder}: there is no config.json") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"no run in {str(folder) or repr('')}: there is no config.json") from None
     try:
         return Settings.from_json(record)
     except ValueError as error:

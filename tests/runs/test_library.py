@@ -103,8 +103,15 @@ def test_what_does_not_fit_is_said_with_shapes(straight, settings, bundled):
         dvae_ref.train(settings, x)
     with pytest.raises(ValueError, match="checkpoint must be 'best' or 'last', got 'first'"):
         dvae_ref.load_run(straight[0], "first")
-    with pytest.raises(FileNotFoundError, match="no run in"):
-        dvae_ref.load_run(straight[0] / "nowhere")
+    for wrong in (x.astype(str), x.astype(object), x + 0j, np.ma.masked_array(x, x == 0)):
+        with pytest.raises(TypeError, match="images must be an array of real numbers; got"):
+            model.encode(wrong)
+    for number in (0, 2.5, 10**13):
+        with pytest.raises(ValueError, match=r"number must be a whole number|10,000,000,000,000 images would take"):
+            model.sample(number)
+    for nowhere in (straight[0] / "nowhere", straight[0] / "config.json", ""):
+        with pytest.raises(FileNotFoundError, match=r"no run in .+: there is no config.json"):
+            dvae_ref.load_run(nowhere)
 
 
 def test_a_model_says_what_it_is_in_a_line(straight):
