@@ -49,7 +49,8 @@ def mutants(source, count, seed):
 
 
 def _near(before, after):
-    """Both, and of long statements what stands near the change."""
+    """Both, and of long statements what stands near the change; " | " is what separates them in a line."""
+    before, after = (text.replace(" | ", "|") for text in (before, after))
     if max(len(before), len(after)) <= LONG:
         return before, after
     start = _alike(before, after)
