@@ -160,7 +160,7 @@ def _waited(run):
 
 
 def _compared(key, state, rbm, plan):
-    """Spins of a few sweeps on either, and the CPU's time."""
+    """Whether GPU and CPU draw the same spins in a few sweeps, and the CPU's time for all of them."""
     few = min(3, plan.sweeps)
     same = _same(block_gibbs.sweep(key, state, rbm, few, "cuda"), block_gibbs.sweep(key, state, rbm, few, "cpu"))
     own = wall(lambda: block_gibbs.sweep(key, state, rbm, plan.sweeps), min(3, plan.repeats))

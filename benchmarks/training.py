@@ -58,7 +58,7 @@ def _dataset():
 
 
 def moments_of(start):
-    """Of the chains as they are: to compare with, any will do."""
+    """Moments of the chains as they are: any will do, as long as all contenders are given the same."""
     return pcd.moments(start.sampler)
 
 

@@ -46,7 +46,7 @@ def main():
 
 
 def _seconds(run):
-    """Of the clock, and of all cores together."""
+    """Seconds of a run by the clock, and of processor time over all cores."""
     run()  # its threads awake, its tables in the caches: this is to be had in training, too
     before, busy = time.perf_counter(), time.process_time()
     run()

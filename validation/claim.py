@@ -111,7 +111,7 @@ def spread(quantity, scores):
 
 
 def standard_error(values):
-    """Of the mean of independent values."""
+    """The standard error of the mean of independent values."""
     return float(values.std(ddof=1)) / math.sqrt(len(values))
 
 

@@ -119,7 +119,7 @@ class _Snapshots:
         return trajectory.above(key, self.rbms, start, self.steps, GROUPS)
 
     def replicas(self, key):
-        """Of a training run that takes the snapshots for its updates."""
+        """States of replicas that went from snapshot to snapshot, as in a training run with these updates."""
         state = population_annealing.init(key, self.rbms[0], self.chains)
         for rbm in self.rbms:
             state, _ = population_annealing.step(key, state, rbm, REPLICA_SWEEPS)

@@ -61,6 +61,6 @@ def take(typing_context, counter):
 if not ENABLED:
 
     def take(counter):
-        """The same in Python, for one thread."""
+        """What the compiled `take` does, in Python, for one thread."""
         counter[0] += 1
         return int(counter[0]) - 1

@@ -57,7 +57,7 @@ class _Part(Call):
 
 
 class _Team:
-    """What its members share."""
+    """What the members of a team share."""
 
     def __init__(self, work, size, active):
         self.size, self.failed = size, False
@@ -81,7 +81,7 @@ class _Team:
             self.permits.release()
 
     def meet(self, rank):
-        """Wait until all members are here. Others may run meanwhile."""
+        """Wait until all members have called this; meanwhile others may have this member's core."""
         self.permits.release()
         with self.lock:
             self.arrived += 1
@@ -92,7 +92,7 @@ class _Team:
         self._acquire(self.permits)
 
     def _acquire(self, lock):
-        """StoppedError if it would never come to that."""
+        """Take a lock; StoppedError if a member has failed or died, so that nobody would release it."""
         while not lock.acquire(timeout=LOOK):
             if self.failed or any(call.lost() for call in self.calls):
                 raise StoppedError
@@ -105,7 +105,7 @@ class _Member:
         self.whole, self.rank, self.round = whole, rank, 0
 
     def mean(self, x):
-        """Each member must come to it equally often."""
+        """The mean of x over the members, waited for; each member must ask equally often."""
         shares = self.whole.shares[self.round % 2]
         self.round += 1
         shares[self.rank] = x

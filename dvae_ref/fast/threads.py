@@ -49,7 +49,7 @@ class Call:
         self.begun, self.done = threading.Lock(), locked()
 
     def make(self):
-        """Unless somebody has begun it."""
+        """Make the call, unless somebody has begun it."""
         if not self.begun.acquire(blocking=False):
             return
         try:
@@ -61,7 +61,7 @@ class Call:
             self.done.release()
 
     def cancel(self):
-        """Whether nobody has begun it: then nobody will."""
+        """Take the call back: True if nobody had begun it, and nobody will."""
         cancelled = self.begun.acquire(blocking=False)
         if cancelled:
             self.f = self.args = None

@@ -18,7 +18,7 @@ MOST_LINES = 2**28  # bytes of a file of lines
 
 @contextlib.contextmanager
 def parsing(path, what):
-    """Whatever goes wrong within is a ValueError: `path` is `what`."""
+    """Turn whatever goes wrong within into a ValueError which says that `path` is `what`, e.g. damaged."""
     try:
         yield
     except MemoryError:

@@ -56,12 +56,12 @@ class Stage:
         self.total, self.options, self.bar = total, options, None
 
     def advance(self, n):
-        """n more are done."""
+        """Report that n more units of work are done."""
         self.bar = self.bar or tqdm(total=self.total, **self.options, **bar_style())
         self.bar.update(n)
         if self.bar.n >= self.total:
             self.bar.close()
 
     def reach(self, done, total):
-        """So many are done, of how many."""
+        """Report how many units of work are done in all; total is as samplers report it, and not needed."""
         self.advance(done - (self.bar.n if self.bar else 0))

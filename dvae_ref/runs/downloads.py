@@ -191,7 +191,7 @@ def _get(url, path):
 
 
 def _stay_secure(response, **_):
-    """From an address over https to none without it."""
+    """Refuse a redirection from https to an address without it."""
     if not response.url.startswith("https:"):
         raise OSError(f"it leads to {response.url}, which is not https")
 

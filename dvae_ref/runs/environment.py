@@ -11,7 +11,7 @@ FEATURES = ("sse4.1", "avx", "avx2", "fma", "avx512f", "neon", "sve")  # how wid
 
 
 def here():
-    """{what: which}, strings: of this process, now."""
+    """What bytes may depend on, by name, as strings: versions, BLAS, CPU and random streams of this process."""
     return {
         "NumPy": np.__version__,
         "numba": numba.__version__,

@@ -34,7 +34,7 @@ def checks(key, below, state, starts, temperatures, progress=None, backend="cpu"
 
 
 def _part(progress, n, parts):
-    """`progress` of part n of the work."""
+    """What reports part n of the work, of so many equal parts, to `progress`; None if there is none."""
     return progress and (lambda done, total: progress(n * total + done, parts * total))
 
 

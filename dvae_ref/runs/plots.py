@@ -133,7 +133,7 @@ RECORDS = {"bound": schema.TRAINING, "validation_nll": schema.VALIDATION, "resum
 
 
 def _columns(records, names):
-    """What is null is nan."""
+    """Records, one a line, as arrays by name; what is null there is nan."""
     return {name: np.array([record.get(name) for record in records], float) for name in names}
 
 

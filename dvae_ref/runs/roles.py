@@ -25,6 +25,6 @@ FIGURES = 20  # the first of the figures' numbers
 
 
 def keys(seed):
-    """Role -> key."""
+    """{role: key} of a run with this seed."""
     root = philox.key(seed)
     return {role: philox.fold_in(root, number) for number, role in enumerate(ROLES)}

@@ -23,7 +23,7 @@ class Sessions:
         self.now = {"version": __version__, "commit": commit(), "threads": threads, "from": iteration}
 
     def write(self, iteration):
-        """The run has come to this iteration."""
+        """Record that the run has come to this iteration."""
         spent = {"cpu_seconds": time.process_time() - self.cpu, "seconds": time.monotonic() - self.start}
         writing.write_json(self.path, {"sessions": [*self.earlier, {**self.now, "to": iteration, **spent}]})
 

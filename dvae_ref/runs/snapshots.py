@@ -50,7 +50,7 @@ def at_zero(rbm):
 
 
 def is_whole(iteration, total):
-    """Has the run just ended a hundredth?"""
+    """Has this iteration completed a hundredth of the run, after which a snapshot is always kept?"""
     return _ends(iteration, total, PARTS)
 
 

@@ -64,7 +64,7 @@ class AISResult(NamedTuple):
 
 
 class AISBatch(NamedTuple):
-    """The same for N machines."""
+    """An AISResult's fields for N machines at once."""
 
     log_z: np.ndarray  # (N,)
     standard_error: np.ndarray  # (N,)

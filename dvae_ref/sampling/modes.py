@@ -54,7 +54,7 @@ def warn_if_missed(log_z: float, error: float, chains: int, rbm: RBM) -> None:
 
 
 def warn_if_missed_by_any(log_z: Array, error: Array, chains: int, W: Array, a: Array) -> None:
-    """The same for N machines that share W, with biases a (N, D)."""
+    """`warn_if_missed` for N machines that share W, with biases a (N, D): one warning, of the worst."""
     W, a = np.asarray(W, np.float64), np.asarray(a, np.float64)
     starts = _starts(W)
     pieces = np.array_split(a, math.ceil(len(a) / MACHINES))
@@ -87,7 +87,7 @@ def _starts(W):
 
 
 def _bounds(W, a, starts):
-    """The bound for each of the biases a (N, D): (N,)."""
+    """The lower bound of log Z for each of the biases a (N, D), by mean fields from these states: (N,), nats."""
     machines = len(a)
     a = np.repeat(a, len(starts), axis=0)
     a_left, a_right = np.split(a, [len(W)], 1)

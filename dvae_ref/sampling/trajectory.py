@@ -166,7 +166,7 @@ def _move(key, state, rbm, parts, sweeps, backend):
 
 
 def _ancestors(key, log_w, step):
-    """Of all replicas, (G R,): each group is resampled by itself."""
+    """The ancestors of all replicas, (G R,): each group is resampled by itself."""
     groups, replicas = log_w.shape
     u = philox.uniform(philox.fold_in(key, _RESAMPLING, step), groups)
     own = [population.systematic(row, number) for row, number in zip(log_w, u, strict=True)]

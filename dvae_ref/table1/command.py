@@ -42,7 +42,7 @@ def run(args):
 
 
 def say_what_is_not_done(failed, unwritten, missing):
-    """The exit code: 0 where there is nothing to say."""
+    """Name what failed, what could not be written and what is not finished; the exit code, 0 if that is nothing."""
     for folder, error in failed.items():
         say(f"failed: {folder}: {error}")
     if unwritten:
@@ -55,7 +55,7 @@ def say_what_is_not_done(failed, unwritten, missing):
 
 
 def hours_left(cell):
-    """Of one core, to train a cell to its end."""
+    """The hours that one core takes to train a cell to its end."""
     left = cell.settings.num_train_iter - grid.iterations_done(cell.folder)
     return durations.hours(cell.settings, max(left, 0))
 

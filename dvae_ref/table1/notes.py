@@ -37,12 +37,12 @@ def departures(row):
 
 
 def _plain(value):
-    """As JSON has it."""
+    """A setting as JSON holds it, where tuples are lists."""
     return list(value) if isinstance(value, tuple) else value
 
 
 def notes(made):
-    """A line each, of Rows in their order."""
+    """What is to be said below the table of these Rows: texts, in the order of the rows."""
     said = []
     if any(not r.images_are_the_paper_s and not math.isnan(r.paper_nll) for r in made):
         said.append(OTHER_IMAGES)
@@ -66,7 +66,7 @@ def notes(made):
 
 
 def _differing(group):
-    """What these rows were not alike in, with the value of each."""
+    """The settings in which these rows differ, each with its value in every row: texts."""
     for name in group[0]:
         values = [alike[name] for alike in group]
         if any(value != values[0] for value in values):

@@ -46,7 +46,7 @@ def pairs(made):
 
 
 def _are_paired(first, second):
-    """Equal digests are equal images."""
+    """Do both rows have log p(x) of each image, of the same images? (Equal digests are equal images.)"""
     known = first.alike.get("data_sha256") is not None
     return known and first.log_px is not None and second.log_px is not None
 

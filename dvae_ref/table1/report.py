@@ -98,7 +98,7 @@ class Row(NamedTuple):
 
     @property
     def cell(self):
-        """It in words."""
+        """The row's cell in words."""
         return f"{self.dataset} {self.struct} K = {self.k} {self.baseline}, {self.num_train_iter:,} iterations"
 
 
@@ -220,7 +220,7 @@ def _from_above(group):
 
 
 def _mean(group, name):
-    """Over the runs; nan if one does not say."""
+    """The mean of a number over the runs of a row; nan if a record lacks it."""
     found = _known(group, name)
     if len(found) < len(group):
         return math.nan

@@ -51,7 +51,7 @@ def plain_log_p(rbm, zeta, lam):
 
 
 def sum_over_z(rng, lam):
-    """Around the hypercube and well outside of it."""
+    """Eq. 7 against the sum over z that it replaces, around the hypercube and well outside of it."""
     rbm = oracles.random_rbm(rng, 3, 2, 1.0)
     zeta = np.concatenate([rng.uniform(-0.5, 1.5, (100, 5)), rng.normal(0.5, 4, (100, 5))])
     value, _ = gaussian_integral.log_p(rbm, zeta, lam)

@@ -70,7 +70,7 @@ def divergence(logit_m, log_joint, z):
 
 
 def log_likelihood(zeta):
-    """Of three pixels that a decoder makes of zeta."""
+    """log p(x|zeta) of three pixels, (1, 0, 1), that a linear decoder makes of zeta."""
     logits = zeta @ np.array([[2.0, -1.0, 0.5], [1.0, 1.5, -2.0]]) - 0.4
     return (np.array([1.0, 0, 1]) * logits - np.logaddexp(0, logits)).sum(1)
 

@@ -59,7 +59,7 @@ def _traced(rbm, sweeps, weighed, shared_memory):
 
 
 def _run(rbm, sweeps, weighed):
-    """Eight chains, or sixteen: a block's."""
+    """So many sweeps of one block's chains: eight, or with tiles sixteen."""
     rbm, _ = fields.exact_fields(rbm)
     state = pcd.init(_KEY, rbm, 8)
     if not weighed:

@@ -67,7 +67,7 @@ def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
 
 
 def gained_bytes(plan):
-    """The same with W in shared memory."""
+    """Bytes of shared memory in which the threads of `resident_kernel` add up the increments of log w."""
     lanes, warps = plan.threads
     return 8 * CHAINS * (lanes * warps + 1)
 
@@ -171,7 +171,7 @@ def _add_to(log_w, rows, slots, sums):
 
 @device.kernel()
 def tiled_kernel(nibbles, chains, log_w, inv_temps, parts, done, parameters, plan, k0, k1):
-    """The same, with the parameters of `tiles`."""
+    """What `resident_kernel` does, W read tile by tile from the parameters of `tiles`."""
     shared, sums = cuda.shared.array(0, float32, VECTOR), cuda.local.array(SUMS, float32)
     h, gained = cuda.local.array(CHAINS, float32), cuda.local.array(CHAINS, float64)
     for c in range(CHAINS):

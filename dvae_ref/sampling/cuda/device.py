@@ -61,7 +61,7 @@ def kernel(**options):
 
 @function
 def thread():
-    """(x, y) of the thread."""
+    """(x, y): the place of this thread in its block."""
     return np.int64(np.uint32(cuda.threadIdx.x)), np.int64(np.uint32(cuda.threadIdx.y))
 
 
@@ -79,21 +79,21 @@ def shape():
 
 @function
 def threads():
-    """How many these are together."""
+    """How many threads the block has, over both axes."""
     x, y = shape()
     return x * y
 
 
 @function
 def number():
-    """Of the thread in its block."""
+    """The number of this thread in its block, row by row."""
     x, y = thread()
     return shape()[0] * y + x
 
 
 @function
 def block():
-    """(x, y) of the block, likewise."""
+    """(x, y): the place of this thread's block in the grid."""
     return np.int64(np.uint32(cuda.blockIdx.x)), np.int64(np.uint32(cuda.blockIdx.y))
 
 

@@ -88,7 +88,7 @@ def _draw(parameters, plan, right, counter, shared, field):
 
 @device.kernel()
 def tiled_kernel(nibbles, chains, parameters, plan, start, sweeps, k0, k1):
-    """The same, with `tiles.parameters`."""
+    """What `resident_kernel` does, W read tile by tile from `tiles.parameters`."""
     shared = cuda.shared.array(0, float32, VECTOR)
     sums, field = cuda.local.array(SUMS, float32), cuda.local.array(CHAINS, float32)
     for t in range(start, start + sweeps):

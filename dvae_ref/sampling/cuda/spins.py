@@ -32,7 +32,7 @@ def draw(octet, unit, counter, field):
 
 @device.function
 def _settled(octet, unit, counter, words, e):
-    """The same from all 23 bits."""
+    """The spins that 16 bits of their uniform numbers leave open, decided by all 23."""
     more, up = cuda.local.array(_WORDS, uint64), np.uint32(0)
     _words_of(fine_words, octet, unit, counter, more)
     for c in range(CHAINS):

@@ -97,7 +97,7 @@ def units_at(plan, number, right):
 
 @device.function
 def first_chain():
-    """Of this thread's eight."""
+    """The number of the first of the eight chains that this thread draws."""
     return BLOCK_CHAINS * device.block()[0] + CHAINS * (device.thread()[1] % OCTETS)
 
 

@@ -19,7 +19,7 @@ ROOM = UNSURE + 2
 
 @register_jitable
 def number(chains):
-    """Of blocks."""
+    """How many blocks so many chains take."""
     return (chains + BLOCK - 1) // BLOCK
 
 
@@ -31,7 +31,7 @@ def lane(c):
 
 @compiled(nogil=True)
 def empty(rows):
-    """(rows x 128,), int16, on a cache line."""
+    """Memory for so many rows of 128 chains, int16, that begins on a cache line."""
     buffer = np.empty(rows * BLOCK + LANES, np.int16)
     start = -buffer.ctypes.data % 64 // 2
     return buffer[start : start + rows * BLOCK]
@@ -64,7 +64,7 @@ def pack(nibbles, groups, q):
 
 @compiled(nogil=True)
 def unpack(groups, nibbles, q):
-    """The reverse."""
+    """What `pack` made, back to nibbles (chains, ceil(D / 4)), in place."""
     quarter = nibbles.shape[1]
     units, group = np.zeros(max(4 * quarter, UNITS * q), np.uint8), np.empty(q, np.uint8)
     u0, u1, u2, u3 = (

@@ -125,7 +125,7 @@ def _compare(words, halves, units, margins, first):
 
 @register_jitable(forceinline=True)
 def _join(halves, present, target, first):
-    """Bit k of a group is unit k, if there is one."""
+    """Write five units of every chain as the bits of a group: bit k is unit k, and 0 where there is no such unit."""
     there = registers.spread(present)
     for v in range(VECTORS):
         bits = registers.spread(0)
@@ -136,13 +136,13 @@ def _join(halves, present, target, first):
 
 @register_jitable
 def _chain(v, l):
-    """Of the 128 in a block, the chain in lane l of register v."""
+    """The number in its block, of 128, of the chain that lane l of register v holds."""
     return CHAINS * (l // 2) + 2 * v + l % 2
 
 
 @compiled(nogil=True)
 def _settle(field, word, chain, sweep, side, unit, k0, k1):
-    """A spin by the rule."""
+    """A spin decided by all bits of its uniform number, as every engine defines it."""
     return spin(field, scalars.half(word, np.uint64(chain % 2)), chain, sweep, side, unit, k0, k1)
 
 
@@ -151,7 +151,7 @@ def _settle(field, word, chain, sweep, side, unit, k0, k1):
 
 @compiled(nogil=True)
 def _add_low(words, i, low, entry, source, group, count):
-    """The sums of `low` of one register."""
+    """The lower halves of the fields in one register: look-ups in `low`, added up over a unit's nibbles."""
     total = registers.spread(0)
     for h in range(count):
         own = registers.load(low, entry + UNITS * h)

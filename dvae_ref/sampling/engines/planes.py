@@ -120,7 +120,7 @@ def _settle(spins, f, bits, shape, chain, sweep, side, k0, k1):
 
 @compiled(nogil=True)
 def _join(spins, joined, nibbles):
-    """Bit k of nibble g is unit k q + g."""
+    """Write four planes of spins as nibbles: bit k of nibble g is unit k q + g."""
     plane = joined.size
     spins0, spins1, spins2 = spins[:plane], spins[plane : 2 * plane], spins[2 * plane : 3 * plane]
     spins3 = spins[3 * plane : 4 * plane]

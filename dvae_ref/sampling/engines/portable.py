@@ -101,13 +101,13 @@ def anneal(left, right, log_w, inv_temps, done, tables, k0, k1):
 
 
 def _span(chains, table):
-    """Chains to a task."""
+    """How many chains a task is given, so that tables stay in the cache and every thread has work."""
     return _BLOCK * sharing.shared(-(-chains // _BLOCK), table.nbytes, _NEAR, numba.get_num_threads())
 
 
 @register_jitable
 def _tasks(shape, span):
-    """How many there are."""
+    """How many tasks the machines' chains make."""
     machines, chains, _ = shape
     return machines * ((chains + span - 1) // span)
 
@@ -140,7 +140,7 @@ def _take_sweeps(counter, width, left, right, span, sweeps, done, to_right, to_l
 
 @compiled(nogil=True)
 def _sweep_block(left, right, first, sweeps, done, to_right, to_left, k0, k1):
-    """Rows of whole tiles, for whole counters of chains."""
+    """Sweeps of one task's chains, in rows padded to whole tiles and to whole counters of chains."""
     eights = (len(left) + CHAINS - 1) // CHAINS
     z_left, z_right = rows.empty(eights, to_left), rows.empty(eights, to_right)
     z_left[: len(left), : left.shape[1]] = left

@@ -51,7 +51,7 @@ def load(typing_context, array, vector):
 
 @intrinsic
 def store(typing_context, array, vector, words):
-    """The reverse."""
+    """Write a vector of words to where `load` of the same number reads it."""
 
     def codegen(context, builder, signature, arguments):
         array_value, vector_value, words_value = arguments
