@@ -11,6 +11,7 @@ from dvae_ref.conformance.pairs import SECONDS
 from dvae_ref.conformance.tolerances import Tolerance
 from dvae_ref.files import npz, reading
 
+NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 SEARCH = 60.0  # seconds of a whole check in which two mistakes at once are looked for
 
 
@@ -18,7 +19,7 @@ def check(folder, theirs, manifest, chosen, on_verdict=lambda _: None, every=Fal
     """The Verdicts of the named quantities. ValueError for a kit, or a JSON file of theirs, that cannot be used; an npz
     file of theirs that cannot be is a verdict. every: what is missing fails, too."""
     verdicts, left = [], SEARCH
-    theirs = _answers(theirs) if Path(theirs).is_file() else theirs
+    theirs = answers(theirs)
     for entry in manifest["quantities"]:
         if entry["name"] in chosen:
             start = time.monotonic()
@@ -54,11 +55,29 @@ def read_theirs(folder, entry):
         return {}
 
 
-def _answers(path):
-    everything = reading.json_file(path)
+def answers(theirs):
+    """Their folder, or what their JSON file holds; that again. In it NaN and Infinity are read, as Python writes them,
+    and null for NaN, as JavaScript does."""
+    if isinstance(theirs, dict) or not Path(theirs).is_file():
+        return theirs
+    everything = reading.json_file(theirs, NOT_FINITE)
     if not isinstance(everything, dict):
-        raise ValueError(f"{path}: expected an object of quantities, in each an object of arrays")
+        raise ValueError(f"{theirs}: expected an object of quantities, in each an object of arrays")
     return everything
+
+
+def any_of(theirs, entries):
+    """Have they files, or parts of the JSON file, of any of the manifest's entries?"""
+    if isinstance(theirs, dict):
+        return any(entry["name"] in theirs for entry in entries)
+    return any((Path(theirs) / entry["file"]).exists() for entry in entries)
+
+
+def _with_nan(value):
+    """Nested lists in which null is NaN."""
+    if isinstance(value, list):
+        return [_with_nan(one) for one in value]
+    return np.nan if value is None else value
 
 
 def _of_json(everything, entry):
@@ -67,7 +86,7 @@ def _of_json(everything, entry):
         raise ValueError(f"{entry['name']}: expected an object of arrays")
     shapes, found = {array["name"]: tuple(array["shape"]) for array in entry["arrays"]}, {}
     for name, value in given.items():
-        found[name] = array = as_array(name, value)
+        found[name] = array = as_array(name, _with_nan(value))
         if array.ndim == 1 and name in shapes and array.size == np.prod(shapes[name], dtype=int):
             found[name] = array.reshape(shapes[name])
     return found
@@ -93,7 +112,11 @@ def _tolerance(array):
 
 
 def misspelt(theirs, manifest):
-    """A line a file of theirs that has no quantity's name."""
-    listed = {entry["file"].removesuffix(".npz") for entry in manifest["quantities"]}
-    found = sorted(path.stem for path in Path(theirs).glob("*.npz") if path.stem not in listed)
-    return [f"??    {name}.npz is no quantity's{names.guess(name, sorted(listed))}" for name in found]
+    """A line a file of theirs, or a name in their JSON file, that is no quantity's."""
+    listed, suffix = {entry["file"].removesuffix(".npz") for entry in manifest["quantities"]}, ".npz"
+    if isinstance(theirs, dict):
+        given, suffix = theirs, ""
+    else:
+        given = (path.stem for path in Path(theirs).glob("*.npz"))
+    found = sorted(name for name in given if name not in listed)
+    return [f"??    {name}{suffix} is no quantity's{names.guess(name, sorted(listed))}" for name in found]

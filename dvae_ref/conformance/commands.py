@@ -1,7 +1,6 @@
 """The commands of python -m dvae_ref conformance: show, export and check."""
 
 import textwrap
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -58,10 +57,11 @@ def check(args):
     """0 if all that is there agrees, 1 if not; UsageError if there is nothing to compare."""
     try:
         manifest = vectors.read_manifest(args.folder)
-        chosen = asked_for(manifest, args)
-        for line in checking.misspelt(args.theirs, manifest):
+        theirs = checking.answers(args.theirs)
+        for line in checking.misspelt(theirs, manifest):
             print(line)
-        verdicts = checking.check(args.folder, args.theirs, manifest, chosen, show_verdict, args.all)
+        chosen = asked_for(manifest, args, theirs)
+        verdicts = checking.check(args.folder, theirs, manifest, chosen, show_verdict, args.all)
     except (ValueError, OSError) as error:
         raise UsageError(error) from error
     passed = all(verdict.passed for verdict in verdicts)
@@ -76,14 +76,14 @@ def show_verdict(verdict):
         print(report.as_text(verdict))
 
 
-def asked_for(manifest, args):
+def asked_for(manifest, args, theirs):
     """The quantities to check; ValueError if there are none, or none of their files."""
-    listed = {entry["name"]: entry["file"] for entry in manifest["quantities"]}
+    listed = {entry["name"]: entry for entry in manifest["quantities"]}
     if unknown := sorted(set(listed) - set(QUANTITIES)):
         raise ValueError(f"{args.folder} has quantities that this version does not know: {', '.join(unknown)}")
     chosen = names.matching(listed, args.only or ["*"])
-    if Path(args.theirs).is_file():
-        return chosen
-    if not any((Path(args.theirs) / listed[name]).exists() for name in chosen):
-        raise ValueError(f"{args.theirs} has none of the files, e.g. {listed[chosen[0]]}")
+    if not checking.any_of(theirs, [listed[name] for name in chosen]):
+        what = "quantities" if isinstance(theirs, dict) else "files"
+        first = chosen[0] if isinstance(theirs, dict) else listed[chosen[0]]["file"]
+        raise ValueError(f"{args.theirs} has none of the {what}, e.g. {first}")
     return chosen

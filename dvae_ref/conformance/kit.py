@@ -134,10 +134,10 @@ def as_array(name: str, value: Any) -> Array:
     try:
         readable = hasattr(value, "__array__") or not hasattr(value, "__dlpack__")
         found = np.asarray(value) if readable else np.from_dlpack(value)
-    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+        if found.dtype == object and found.size and all(map(_is_number, found.flat)):
+            found = found.astype(float)  # fractions, decimals and numbers of mpmath
+    except (TypeError, ValueError, RuntimeError, BufferError, OverflowError) as error:
         raise TypeError(f"{name} must be an array of real numbers, got {type(value).__name__} ({error})") from error
-    if found.dtype == object and found.size and all(map(_is_number, found.flat)):
-        found = found.astype(float)  # fractions, decimals and numbers of mpmath
     if np.ma.is_masked(value):
         raise TypeError(f"{name} has masked elements: fill them, or leave the array out")
     if found.dtype.kind not in "biuf":

@@ -73,6 +73,9 @@ def summary(verdicts):
     """The last line: how many agree, fail and were not attempted, and where to begin."""
     tried = [verdict for verdict in verdicts if verdict.attempted]
     failed = sum(not verdict.passed for verdict in tried)
-    text = f"{failed} of {len(tried)} quantities disagree" if failed else f"all {len(tried)} quantities agree"
+    if len(tried) == 1:
+        text = f"the one quantity that is there {'disagrees' if failed else 'agrees'}"
+    else:
+        text = f"{failed} of {len(tried)} quantities disagree" if failed else f"all {len(tried)} quantities agree"
     skipped = len(verdicts) - len(tried)
     return text + (f"; not attempted: {skipped}" if skipped else "") + mend_first(tried)

@@ -62,9 +62,9 @@ def lines(path):
     return enumerate(content(path, "file of lines", MOST_LINES).splitlines(), 1)
 
 
-def json_file(path):
-    """The value in a JSON file of UTF-8: numbers are finite, as JSON has no others."""
-    return json_value(content(path, "JSON file", MOST_JSON), path)
+def json_file(path, constants=()):
+    """The value in a JSON file of UTF-8: numbers are finite, as JSON has no others; constants as of `json_value`."""
+    return json_value(content(path, "JSON file", MOST_JSON), path, constants)
 
 
 def json_value(text, path, constants=(), what="damaged or no JSON"):
