@@ -26,7 +26,7 @@ sampled). An estimate that lies more than 3 of its standard errors below L has m
 verdict is *contradictory*; from below alone, *open*.
 
 How often a bracket contains log Z, and how often it is closed and wrong, on machines made to be hard:
-docs/bracket_coverage.md, `python -m validation.coverage`.
+docs/bracket_coverage.md, `python -m validation.coverage`. Derived in docs/derivations/09-sampling.md.
 """
 
 import math
