@@ -96,14 +96,16 @@ def worst_score(quantity, estimates, oracle, allowance=0.0):
     return Finding(quantity, mean[worst], oracle[worst], scores[worst], STANDARD_ERRORS, basis, caught)
 
 
-def spread(quantity, scores):
+def spread(quantity, scores, allowance=0.0):
     """The finding that the root mean square of standard normal scores is 1, as far as chi-square lets it be.
 
-    It would have caught error bars too long, or too short, by so much with probability 84%.
+    allowance: by how much more it may be, as error bars from few weights are known to be a little short. It would have
+    caught error bars too long, or too short, by so much with probability 84%.
     """
     size = float(np.sqrt(np.mean(scores**2)))
     tails = [RARE, 1 - SURE, SURE, 1 - RARE]
     low, unlucky, lucky, high = np.sqrt(stats.chi2.ppf(tails, len(scores)) / len(scores))
+    high *= 1 + allowance
     distance = max(size / high, low / size)
     basis = f"chi-square: {low:.2f} to {high:.2f}"
     caught = max(lucky / low - 1, 1 - unlucky / high)

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from validation import claims, report, sabotage
 from validation.__main__ import run
 from validation.breaks import BREAKS, training
+from validation.claim import spread
 
 SLOW = ("reparameterisation", "iw_bounds", "gradients", "log_px", "training", "population", "gibbs", "ais")
 
@@ -48,3 +50,20 @@ def test_break_is_caught(broken):
 def test_there_are_breaks_for_every_claim():
     assert {b.claim for b in BREAKS} == set(claims.NAMES)
     assert len({b.name for b in BREAKS}) == len(BREAKS) >= 25
+
+
+@pytest.mark.parametrize("allowance", [0.0, 0.05])
+def test_a_spread_of_scores_sees_what_it_says_it_sees(allowance):
+    """Of 2,000 samples of 700 normal scores none fails; with error bars too long by `would_have_caught` 84% do or more,
+    to 4.5 standard errors (3.7%), and with ones half of that too long one in ten at most."""
+    scores = np.random.default_rng(0).standard_normal((2000, 700))
+    found = [spread("scores", row, allowance) for row in scores]
+    assert all(f.passed for f in found)
+    caught = found[0].would_have_caught
+    assert 0.15 < caught < 0.2
+    failed = [
+        np.mean([not spread("scores", row / (1 + by), allowance).passed for row in scores])
+        for by in (caught, caught / 2)
+    ]
+    assert failed[0] > 0.84 - 0.037
+    assert failed[1] < 0.1
