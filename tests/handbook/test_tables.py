@@ -1,5 +1,7 @@
 """The table of equations is read off rightly, and is whole: each has a page, code, a claim and a quantity."""
 
+import re
+
 import pytest
 
 from handbook import reference, tables
@@ -33,6 +35,20 @@ def of(label):
 @pytest.mark.parametrize("label", tables.LABELS)
 def test_every_equation_has_a_page_code_a_claim_and_a_quantity(label):
     assert [kind for kind, found in of(label).items() if not found] == []
+
+
+def rows_of_the_readers_table():
+    """(label, function, page, claim, quantity) of each row in docs/derivations/README.md."""
+    text = (tables.ROOT / "docs" / "derivations" / "README.md").read_text()
+    return re.findall(r"^\| (Eq\. \d+) \| `([\w.]+)` \| \[\d\]\(([\w-]+)\.md\) \| `(\w+)` \| `(\w+)` \|$", text, re.M)
+
+
+def test_the_table_for_readers_names_of_every_equation_what_belongs_to_it():
+    rows = rows_of_the_readers_table()
+    assert [label for label, *_ in rows] == [label for label in tables.LABELS if label.startswith("Eq.")]
+    for label, *named in rows:
+        for name, kind in zip(named, ("code", "pages", "claims", "kit"), strict=True):
+            assert name in of(label)[kind], label
 
 
 def test_eq_9():
