@@ -25,7 +25,7 @@ demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: a
 
 # With TEST_EXTRAS=test,cuda,sass (500 MB more) the CUDA kernels are tested, too; no GPU is needed.
 test: .venv/.installed-$(TEST_EXTRAS) ## the test suite, without CUDA unless TEST_EXTRAS says so: about 15 minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 release: .venv/.installed-$(TEST_EXTRAS),docs ## the test suite, and what takes longer, the README in fresh environments among it: before a release
 	$(BIN)/python -m pytest -m "release or not release"
