@@ -55,9 +55,9 @@ def test_the_kernel_of_one_thread(monkeypatch):
     """It runs; and a GPU that does nothing is found out."""
     one = kernels.Kernel(device._one, (kernels.KERNELS["resampling: shares"].arguments[0],), False, 1)
     monkeypatch.setitem(kernels.KERNELS, "one", one)
-    with emulator.emulated():
+    with emulator.emulated(), monkeypatch.context() as patch:  # undone before the emulator goes, not after
         device.check()
-        monkeypatch.setattr(device, "launch", lambda *arguments, **options: None)
+        patch.setattr(device, "launch", lambda *arguments, **options: None)
         with pytest.raises(RuntimeError, match="has not done so"):
             device.check()
 

@@ -107,8 +107,8 @@ def test_columns_and_passes(n_left, n_right, chains, kernel, monkeypatch):
     """Sides of whole columns and a nibble more; the widest that fits, and one nibble more; several passes and tiles."""
     rbm, launched = skewed_rbm(n_left, n_right), []
     state = pcd.init(KEY, rbm, chains)
-    with emulator.emulated():
-        monkeypatch.setattr(device, "launch", noting(launched, device.launch))
+    with emulator.emulated(), monkeypatch.context() as patch:  # undone before the emulator goes, not after
+        patch.setattr(device, "launch", noting(launched, device.launch))
         ours, info = pcd.step(KEY, state, rbm, 1, backend="cuda")
     oracle = gibbs.sweep(KEY, state, rbm, 1)
     assert_same(ours, oracle)
