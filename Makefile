@@ -24,7 +24,7 @@ demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: a
 	@echo "pictures and numbers are in $(DEMO)/"
 
 # With TEST_EXTRAS=test,cuda,sass (500 MB more) the CUDA kernels are tested, too; no GPU is needed.
-test: .venv/.installed-$(TEST_EXTRAS) ## the test suite, without CUDA unless TEST_EXTRAS says so: about 15 minutes
+test: .venv/.installed-$(TEST_EXTRAS) ## the test suite, without CUDA unless TEST_EXTRAS says so: about 10 minutes
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 release: .venv/.installed-$(TEST_EXTRAS),docs ## the test suite, and what takes longer, the README in fresh environments among it: before a release
