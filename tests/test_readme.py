@@ -168,7 +168,7 @@ def minutes(text):
 
 def test_times_of_the_readme_are_those_of_the_makefile():
     readme = {k: v for k, v in minutes(README).items() if f"make {k}" in README}
-    assert readme == {"demo": 5, "test": 15, "figures": 20}
+    assert readme == {"demo": 5, "test": 10, "figures": 20}
     assert minutes((ROOT / "Makefile").read_text()) == readme
 
 
