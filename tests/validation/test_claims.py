@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from validation import claims, report, sabotage
+from validation import claims, matrix, report, sabotage
 from validation.__main__ import run
 from validation.breaks import BREAKS, training
 from validation.claim import spread
@@ -25,12 +25,16 @@ def test_claim_holds(name):
 BREAKS_PAGE = Path(__file__).parents[2] / "docs" / "breaks.md"
 
 
-def test_the_page_has_all_breaks_of_what_trains_and_none_survives():
+def test_the_page_has_all_breaks_and_mistakes_and_none_survives():
     page = BREAKS_PAGE.read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| break")]
     assert "survives" not in page
-    for row, broken in zip(rows, training.BREAKS, strict=True):
-        assert row.startswith(f"| {broken.name} | {broken.claim} | ")
+    of_claims, of_mistakes = page.split("## Mistakes against claims")
+    rows = [line for line in of_claims.splitlines() if line.startswith("| ") and not line.startswith("| break")]
+    for row, broken in zip(rows, BREAKS, strict=True):
+        name = broken.name.replace("|", r"\|")
+        assert row.startswith(f"| {name} | {broken.claim} | ")
+    for formula in matrix.FORMULAS:
+        assert all(f"\n| {mistake} | " in of_mistakes for mistake in formula.wrong)
 
 
 def test_fifteen_were_asked_for_and_fifteen_are_ours():
