@@ -71,14 +71,17 @@ def nll(path, log_z, log_z_error=0.0):
 
     log p(x) = log mean w - log Z. `nll_error` is the standard error of the mean over the images and that of log Z
     together; the error of finitely many samples is `nll_drift`, what the last factor of four in their number took off
-    the NLL. Returns a record. ValueError for a file without such an array, and for numbers that are not finite.
+    the NLL. Returns a record. ValueError for a file without such an array, and for numbers that are not finite, or
+    beyond 1e100.
     """
     if not (abs(log_z) <= MOST and 0 <= log_z_error <= MOST):
-        raise ValueError(f"log Z must be a finite number, and its error 0 or more; got {log_z} and {log_z_error}")
+        raise ValueError(
+            f"log Z must be a finite number, up to {MOST:g}, and its error 0 or more; got {log_z} and {log_z_error}"
+        )
     log_w = _real_arrays(path, ("log_w",))["log_w"].astype(float)
     finite = np.abs(log_w) <= MOST
     if log_w.ndim != 2 or not log_w.size or not np.all(finite):
-        wrong = f"shape {log_w.shape}, {np.sum(~finite)} of them not finite"
+        wrong = f"shape {log_w.shape}, {np.sum(~finite)} of them not finite, or beyond {MOST:g}"
         raise ValueError(f"{path}: log_w must be finite numbers (images, samples), got {wrong}")
     found = evaluation.of_log_weights(log_w - log_z).summary()
     scatter = found["nll_standard_error"]
