@@ -151,6 +151,18 @@ def test_one_number_has_no_temperature():
     assert named("log_z", log_z=lambda value: value - 3) == {}
 
 
+@pytest.mark.parametrize(
+    ("wrong", "off", "explained"),
+    [(1e12, 1e-10, True), (1e12, 1e-6, False), (5.0, 1e-10, False)],
+)
+def test_of_what_a_mistake_blows_up_half_the_digits_have_to_agree(wrong, off, explained):
+    """1 / (1 - q) loses digits that right formulas have; of an array of the usual size all of them count."""
+    ours, wrong = {"d": np.array([1.0, 2.0])}, {"d": np.array([wrong, 3.0])}
+    theirs = {"d": wrong["d"] * (1 + off)}
+    error = diagnosis.errors(wrong, theirs, {"d": tolerances.Tolerance(1e-14, 1e-14, "")}, ours)["d"]
+    assert (error <= diagnosis.SLACK) is explained
+
+
 def test_two_mistakes_at_once_are_both_named():
     item = QUANTITIES["smoothing_exp"]
     given = quantity.inputs(item, 0)
