@@ -217,19 +217,36 @@ def _weigh_linear(left, linear, delta_t, log_w):
         log_w[c] += delta_t * total
 
 
-@compiled(nogil=True, error_model="numpy")  # a test for division by zero would keep the loop from vectorising
+@compiled(nogil=True)
 def _weigh(h, base, t, t_next, fine, gain):
     """gain += sum over the four units of a nibble of softplus(base + t_next h) - softplus(base + t h)."""
-    delta_t, (chains, q) = t_next - t, gain.shape
-    base0, base1, base2, base3 = base[:q], base[q : 2 * q], base[2 * q : 3 * q], base[3 * q : 4 * q]
-    for c in range(chains):
-        row, own = h[c], gain[c]
-        h0, h1, h2, h3 = row[:q], row[q : 2 * q], row[2 * q : 3 * q], row[3 * q : 4 * q]
+    rise = np.empty(base.size, np.float32)  # a unit's
+    for c in range(len(gain)):
         if fine:
-            for g in range(q):
-                total = increment(h0[g], base0[g], t_next, delta_t) + increment(h1[g], base1[g], t_next, delta_t)
-                total += increment(h2[g], base2[g], t_next, delta_t) + increment(h3[g], base3[g], t_next, delta_t)
-                own[g] += total
+            _increments(rise, h[c], base, t_next, t_next - t)
+            _add_planes(rise, gain[c])
         else:
-            for u in range(4 * q):
-                own[u % q] += difference(np.float64(row[u]), np.float64(base[u]), np.float64(t), np.float64(t_next))
+            _add_differences(h[c], base, np.float64(t), np.float64(t_next), gain[c])
+
+
+@compiled(nogil=True, error_model="numpy")  # a test for division by zero would keep the loop from vectorising
+def _increments(rise, h, base, t_next, delta_t):
+    """Of a whole row in one loop: a plane is too short for wide vectors."""
+    for u in range(rise.size):
+        rise[u] = increment(h[u], base[u], t_next, delta_t)
+
+
+@compiled(nogil=True)
+def _add_planes(rise, gain):
+    """The sum of a nibble in float64, where it hardly depends on its order."""
+    q = gain.size
+    rise0, rise1, rise2, rise3 = rise[:q], rise[q : 2 * q], rise[2 * q : 3 * q], rise[3 * q :]
+    for g in range(q):
+        gain[g] += np.float64(rise0[g]) + np.float64(rise1[g]) + (np.float64(rise2[g]) + np.float64(rise3[g]))
+
+
+@compiled(nogil=True)
+def _add_differences(h, base, t, t_next, gain):
+    """For steps of any size, in float64."""
+    for u in range(base.size):
+        gain[u % gain.size] += difference(np.float64(h[u]), np.float64(base[u]), t, t_next)
