@@ -69,6 +69,8 @@ def theory(zeros):
         "d_t_d_logit_q": (lambda: mixture.d_t_d_logit_q(x, wrong, power), *both),
         "log_q": (lambda: mixture.log_q(x, wrong), *both),
         "spike": (lambda: spike.sample(x, wrong, 3.0), *both),
+        "importance_weighted, K": (lambda: bounds.importance_weighted(zeros(5, 0)), "(5, 0)"),
+        "variational, axes": (lambda: bounds.variational(zeros(5)), "(5,)"),
     }
 
 
@@ -88,6 +90,7 @@ def of_models(zeros):
     of_norm, of_dense = (f(*given)[1] for f, given in ((layers.batch_norm, (hidden.norm, zeros(5, 6))),
                                                        (layers.dense, (out, zeros(4, 6)))))  # fmt: skip
     less, moving = model.discrete_log_weights, statistics.encoder
+    weigh = lambda x, u: less(params, statistics, x, u, log_z=0.0)  # noqa: E731
     options = {"posterior": config.method.posterior}
     return {
         "dense": (lambda: layers.dense(out, zeros(4, 5)), "(6, 10)", "(4, 5)"),
@@ -99,7 +102,13 @@ def of_models(zeros):
         "batch_norm": (lambda: layers.batch_norm(hidden.norm, zeros(5, 7)), "(6,)", "(5, 7)"),
         "batch_norm_tanh": (lambda: layers.batch_norm_tanh(hidden.norm, zeros(5, 7)), "(6,)", "(5, 7)"),
         "batch_norm_backward": (lambda: layers.batch_norm_backward(zeros(5, 7), of_norm), "(5, 6)", "(5, 7)"),
+        "batch_norm, rows": (lambda: layers.batch_norm(hidden.norm, zeros(0, 6)), "(0, 6)"),
+        "batch_norm_tanh, rows": (lambda: layers.batch_norm_tanh(hidden.norm, zeros(0, 6)), "(0, 6)"),
         "bernoulli": (lambda: layers.bernoulli(x, zeros(7, 10)), "(4, 10)", "(7, 10)"),
+        "bernoulli, V": (lambda: layers.bernoulli(x, zeros(4, 9)), "(4, 10)", "(4, 9)"),
+        "bernoulli, axes of x": (lambda: layers.bernoulli(zeros(4, 10, 1), x), "(4, 10, 1)", "(4, 10)"),
+        "bernoulli, axes": (lambda: layers.bernoulli(x, zeros(4, 10, 1)), "(4, 10)", "(4, 10, 1)"),
+        "bernoulli, no image": (lambda: layers.bernoulli(x[:0], x), "(0, 10)", "(4, 10)"),
         "draw_binary": (lambda: layers.draw_binary(zeros(4, 6), zeros(5, 6)), "(4, 6)", "(5, 6)"),
         "folded": (lambda: layers.folded(out, hidden.norm, averages), "(6, 10)", "(6,)"),
         "network": (lambda: networks.network(params.decoder, zeros(4, 7)), "(8, 6)", "(4, 7)"),
@@ -110,7 +119,11 @@ def of_models(zeros):
         "objective_backward": (
             lambda: model.objective_backward(zeros(4), cache, moments, config=config), "(7,)", "(4, 4)"
         ),
-        "discrete_log_weights": (lambda: less(params, statistics, zeros(4, 9), u, log_z=0.0), "10 pixels", "(4, 9)"),
+        "discrete_log_weights": (lambda: weigh(zeros(4, 9), u), "10 pixels", "(4, 9)"),
+        "discrete_log_weights, D": (lambda: weigh(x, zeros(4, 7)), "(B K, 8)", "(4, 7)"),
+        "discrete_log_weights, K": (lambda: weigh(x, zeros(5, 8)), "4 images", "(5, 8)"),
+        "discrete_log_weights, axes": (lambda: weigh(x, zeros(4, 8, 1)), "(B K, 8)", "(4, 8, 1)"),
+        "discrete_log_weights, no image": (lambda: weigh(x[:0], u), "0 images", "(4, 8)"),
         "reconstruct": (lambda: model.reconstruct(params, statistics, zeros(3, 10), u), "(4, 8)"),
         "decode_discrete": (lambda: model.decode_discrete(params, statistics, zeros(4, 7)), "(8, 6)", "(4, 7)"),
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -53,6 +54,16 @@ def test_every_twin_is_in_the_table():
         if ".cuda" not in module.name and "__main__" not in module.name:
             found |= {f for f in vars(importlib.import_module(module.name)).values() if hasattr(f, "twin")}
     assert found == {case.function for case in CASES}
+
+
+def test_defaults_of_a_twin_are_those_of_its_readable_form():
+    for function in {case.function for case in CASES}:
+        assert defaults(function.twin()) == defaults(function.readable), str(function)
+
+
+def defaults(function):
+    parameters = inspect.signature(function).parameters.items()
+    return {name: parameter.default for name, parameter in parameters if parameter.default is not parameter.empty}
 
 
 def with_nan(args, place):

@@ -130,6 +130,8 @@ def test_bad_beta_is_refused(beta):
         GaussianIntegral(ShiftedGaussian(), beta)
 
 
-def test_relaxed_takes_a_sweep_at_least():
-    with pytest.raises(ValueError, match="mean_field_sweeps must be a whole number >= 1, got 0"):
-        Relaxed(Mixture(smoothing.Power(3.0)), 0)
+@pytest.mark.parametrize("sweeps", [0, -1, 0.5, 2.5, np.nan])
+def test_relaxed_takes_a_whole_number_of_sweeps(sweeps):
+    with pytest.raises(ValueError, match=f"mean_field_sweeps must be a whole number >= 1, got {sweeps}"):
+        Relaxed(Mixture(smoothing.Power(3.0)), sweeps)
+    assert [Relaxed(None, whole).mean_field_sweeps for whole in (1, 2, 3, 4.0)] == [1, 2, 3, 4]

@@ -19,12 +19,13 @@ LONG = 150  # characters of a statement
 
 
 class Mutant(NamedTuple):
-    """A change: where, from what, to what; and the whole source with it."""
+    """A change: in which lines, from what, to what; and the whole module with it, its lines numbered as they were."""
 
-    line: int
+    lines: set
+    is_in_decorated: bool
     before: str
     after: str
-    source: str
+    tree: ast.Module
 
 
 def mutants(source, count, seed):
@@ -32,20 +33,27 @@ def mutants(source, count, seed):
     tree = ast.parse(source)
     places = [place for place in _places(tree) if not _is_message(place, tree)]
     random.Random(seed).shuffle(places)
-    found = []
+    found, texts = [], {ast.unparse(tree)}
     for number, variant in places:
         changed = copy.deepcopy(tree)
         node = list(ast.walk(changed))[number]
-        before = ast.unparse(_statement(changed, node)).splitlines()[0]
         statement = _statement(changed, node)
+        before = ast.unparse(statement).splitlines()
         variant(node)
-        after = ast.unparse(statement).splitlines()[0]
+        before, after = _first_apart(before, ast.unparse(statement).splitlines())
         text = ast.unparse(ast.fix_missing_locations(changed))
-        if after != before and text not in (m.source for m in found):
-            found.append(Mutant(node.lineno, *_near(before, after), text))
+        if text not in texts:
+            texts.add(text)
+            lines = {statement.lineno, *range(node.lineno, node.end_lineno + 1)}
+            found.append(Mutant(lines, _is_in_decorated(node, changed), *_near(before, after), changed))
         if len(found) == count:
             break
     return found
+
+
+def _first_apart(before, after):
+    """The first lines that differ."""
+    return next((pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]), (before[0], after[0]))
 
 
 def _near(before, after):
@@ -105,6 +113,11 @@ def _is_message(place, tree):
         if any(node is inner for part in quiet for inner in ast.walk(part)):
             return True
     return False
+
+
+def _is_in_decorated(node, tree):
+    holders = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.decorator_list]
+    return any(node is inner for holder in holders for inner in ast.walk(holder))
 
 
 def _statement(tree, node):

@@ -28,6 +28,16 @@ def test_whole_numbers_of_any_type_are_ints():
         assert type(found) is int
 
 
+@pytest.mark.parametrize(("least", "most"), [(0, 2**62), (1, 9), (-3, 2**62 - 1)])
+def test_both_ends_are_inside_and_their_neighbours_outside(least, most):
+    """Without ends given: from 0 to 2^62, above which int64 has no room to count on."""
+    ends = () if (least, most) == (0, 2**62) else (least, most)
+    assert [domains.whole("sweeps", value, *ends) for value in (least, most)] == [least, most]
+    for value in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=f"sweeps must be a whole number >= {least}.*; got {value}$"):
+            domains.whole("sweeps", value, *ends)
+
+
 @pytest.mark.parametrize(
     ("value", "got"),
     [

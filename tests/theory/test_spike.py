@@ -106,3 +106,15 @@ def test_float32_agrees_with_float64():
         single, double = f(logit_q, rho, 8.0), f(logit_q.astype(float), rho.astype(float), 8.0)
         assert witness.relative_error(single, double) < 1e-4, f.__name__
         assert witness.relative_error(single, double) > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_beta_is_above_0_and_below_88(dtype):
+    """Both ends are outside, in the twin and as it is read; what is next to them is inside."""
+    logit_q, rho = np.zeros(3, dtype), np.array([0.2, 0.7, 1], dtype)
+    for f in (spike.sample, spike.d_zeta_d_logit_q):
+        for beta in (0, 88, 88.5, -1, np.nan, np.inf):
+            with pytest.raises(ValueError, match=f"the spike-and-exponential takes 0 < beta < 88; got {beta}$"):
+                f(logit_q, rho, beta)
+        for beta in (1e-3, 87.9):
+            assert np.all(np.isfinite(f(logit_q, rho, beta)))
