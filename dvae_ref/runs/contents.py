@@ -1,4 +1,8 @@
-"""What the arrays of a checkpoint have to hold, by their names; shapes and types are those of a State just begun."""
+"""What the arrays of a checkpoint have to hold, by their names; shapes and types are those of a State just begun.
+
+A file of the right shapes may still hold what no training leaves there, and what compiled code would follow out of its
+arrays: an ancestor beyond the last chain, a bit of a unit that is not there, a count about to overflow.
+"""
 
 import numpy as np
 
@@ -25,7 +29,8 @@ def check(items, like, path):
             _demand_units(array, units, path, name)
         else:
             _demand_finite(array, path, name)
-            _demand_range(array, *_range(name, last, array), path, name)
+            least, most = _range(name, last, array)
+            _demand_range(array, least, most, path, name)
 
 
 def _range(name, last, array):
@@ -34,10 +39,11 @@ def _range(name, last, array):
         return 0, MOST
     if name.startswith("kept.moments."):
         return 0, 1
-    if last == "families":
+    if last == "families":  # the ancestor of each chain, by number
         return 0, len(array) - 1
-    least = 0 if last == "variance" or name.startswith("adam.v.") else -np.inf
-    return least, np.inf
+    if last == "variance" or name.startswith("adam.v."):  # squares
+        return 0, np.inf
+    return -np.inf, np.inf
 
 
 def _demand_equal(array, expected, path, name):

@@ -80,7 +80,7 @@ def data_folder(data_dir=None):
 
 
 def _cache():
-    """The user's cache folder."""
+    """The user's cache folder, where the platform has it. RuntimeError if the user has no home folder."""
     given = os.environ.get("XDG_CACHE_HOME")
     if given:
         return Path(given)
@@ -120,17 +120,19 @@ def binarize(grey, generator, chunk=1000):
     """
     binary = np.empty(grey.shape, np.uint8)
     for start in range(0, len(grey), chunk):
-        rows = grey[start : start + chunk]
-        probability = rows / np.float32(255) if rows.dtype == np.uint8 else rows
-        uniform = generator.random(rows.shape, np.float32)  # multiples of 2**-24 in [0, 1)
-        np.less(uniform, probability, out=binary[start : start + chunk])
+        some = slice(start, start + chunk)
+        probability = grey[some]
+        if grey.dtype == np.uint8:
+            probability = probability / np.float32(255)
+        uniform = generator.random(probability.shape, np.float32)  # multiples of 2**-24 in [0, 1)
+        np.less(uniform, probability, out=binary[some])
     return binary
 
 
 @functools.lru_cache(maxsize=4)
 def _order(n, seed, epoch):
     """The order of n images in an epoch, read-only because it is remembered for the epoch's other batches."""
-    order = np.arange(n) if epoch == 0 else _generator(seed, SHUFFLE, epoch).permutation(n)
+    order = _generator(seed, SHUFFLE, epoch).permutation(n) if epoch else np.arange(n)
     order.flags.writeable = False
     return order
 
@@ -143,47 +145,51 @@ def _generator(seed, stream, index):
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
-def _binarize_once(*splits):
-    """Every split binarized with the fixed seed and a stream of its own."""
+def _binarize_once(splits):
+    """Every split binarized with the fixed seed and a stream of its own: split i with that of index i."""
     return [binarize(grey, _generator(BINARIZATION_SEED, ONCE, i)) for i, grey in enumerate(splits)]
 
 
-def _static(name, origin, train, validation, test):
+def _static(name, origin, splits):
+    """The Dataset of binary images: training, validation, test."""
+    train, validation, test = splits
     mean_x = train.mean(0, dtype=np.float32)  # exact: integers up to 2**24 are
     return Dataset(name, origin, train, validation, test, mean_x, dynamic=False)
 
 
 def _load_binarized_mnist(root):
+    """From the .amat files, which come split; else from the IDX files, whose last 10,000 for training validate."""
     amat = _find(root, "MNIST", AMAT_FILES)
     if amat:  # some of them: rather ask for the rest than quietly load other images
         _require("binarized_mnist", root, "MNIST", amat, AMAT_FILES)
         images = [image_files.read_amat(amat[file], n) for file, n in AMAT_FILES.items()]
-        return _static("binarized_mnist", "binarized_mnist_*.amat as published", *images)
+        return _static("binarized_mnist", "binarized_mnist_*.amat as published", images)
     idx = _find(root, "MNIST", IDX_FILES)
     _require("binarized_mnist", root, "MNIST", idx, IDX_FILES, alternative=AMAT_FILES)
     grey, test = (image_files.read_idx(idx[file], n, md5) for file, (n, md5) in IDX_FILES.items())
     train, validation = np.split(grey, [50_000])
-    images = _binarize_once(train, validation, test)
-    return _static("binarized_mnist", f"IDX files, binarized with seed {BINARIZATION_SEED}", *images)
+    images = _binarize_once((train, validation, test))
+    return _static("binarized_mnist", f"IDX files, binarized with seed {BINARIZATION_SEED}", images)
 
 
 def _load_omniglot(root):
+    """Grey images for training, hence no _static; their mean is taken in float64, as it is of no integers."""
     found = _find(root, "OMNIGLOT", CHARDATA)
     _require("omniglot", root, "OMNIGLOT", found, CHARDATA)
     grey, test = image_files.read_chardata(found["chardata.mat"], *CHARDATA["chardata.mat"])
     train, validation = np.split(grey, [23_000])
     mean_x = train.mean(0, dtype=np.float64).astype(np.float32)
     origin = f"chardata.mat, validation and test binarized with seed {BINARIZATION_SEED}"
-    validation, test = _binarize_once(validation, test)
+    validation, test = _binarize_once((validation, test))
     return Dataset("omniglot", origin, train, validation, test, mean_x, dynamic=True)
 
 
 def _load_mnist5k(_root):
+    """From the package, wherever data are; the file holds images (5000, 784) uint8."""
     path = resources.files("dvae_ref") / "data" / "mnist5k.npz"
     image_files.check_digest(path, path.read_bytes(), "sha256", MNIST5K_SHA256)
-    splits = np.split(npz.read(path)["images"], [4_000, 4_500])
-    images = _binarize_once(*splits)
-    return _static("mnist5k", f"bundled, binarized with seed {BINARIZATION_SEED}", *images)
+    images = _binarize_once(np.split(npz.read(path)["images"], [4_000, 4_500]))
+    return _static("mnist5k", f"bundled, binarized with seed {BINARIZATION_SEED}", images)
 
 
 LOADERS = {"mnist5k": _load_mnist5k, "binarized_mnist": _load_binarized_mnist, "omniglot": _load_omniglot}
@@ -193,7 +199,7 @@ def _find(root, folder, files):
     """{file: path} of those files that are in root/folder, its raw/ (torchvision's), or root: plain or gzipped."""
     parents, paths = (root / folder, root / folder / "raw", root, root / "raw"), {}
     for file in files:
-        other = file.replace("-idx", ".idx")
+        other = file.replace("-idx", ".idx")  # as some sites have it
         names = (file, f"{file}.gz", other, f"{other}.gz")
         for parent, name in itertools.product(parents, names):
             if (parent / name).is_file():

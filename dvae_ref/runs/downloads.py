@@ -3,6 +3,9 @@
 Needs pooch, of the extra "data". No checksums were published of the .amat files: layout, size and alphabet are
 verified. They come by https, or by plain http if that is asked for; the sha256 of what came is written beside each, and
 held against it whenever the file is read, or comes again.
+
+What comes is bounded in time and size, and lies in a folder of its own until all files of a source have passed their
+checks: what is in its place is whole, and verified.
 """
 
 import functools
@@ -85,8 +88,8 @@ def fetch(name, data_dir=None, *, insecure=False, report=print, sources=SOURCES)
         except (OSError, ValueError) as error:
             reasons.append(str(error))
         if number < len(sources[name]):
-            hint = [INSECURE] if not insecure and any(file.insecure for file in remotes) else []
-            report("\n".join([reasons[-1], *hint, f"Trying the next source of {name}."]))
+            hint = f"{INSECURE}\n" if not insecure and any(file.insecure for file in remotes) else ""
+            report(f"{reasons[-1]}\n{hint}Trying the next source of {name}.")
     raise OSError(_by_hand(name, root, sources[name], reasons))
 
 
@@ -95,18 +98,23 @@ def _fetch_all(remotes, root, insecure, report):
     absent = [file for file in remotes if not _is_valid(file, root / file.place)]
     writing.make_folder(root)
     partial.remove_dead(root)
-    folder = root / partial.name("fetch")  # on the same file system: a move is atomic
-    folder.mkdir()
-    try:
-        arrived = [(file, _download(file, folder, root / file.place, insecure)) for file in absent]
-        for file, downloaded in arrived:
-            _move(file, downloaded, root / file.place)
-    finally:
-        shutil.rmtree(folder)
+    _download_all(absent, root, insecure)
     for file in remotes:
         _keep_record(file, root / file.place)
         report(f"{root / file.place}: verified ({file.checksum})")
     return [root / file.place for file in remotes]
+
+
+def _download_all(files, root, insecure):
+    """Move files to their places once all of them have come, and passed their checks."""
+    folder = root / partial.name("fetch")  # on the same file system: a move is atomic
+    folder.mkdir()
+    try:
+        arrived = [_download(file, folder, root / file.place, insecure) for file in files]
+        for file, downloaded in zip(files, arrived, strict=True):
+            _move(file, downloaded, root / file.place)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _is_valid(file, path):
@@ -135,14 +143,16 @@ def _keep_record(file, place):
 
 
 def _write_record(place, digest):
+    """As `sha256sum` writes it, so that `sha256sum --check` reads it, too."""
     with writing.atomic(image_files.record_of(place)) as record:
         record.write(f"{digest}  {place.name}\n".encode())
 
 
 def _download(file, folder, place, insecure):
-    """The verified file in `folder`, from the first of its addresses that has it."""
+    """The verified file in `folder`, from the first of its addresses that has it. OSError: what each of them said."""
     reasons = []
-    for url in [file.url, file.insecure] if file.insecure and insecure else [file.url]:
+    addresses = [file.url, file.insecure] if file.insecure and insecure else [file.url]
+    for url in addresses:
         path = folder / Path(file.place).name
         try:
             _get(url, path)
@@ -170,6 +180,7 @@ class Bounded:
         self.file, self.flush, self.left = file, file.flush, MOST
 
     def write(self, content):
+        """Write bytes through. OSError at the first of them that is too many."""
         self.left -= len(content)
         if self.left < 0:
             raise OSError(f"more than {MOST:,} bytes")
@@ -197,8 +208,8 @@ def _stay_secure(response, **_):
 
 
 def _by_hand(name, root, alternatives, reasons):
-    """What to tell a user whose download failed."""
-    lines = [f"{name} could not be downloaded:", *(f"  {reason}" for reason in reasons)]
+    """What to tell a user whose download failed: why, and which files to put where, of any one of the sources."""
+    lines = [f"{name} could not be downloaded:"] + [f"  {why}" for why in reasons]
     for number, remotes in enumerate(alternatives):
         lines.append("Put these files there by hand:" if number == 0 else "or these:")
         lines += [f"  {root / file.place}  from {file.url}  ({file.checksum})" for file in remotes]

@@ -14,18 +14,24 @@ assert set(MILLISECONDS) == set(STRUCTURES)
 
 
 def milliseconds(struct, samples):
-    """Of an iteration, straight lines between the measured K and beyond the last."""
+    """Of an iteration, straight lines between the measured K and beyond the last.
+
+    An iteration costs a constant, what depends on the images alone and the sampler, and a part in proportion to K.
+    """
     known = MILLISECONDS[struct]
-    i = 0 if samples <= SAMPLES[1] else 1
+    i = int(samples > SAMPLES[1])  # from which of the measured K on
     slope = (known[i + 1] - known[i]) / (SAMPLES[i + 1] - SAMPLES[i])
     return known[i] + slope * (samples - SAMPLES[i])
 
 
 def hours(settings, iterations=None):
-    """Of one core, for so many iterations (default: all) of a run; validations come on top."""
+    """Of one core, for so many iterations (default: all) of a run; validations come on top.
+
+    A batch of b images with K samples each is taken for one of 100 with K b / 100.
+    """
     iterations = settings.num_train_iter if iterations is None else iterations
     one = milliseconds(settings.struct, settings.k * settings.batch_size / 100)
-    return max(one, 1) * iterations / 3.6e6
+    return max(one, 1) * iterations / 3.6e6  # where the line falls below it, 1 ms
 
 
 def notice(total):

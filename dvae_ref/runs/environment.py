@@ -1,4 +1,9 @@
-"""What a run's bytes depend on besides its settings and data: recorded in checkpoints, compared on resuming."""
+"""What a run's bytes depend on besides its settings and data: recorded in checkpoints, compared on resuming.
+
+Sums of floating point depend on their order, and that on how wide the CPU's vectors are and which kernel BLAS chose
+for it; exp and log are rounded as a version of NumPy, or of numba, does it. Random numbers are the package's own:
+philox.STREAMS counts their versions.
+"""
 
 import numba
 import numpy as np
@@ -17,22 +22,28 @@ def here():
         "numba": numba.__version__,
         "BLAS": _blas("internal_api", "version"),
         "BLAS kernel": _blas("architecture"),
-        "CPU of compiled code": " ".join(feature for feature in FEATURES if f"+{feature}" in _features()),
+        "CPU of compiled code": " ".join(_features()),
         "CPU of NumPy": " ".join(np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])),
         "random streams": str(philox.STREAMS),
     }
 
 
 def _blas(*attributes):
-    """What threadpoolctl knows of NumPy's library; SciPy may have one of its own."""
+    """What threadpoolctl knows of NumPy's library, e.g. "openblas 0.3.30"; SciPy may have one of its own."""
     libraries = blas.libraries()
     own = [library for library in libraries if "numpy" in library.filepath] or libraries
-    return ", ".join(" ".join(str(getattr(library, name, "unknown")) for name in attributes) for library in own)
+    known = []
+    for library in own:
+        values = [str(getattr(library, name, "unknown")) for name in attributes]
+        known.append(" ".join(values))
+    return ", ".join(known)
 
 
 def _features():
-    """Of the CPU that numba compiles for, which NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may change: {"+avx2", ...}."""
-    return set(registry.cpu_target.target_context.codegen().magic_tuple()[2].split(","))
+    """Those FEATURES of the CPU that numba compiles for; NUMBA_CPU_NAME and NUMBA_CPU_FEATURES may change which."""
+    signs = registry.cpu_target.target_context.codegen().magic_tuple()[2]  # "+avx2,-avx512f,..."
+    there = signs.split(",")
+    return [feature for feature in FEATURES if f"+{feature}" in there]
 
 
 def notice(before, now):

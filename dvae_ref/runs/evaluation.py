@@ -1,4 +1,10 @@
-"""Test log-likelihood on the discrete model (Sec. 4): K importance samples, Bernoulli q, binary z."""
+"""Test log-likelihood on the discrete model (Sec. 4): K importance samples, Bernoulli q, binary z.
+
+    p(x) = E_q[w],    log w = log p(z) + log p(x|z) - log q(z|x),    log p(z) = -E(z) - log Z.
+
+So log p(x) is estimated by the log of the mean of K weights: too low in the mean, by about Var(w) / (2 K E[w]^2) where
+that is small, and by the concavity of log in any case.
+"""
 
 import math
 from typing import NamedTuple
@@ -31,11 +37,12 @@ class Likelihood(NamedTuple):
         return short(self)
 
     def summary(self):
-        """Plain numbers: means over images with the standard error of the mean.
+        """Plain numbers: means over images with the standard error of the mean, which treats images as a sample of
+        theirs and knows nothing of the error of each.
 
-        nll_drift: what four times the samples have taken off the NLL; more would take off more.
+        nll_drift: what four times the samples have taken off the NLL; more would take off more. Its own standard error
+        is that of a paired difference: both NLLs are of the same images and weights.
         """
-        count = len(self.log_px)
         ess, drift = self.effective_sample_size, self.log_px - self.log_px_quarter
         return {
             "nll": float(-self.log_px.mean()),
@@ -49,7 +56,7 @@ class Likelihood(NamedTuple):
             "ess_mean": float(ess.mean()),
             "ess_median": float(np.median(ess)),
             "ess_minimum": float(ess.min()),
-            "images": count,
+            "images": len(self.log_px),
         }
 
 
@@ -89,12 +96,16 @@ def log_likelihood(key, params, statistics, images, *, log_z, samples=4000, thre
 
 
 def _noise(key, indices, samples, latents):
-    """(images, samples, D); drawn in the calling thread because numba's parallel kernels do not nest in threads."""
+    """Uniform numbers (images, samples, D), one of which decides a unit of z; drawn in the calling thread because
+    numba's parallel kernels do not nest in threads."""
     return np.stack([philox.uniform(philox.fold_in(key, i), (samples, latents)) for i in indices])
 
 
 def _importance_sample(params, statistics, x, noise, log_z):
-    """Likelihood of a few images, CHUNK_ROWS samples at a time."""
+    """Likelihood of a few images, CHUNK_ROWS samples at a time.
+
+    The log-weights come in float32; what is made of them is summed in float64.
+    """
     step = max(1, CHUNK_ROWS // len(x))
     log_w = []
     for part in np.split(noise, range(step, noise.shape[1], step), axis=1):
@@ -104,7 +115,10 @@ def _importance_sample(params, statistics, x, noise, log_z):
 
 
 def of_log_weights(log_w):
-    """The Likelihood of log-weights (images, samples), log Z taken off them."""
+    """The Likelihood of log-weights (images, samples), log Z taken off them.
+
+    The effective sample size (sum w)^2 / sum w^2 does not change with the scale of w: the largest is made 1.
+    """
     w = np.exp(log_w - log_w.max(1, keepdims=True))
     effective = w.sum(1) ** 2 / np.sum(w * w, 1)
     return Likelihood(in_parts(log_w, 1), log_w.mean(1), effective, in_parts(log_w, 4), in_parts(log_w, 16))
@@ -120,4 +134,5 @@ def in_parts(log_w, parts):
     log_w = log_w[:, : count * size].reshape(-1, count, size)
     peak = log_w.max(2, keepdims=True)
     total = np.exp(log_w - peak).sum(2)
-    return (peak[:, :, 0] + np.log(total / size)).mean(1)
+    log_mean = peak.squeeze(2) + np.log(total / size)
+    return log_mean.mean(1)

@@ -14,7 +14,7 @@ from dvae_ref.sampling import bracket, gibbs, modes, philox
 from dvae_ref.theory import boltzmann
 from dvae_ref.theory.boltzmann import RBM
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)  # of a parameter
 MOST = 1e100  # nats: sums of such numbers are finite, and beyond it none is a log-weight
 
 
@@ -33,36 +33,50 @@ def log_z(path, temperatures=10_000, chains=1000, sweeps=10_000, seed=0):
     below = bracket.below(keys["measurement_log_z"], rbm, temperatures, chains)
     above = bracket.above(keys["measurement_above"], rbm, start, temperatures)
     found = bracket.Bracket(below, above, modes.lower_bound(rbm))
-    moments, error = boltzmann.moments(rbm, z.astype(float)), z.std(0, ddof=1) / math.sqrt(chains)
-    ends = {
-        "below": {"log_z": below.log_z, "standard_error": below.standard_error},
-        "above": {"log_z": above.log_z, "standard_error": above.standard_error},
-    }
-    record = {"units": [*map(int, rbm.W.shape)], **ends, "low": found.low, "high": found.high, "verdict": found.verdict}
-    record |= {"start": start.origin, "temperatures": temperatures, "seed": seed, "mean_z_error": float(error.max())}
-    zz_error = np.sqrt(moments.zz * np.maximum(1 - moments.zz, 0) / (chains - 1))  # a mean of ones may round above 1
-    return record, {"mean_z": moments.z, "mean_z_error": error, "mean_zz": moments.zz, "mean_zz_error": zz_error}
+    arrays = moments(rbm, z)
+    record = {"units": list(map(int, rbm.W.shape)), "below": _estimate(below), "above": _estimate(above)}
+    record |= {"low": found.low, "high": found.high, "verdict": found.verdict}
+    record |= {"start": start.origin, "temperatures": temperatures, "seed": seed}
+    record["mean_z_error"] = float(arrays["mean_z_error"].max())
+    return record, arrays
+
+
+def _estimate(end):
+    return {"log_z": end.log_z, "standard_error": end.standard_error}
 
 
 def samples(key, rbm, chains, sweeps):
     """States (R, D) of chains after sweeps from random states."""
     z = philox.uniform(philox.fold_in(key, 0), (chains, len(rbm.a))) < 0.5
-    return gibbs.sweep(philox.fold_in(key, 1), gibbs.chains_from(z.astype(np.float32), rbm.W.shape), rbm, sweeps).z
+    begun = gibbs.chains_from(z.astype(np.float32), rbm.W.shape)
+    return gibbs.sweep(philox.fold_in(key, 1), begun, rbm, sweeps).z
+
+
+def moments(rbm, z):
+    """{name: array}: means over chains z (R, D) of z (D,) and z_left z_right' (left, right), and their standard errors.
+
+    The products are bits, whose variance p (1 - p) R / (R - 1) is that of their mean p: no second pass over R pairs.
+    """
+    mean = boltzmann.moments(rbm, z.astype(float))
+    error = z.std(0, ddof=1) / math.sqrt(len(z))
+    zz_error = np.sqrt(mean.zz * np.maximum(1 - mean.zz, 0) / (len(z) - 1))  # a mean of ones may round above 1
+    return {"mean_z": mean.z, "mean_z_error": error, "mean_zz": mean.zz, "mean_zz_error": zz_error}
 
 
 def read_machine(path):
+    """The RBM of an npz with a (D,) and W (left, right), in float32. ValueError for one that samplers cannot take."""
     arrays = _real_arrays(path, ("a", "W"))
-    rbm = RBM(*(np.ascontiguousarray(arrays[name], float) for name in ("a", "W")))
+    rbm = RBM(np.ascontiguousarray(arrays["a"], float), np.ascontiguousarray(arrays["W"], float))
     try:
         boltzmann.check(rbm)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
     if not rbm.W.size:
         raise ValueError(f"{path}: a machine has units on both sides; got W of shape {rbm.W.shape}")
-    largest = max(np.max(np.abs(leaf)) for leaf in rbm)
+    largest = max(np.max(np.abs(rbm.a)), np.max(np.abs(rbm.W)))
     if largest > LARGEST:
         raise ValueError(f"{path}: samplers compute in float32, up to {LARGEST:.2g}; got a parameter of {largest:.2g}")
-    return RBM(*(leaf.astype(np.float32) for leaf in rbm))
+    return RBM(rbm.a.astype(np.float32), rbm.W.astype(np.float32))
 
 
 def nll(path, log_z, log_z_error=0.0):
@@ -84,18 +98,23 @@ def nll(path, log_z, log_z_error=0.0):
         wrong = f"shape {log_w.shape}, {np.sum(~finite)} of them not finite, or beyond {MOST:g}"
         raise ValueError(f"{path}: log_w must be finite numbers (images, samples), got {wrong}")
     found = evaluation.of_log_weights(log_w - log_z).summary()
-    scatter = found["nll_standard_error"]
-    together = None if scatter is None else math.hypot(scatter, log_z_error)
-    return {**found, "samples": log_w.shape[1], "log_z": log_z, "log_z_error": log_z_error, "nll_error": together}
+    record = found | {"samples": log_w.shape[1], "log_z": log_z, "log_z_error": log_z_error, "nll_error": None}
+    if found["nll_standard_error"] is not None:  # of a single image there is none
+        record["nll_error"] = math.hypot(found["nll_standard_error"], log_z_error)
+    return record
 
 
 def _real_arrays(path, names):
+    """{name: array} of an npz; ValueError unless those of these names are there, and hold real numbers."""
+
     def check(headers):
         for name in names:
-            if name not in headers or headers[name].dtype.kind not in "iuf":
-                there = ", ".join(headers) or "nothing"
-                found = headers[name].dtype if name in headers else f"not there ({shortened(there)} is)"
-                raise ValueError(f"{path}: {name} is {found}; expected an array of real numbers")
+            found = f"not there ({shortened(', '.join(headers) or 'nothing')} is)"
+            if name in headers:
+                found = headers[name].dtype
+                if found.kind in "iuf":
+                    continue
+            raise ValueError(f"{path}: {name} is {found}; expected an array of real numbers")
 
     try:
         return npz.read(path, check=check)

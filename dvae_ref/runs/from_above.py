@@ -35,21 +35,28 @@ def checks(key, below, state, starts, temperatures, progress=None, backend="cpu"
 
 def _part(progress, n, parts):
     """What reports part n of the work, of so many equal parts, to `progress`; None if there is none."""
-    return progress and (lambda done, total: progress(n * total + done, parts * total))
+    if progress is None:
+        return None
+
+    def part_of_all(done, total):
+        progress(n * total + done, parts * total)
+
+    return part_of_all
 
 
 def starts(key, settings, state, images, chains):
     """Two Starts of half as many chains each: at least 2, at most as many as there are."""
     half = max(2, chains // 2)
-    return [replicas(philox.fold_in(key, _REPLICAS, _STATES), settings, state, half),
-            posterior(philox.fold_in(key, _IMAGES, _STATES), state, images, half)]  # fmt: skip
+    trained = replicas(philox.fold_in(key, _REPLICAS, _STATES), settings, state, half)
+    return [trained, posterior(philox.fold_in(key, _IMAGES, _STATES), state, images, half)]
 
 
 def replicas(key, settings, state, number):
     """The training's chains after another update's sweeps, at these parameters."""
     rbm, z = state.params.rbm, training.SAMPLERS[settings.sampler].samples(state.sampler)
     z = z[np.arange(max(2, min(number, len(z)))) % len(z)]  # a single one twice
-    return Start(gibbs.sweep(key, gibbs.chains_from(z, rbm.W.shape), rbm, settings.sweeps).z, "replicas of training")
+    chains = gibbs.chains_from(z, rbm.W.shape)
+    return Start(gibbs.sweep(key, chains, rbm, settings.sweeps).z, "replicas of training")
 
 
 def posterior(key, state, images, number):
@@ -63,15 +70,16 @@ def posterior(key, state, images, number):
 
 def along_training(key, folder, settings, state, backend="cpu"):
     """The record of both ways through the run's snapshots, up to the checkpoint's iteration, with as many replicas as
-    the training had; None if there are no snapshots."""
+    the training had; None if there are no snapshots.
+
+    The standard error is from the scatter of at most GROUPS groups, each of two replicas or more.
+    """
     rbm = state.params.rbm
     try:
         path = snapshots.read(Path(folder) / "snapshots.npz", rbm)
     except FileNotFoundError:
         return None
-    before = path.iteration < state.iteration
-    machines = [RBM(a, W) for a, W in zip(path.a[before], path.W[before], strict=True)] + [rbm]
-    divergences = np.append(path.jeffreys[before], snapshots.MOST)  # what is not known is less
+    machines, divergences = _machines(path, state.iteration, rbm)
     steps = trajectory.steps_for(divergences)
     start = replicas(philox.fold_in(key, _ALONG, _STATES), settings, state, settings.chains)
     groups = max(2, min(GROUPS, len(start.z) // 2))
@@ -81,17 +89,21 @@ def along_training(key, folder, settings, state, backend="cpu"):
     return {"below": below, "above": _record(found), "machines": len(machines), "steps": int(steps.sum())}
 
 
+def _machines(path, iteration, rbm):
+    """The RBMs of a snapshots.Path before an iteration, then this one; and J in nats to each from the one before.
+
+    The last J was never estimated; MOST stands for it, beyond which a snapshot would have been taken.
+    """
+    before = path.iteration < iteration
+    machines = [RBM(a, W) for a, W in zip(path.a[before], path.W[before], strict=True)]
+    return [*machines, rbm], np.append(path.jeffreys[before], snapshots.MOST)
+
+
 def _record(found):
+    """What evaluation.json says of a Bracket: its end from above, log Z in nats, and how far it is from that below."""
     end = found.above
-    return {
-        "start": end.start,
-        "chains": end.weights,
-        "log_z": end.log_z,
-        "standard_error": end.standard_error,
-        "gap": found.gap,
-        "gap_standard_error": found.gap_error,
-        "verdict": found.verdict,
-    }
+    record = {"start": end.start, "chains": end.weights, "log_z": end.log_z, "standard_error": end.standard_error}
+    return record | {"gap": found.gap, "gap_standard_error": found.gap_error, "verdict": found.verdict}
 
 
 def worst(records):

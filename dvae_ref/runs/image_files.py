@@ -3,6 +3,11 @@
 Every reader returns images as rows of 784 pixels, row by row from the top left, and raises ValueError naming the
 file, what was found and what was expected. Files may be gzipped, whatever their name says; no more of them is unpacked
 than such a file can have.
+
+IDX        16 bytes of header, four big-endian 32-bit numbers: magic, images, rows, columns. Then a byte to a pixel.
+amat       text, an image a line, pixels "0" or "1" between blanks.
+chardata   a MATLAB file of version 5: 128 bytes of header, the last two of which tell its order of bytes; elements,
+           each with a header of its kind and its size, 32 bits each. Those of kind 15 are packed by zlib.
 """
 
 import gzip
@@ -24,15 +29,20 @@ PAGE_BEGINS = (b"<!doctype", b"<html", b"<head", b"<?xml")  # a web page, or wha
 AMAT_WIDTH = 4  # bytes to a pixel at most: "1", blanks, end of line
 _PIECE = 2**18  # bytes that are unpacked at a time
 MAT_REST = 2**26  # bytes of a chardata.mat besides its images: classes of characters, names
-NUMERIC = ("double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+REAL = ("double", "single", "logical")  # kinds of MATLAB's matrices, as whosmat has them
+WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+COMPRESSED = 15  # miCOMPRESSED, the kind of an element
 
 
 def read_bytes(path, most):
-    """The contents of a file, decompressed if it is gzip, but not more than most + 1 bytes of them."""
+    """The contents of a file, decompressed if it is gzip, but not more than most + 1 bytes of them.
+
+    One byte too many tells a longer file from one of `most` bytes. ValueError for a web page, a server's excuse.
+    """
     with reading.regular(path, "data file") as file:
-        begin = file.read(len(GZIP_MAGIC))
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         file.seek(0)
-        content = file.read(most + 1) if begin != GZIP_MAGIC else _unpacked(path, file, most + 1)
+        content = _unpacked(path, file, most + 1) if packed else file.read(most + 1)
     head = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(PAGE_BEGINS):
         begin = head[:40].decode(errors="replace")
@@ -41,6 +51,7 @@ def read_bytes(path, most):
 
 
 def _unpacked(path, file, most):
+    """At most so many bytes of what gzip makes of a file. ValueError if it is damaged within these."""
     try:
         with gzip.GzipFile(fileobj=file) as unpacked:
             return unpacked.read(most)
@@ -69,6 +80,7 @@ def record_of(path):
 
 
 def sha256_of(path):
+    """Hex digest of a file as it lies there, gzipped or not."""
     with reading.regular(path, "data file") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -77,12 +89,13 @@ def check_recorded(path, record=None):
     """Raise ValueError unless the file is the one whose sha256 was written beside it, if one was."""
     record = record or record_of(path)
     try:
-        expected = reading.content(record, "sha256", 1000).split(None, 1)
+        words = reading.content(record, "sha256", 1000).split()
     except FileNotFoundError:
         return
-    found = sha256_of(path)
-    if expected[:1] != [found.encode()]:
-        said = expected[0].decode(errors="replace") if expected else "nothing"
+    found, said = sha256_of(path), "nothing"
+    if words:
+        said = words[0].decode(errors="replace")
+    if found != said:
         raise ValueError(f"{path}: sha256 is {found}, but {record} says {said}, of the file that came first")
 
 
@@ -103,11 +116,12 @@ def read_idx(path, n, md5):
     content = read_bytes(path, expected)
     if len(content) < 16:
         raise ValueError(f"{path}: {len(content)} bytes are too few for the 16-byte header of an IDX file")
-    magic, *shape = struct.unpack(">4I", content[:16])
+    magic, images, rows, columns = struct.unpack_from(">4I", content)
     if magic != IDX_MAGIC:
         raise ValueError(f"{path}: not an IDX file of images: magic 0x{magic:08x}, expected 0x{IDX_MAGIC:08x}")
-    if tuple(shape) != (n, *IMAGE_SHAPE):
-        raise ValueError(f"{path}: holds images {tuple(shape)}, expected {(n, *IMAGE_SHAPE)}")
+    shape = (n, *IMAGE_SHAPE)
+    if (images, rows, columns) != shape:
+        raise ValueError(f"{path}: holds images {(images, rows, columns)}, expected {shape}")
     if len(content) != expected:
         found = len(content) if len(content) < expected else f"more than {expected}"
         raise ValueError(f"{path}: {found} bytes, expected {expected}: truncated or overlong")
@@ -122,6 +136,20 @@ def read_amat(path, n):
     beside what came.
     """
     check_recorded(path)
+    rows = np.frombuffer(_digits(path, n), np.uint8).reshape(n, PIXELS + 1)
+    pixels, ends = np.split(rows, [PIXELS], axis=1)
+    images = pixels - ord("0")  # wraps below "0", so anything but 0 and 1 is above 1
+    bad = np.flatnonzero((images.max(1) > 1) | (ends.ravel() != ord("\n")))
+    if bad.size:
+        raise ValueError(f"{path}: line {bad[0] + 1} is not {PIXELS} pixels, each 0 or 1, between blanks")
+    return images
+
+
+def _digits(path, n):
+    """What a text of n lines of pixels says besides blanks: PIXELS + 1 characters a line, the last of which ends it.
+
+    ValueError unless there are as many in all; which line is too long, and which too short, is another matter.
+    """
     most = n * PIXELS * AMAT_WIDTH + 1000
     content = read_bytes(path, most)
     if len(content) > most:
@@ -133,12 +161,7 @@ def read_amat(path, n):
             f"{path}: {lines} lines, in all {len(digits) - lines} characters besides blanks; "
             f"expected {n} lines of {PIXELS} pixels"
         )
-    rows = np.frombuffer(digits, np.uint8).reshape(n, PIXELS + 1)
-    images = rows[:, :PIXELS] - ord("0")  # wraps below "0", so anything but 0 and 1 is above 1
-    bad = np.flatnonzero((images.max(1) > 1) | (rows[:, PIXELS] != ord("\n")))
-    if bad.size:
-        raise ValueError(f"{path}: line {bad[0] + 1} is not {PIXELS} pixels, each 0 or 1, between blanks")
-    return images
+    return digits
 
 
 def read_chardata(path, n_data, n_testdata):
@@ -153,7 +176,7 @@ def read_chardata(path, n_data, n_testdata):
         _check_unpacked(content, most)
         listed = scipy.io.whosmat(io.BytesIO(content))
     for name, n in expected.items():
-        _check_matrix(path, name, n, [entry[1:] for entry in listed if entry[0] == name])
+        _check_matrix(path, name, n, [(shape, kind) for found, shape, kind in listed if found == name])
     with reading.parsing(path, "damaged, or no MATLAB file"):
         matrices = scipy.io.loadmat(io.BytesIO(content), variable_names=list(expected))
     return tuple(_upright(path, name, matrices.get(name), n) for name, n in expected.items())
@@ -165,16 +188,17 @@ def mat_bytes(n):
 
 
 def _check_unpacked(content, most):
-    """ValueError if the compressed parts of a MATLAB file, of version 5 or later, unpack to more bytes than that."""
+    """ValueError if the compressed elements of a MATLAB file, of version 5 or later, unpack to more bytes than that."""
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     place, total = 128, 0
     while order and place + 8 <= len(content):
-        kind, size = struct.unpack(f"{order}2I", content[place : place + 8])
-        if kind == 15:  # miCOMPRESSED
-            total += _unpacked_size(content[place + 8 : place + 8 + size], most - total)
+        kind, size = struct.unpack_from(f"{order}2I", content, place)
+        place += 8
+        if kind == COMPRESSED:
+            total += _unpacked_size(content[place : place + size], most - total)
         if total > most:
             raise ValueError(f"it unpacks to more than {most:,} bytes")
-        place += 8 + size
+        place += size
 
 
 def _unpacked_size(packed, enough):
@@ -193,7 +217,7 @@ def _check_matrix(path, name, n, listed):
     if not listed:
         raise ValueError(f"{path}: matrix '{name}' is not there, expected {(PIXELS, n)}")
     for shape, kind in listed:
-        if shape != (PIXELS, n) or kind not in NUMERIC:
+        if shape != (PIXELS, n) or kind not in REAL + WHOLE:
             raise ValueError(f"{path}: matrix '{name}' is {kind} of shape {shape}, expected numbers of {(PIXELS, n)}")
 
 

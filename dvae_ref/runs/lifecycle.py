@@ -1,4 +1,8 @@
-"""A run in its folder: the loop that trains, logs, validates, checkpoints and resumes."""
+"""A run in its folder: the loop that trains, logs, validates, checkpoints and resumes.
+
+last.npz is the only truth. metrics.jsonl and snapshots.npz are on disk before a checkpoint that counts on them, and are
+cut to what it counts when a run is resumed: killed at any time, it comes to the same bytes (docs/architecture.md).
+"""
 
 import os
 from pathlib import Path
@@ -17,15 +21,8 @@ from dvae_ref.runs.sessions import Sessions
 from dvae_ref.runs.snapshots import Snapshots
 from dvae_ref.sampling import backend as backends
 
-OURS = (  # written under the lock
-    "config.json",
-    "last.npz",
-    "best.npz",
-    "snapshots.npz",
-    "sessions.json",
-    "curves.png",
-    "reconstructions.png",
-)
+PICTURES = ("curves.png", "reconstructions.png")
+OURS = ("config.json", "last.npz", "best.npz", "snapshots.npz", "sessions.json", *PICTURES)  # written under the lock
 WRITTEN = (*OURS, "metrics.jsonl", "evaluation.json", "log_px.npz", "samples.png")
 
 
@@ -34,7 +31,11 @@ class LockedError(FileExistsError):
 
 
 class Run:
-    """A training run in its folder: config.json, metrics.jsonl, last.npz to resume from, best.npz to evaluate."""
+    """A training run in its folder: config.json, metrics.jsonl, last.npz to resume from, best.npz to evaluate.
+
+    Made, it has touched no file; `begin` or `resume` takes the folder for this process alone, `close` gives it back.
+    ValueError for settings that take too much memory, or a batch larger than the data.
+    """
 
     def __init__(self, folder, settings, dataset, threads=1, backend="cpu"):
         datasets.batch_indices(len(dataset.train), settings.seed, 0, settings.batch_size)  # ValueError before a folder
@@ -54,22 +55,26 @@ class Run:
             )
         self._refuse_foreign()
         writing.write_json(self.folder / "config.json", self.settings.to_json())
-        self.metrics = Metrics(self.folder / "metrics.jsonl")
-        self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm)
-        self.sessions = Sessions(self.folder / "sessions.json", 0, self.threads)
+        self._open({})
         self.checkpoint()
+
+    def _open(self, header):
+        """The files that grow, each cut to what the checkpoint with this header counts; without one, empty."""
+        self.metrics = Metrics(self.folder / "metrics.jsonl", header.get("metrics_bytes", 0))
+        self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm, header.get("snapshots", 0))
+        self.sessions = Sessions(self.folder / "sessions.json", self.state.iteration, self.threads)
 
     def _refuse_foreign(self):
         """FileExistsError for files that would be overwritten. What a beginning leaves that was killed is none of them:
         config.json of these settings, and no metrics yet."""
-        found = [self.folder / name for name in WRITTEN if os.path.lexists(self.folder / name)]
-        for path in found:
-            if not (path.name == "config.json" and self._is_ours(path)) and not _is_empty_metrics(path):
+        for name in WRITTEN:
+            path = self.folder / name
+            if os.path.lexists(path) and not self._is_our_config(path) and not _is_empty_metrics(path):
                 raise FileExistsError(f"{path} is there, but no run of these settings: take another --run-dir")
 
-    def _is_ours(self, path):
+    def _is_our_config(self, path):
         try:
-            return read_settings(path.parent) == self.settings
+            return path.name == "config.json" and read_settings(path.parent) == self.settings
         except (OSError, ValueError):
             return False
 
@@ -79,15 +84,14 @@ class Run:
         path = self.folder / "last.npz"
         header, self.state = load_state(path, self.state, self.settings)
         check_data(path, header, self.dataset)
-        self.metrics = Metrics(self.folder / "metrics.jsonl", header["metrics_bytes"])
-        self.snapshots = Snapshots(self.folder / "snapshots.npz", self.state.kept.rbm, header.get("snapshots", 0))
-        self.sessions = Sessions(self.folder / "sessions.json", self.state.iteration, self.threads)
+        self._open(header)
         before, now = header.get("environment"), environment.here()
         self.notice = environment.notice(before, now)
         if self.notice:
             self.metrics.write({"iteration": self.state.iteration, "resumed": {"before": before, "now": now}})
 
     def begin_or_resume(self):
+        """Go on from the run that is there, if one is."""
         self._lock()  # before looking: another process may be beginning
         self.resume() if (self.folder / "last.npz").exists() else self.begin()
 
@@ -119,6 +123,7 @@ class Run:
             self.lock = None
 
     def checkpoint(self, name="last.npz"):
+        """Write the State, after what its header counts. OSError leaves the checkpoint before it as it was."""
         self.metrics.sync()  # before a checkpoint that counts on them is there
         self.snapshots.write()
         header = {"settings": self.settings.to_json(), "data": self.dataset.origin, "metrics_bytes": self.metrics.size}
@@ -153,6 +158,7 @@ class Run:
         return i > self.state.validated and is_validated(i, self.settings)
 
     def _iterate(self, on_iteration):
+        """One update; then a snapshot and a record, where they are due. Abandoned in the update, it has not been."""
         x = datasets.batch(self.dataset, self.settings.seed, self.state.iteration, self.settings.batch_size)
         with abandonable():
             new, bound = training.iterate(self.state, x, self.settings, self.role, self.backend)
@@ -196,11 +202,12 @@ def is_validated(iteration, settings):
 
 
 def _is_empty_metrics(path):
+    """Whether it is the metrics.jsonl of a beginning that was killed."""
     return path.name == "metrics.jsonl" and path.is_file() and not path.stat().st_size
 
 
 def read_settings(folder):
-    """The Settings in a run folder's config.json."""
+    """The Settings in a run folder's config.json. FileNotFoundError if there is none, ValueError if it is damaged."""
     path = Path(folder) / "config.json"
     try:
         record = reading.json_file(path)
@@ -213,7 +220,10 @@ def read_settings(folder):
 
 
 def load(folder, checkpoint="best", dataset=None):
-    """(Settings, State) of a run folder's checkpoint, its parameters finite; trained on the dataset, if it is given."""
+    """(Settings, State) of a run folder's checkpoint, its parameters finite; trained on the dataset, if it is given.
+
+    checkpoint: "best" or "last". FileNotFoundError if it is not there, ValueError if it is damaged or of other data.
+    """
     settings = read_settings(folder)
     sizes.check_settings(settings)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))

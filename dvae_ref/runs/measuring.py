@@ -34,7 +34,7 @@ class LogPx(NamedTuple):
     seed: np.ndarray  # () int64: of the measurement
 
 
-PER_IMAGE = LogPx._fields[:3]
+PER_IMAGE = ("log_px", "log_px_quarter", "log_px_sixteenth")
 WHOLE = ("iteration", "samples", "seed")
 KINDS = {"data_sha256": "U", "iteration": "i", "samples": "i", "seed": "i"}  # of the others "f", as NumPy has them
 
@@ -52,53 +52,68 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
 
     backend: of AIS, `sampling.backend`. along_training: log Z along the run's snapshots, too. on_ais(done, total),
     on_above(done, total) and on_images(n) report progress. log_px.npz is written first: a killed process leaves an
-    evaluation.json that it does not belong to (`per_image`), or none.
+    evaluation.json that it does not belong to (`per_image`), or none. DivergedError for an NLL that is not finite.
     """
-    sizes.check_measurement(lifecycle.read_settings(folder).struct, samples, temperatures, ais_chains, threads)
-    partial.remove_dead(folder)
-    for name in ("log_px.npz", "evaluation.json"):
-        writing.check_writable(Path(folder) / name)
+    folder = Path(folder)
+    _check_before(folder, samples, temperatures, ais_chains, threads)
     validated = lifecycle.last_validation(folder)
     settings, state = lifecycle.load(folder, checkpoint, dataset)
     there, role = getattr(dataset, split), training.keys(seed)
     measured = there[:images]
-    options = {"progress": on_ais, "backend": backend}
-    z = ais.log_z(role["measurement_log_z"], state.params.rbm, temperatures, ais_chains, **options)
-    above = _from_above(role["measurement_above"], z, folder, settings, state, dataset.train, temperatures,
-                        along_training=along_training, progress=on_above, backend=backend)  # fmt: skip
+    annealing = {"temperatures": temperatures, "backend": backend}
+    z = ais.log_z(role["measurement_log_z"], state.params.rbm, chains=ais_chains, progress=on_ais, **annealing)
+    starts = from_above.starts(role["measurement_above"], settings, state, dataset.train, ais_chains)
+    above = _from_above(role["measurement_above"], z, state, starts, progress=on_above, **annealing)
+    if along_training:
+        along = from_above.along_training(role["measurement_above"], folder, settings, state, backend)
+        above["log_z_along_training"] = along
     options = {"samples": samples, "threads": threads, "progress": on_images, "log_z": z.log_z}
     found = evaluation.log_likelihood(role["measurement"], state.params, state.statistics, measured, **options)
     result = found.summary()
     if not math.isfinite(result["nll"]):
         raise training.DivergedError(f"the {split} log-likelihood is {result['nll']}")
-    record = {"version": __version__, "commit": sessions.commit(), "checkpoint": checkpoint}
-    record |= {"iteration": state.iteration, "validated": validated}
-    record["best_validation_nll"] = state.best_nll if state.best_iteration else None  # null before the first
+    record = _of_model(checkpoint, state, validated)
     record |= {"data": dataset.origin, "data_sha256": digest(measured), "split": split, "images_there": len(there)}
     record |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
-    record |= {"log_z": z.log_z, "log_z_standard_error": z.standard_error}
-    record["log_z_effective_samples"] = z.effective_sample_size
-    record |= above
-    record |= result
-    _write_log_px(Path(folder) / "log_px.npz", found, record)
-    writing.write_json(Path(folder) / "evaluation.json", {"settings": settings.to_json()} | record)
+    record |= _of_log_z(z) | above | result
+    _write_log_px(folder / "log_px.npz", found, record)
+    writing.write_json(folder / "evaluation.json", {"settings": settings.to_json()} | record)
     return record
 
 
-def _from_above(key, z, folder, settings, state, images, temperatures, *, along_training, progress, backend):
-    """What the record says of log Z beside the AISResult."""
+def _check_before(folder, samples, temperatures, ais_chains, threads):
+    """ValueError or OSError, before the work, for what takes too much memory or could not be written after it."""
+    sizes.check_measurement(lifecycle.read_settings(folder).struct, samples, temperatures, ais_chains, threads)
+    partial.remove_dead(folder)
+    for name in ("log_px.npz", "evaluation.json"):
+        writing.check_writable(folder / name)
+
+
+def _of_model(checkpoint, state, validated):
+    """What the record says of where the model is from; `validated`: the run's last validation, not the checkpoint's."""
+    best = state.best_nll if state.best_iteration else None  # null before the first
+    record = {"version": __version__, "commit": sessions.commit(), "checkpoint": checkpoint}
+    return record | {"iteration": state.iteration, "validated": validated, "best_validation_nll": best}
+
+
+def _of_log_z(z):
+    """What the record says of the AISResult: log Z in nats, which log p(x) has off, and how far to trust it."""
+    record = {"log_z": z.log_z, "log_z_standard_error": z.standard_error}
+    return record | {"log_z_effective_samples": z.effective_sample_size}
+
+
+def _from_above(key, z, state, starts, *, temperatures, progress, backend):
+    """What the record says of log Z beside it, and which of the checks is the worst."""
     below = bracket.End(z.log_z, z.standard_error, len(z.log_weights), "the base uniform", True)
-    starts = from_above.starts(key, settings, state, images, len(z.log_weights))
     found = from_above.checks(key, below, state, starts, temperatures, progress, backend)
     worst = from_above.worst(found)
-    record = {"log_z_from_above": found, "log_z_gap": worst["gap"], "log_z_verdict": worst["verdict"]}
-    if along_training:
-        record["log_z_along_training"] = from_above.along_training(key, folder, settings, state, backend)
-    return record
+    return {"log_z_from_above": found, "log_z_gap": worst["gap"], "log_z_verdict": worst["verdict"]}
 
 
 def _write_log_px(path, found, record):
-    arrays = {name: getattr(found, name) if name in PER_IMAGE else np.array(record[name]) for name in LogPx._fields}
+    """log_px.npz of a Likelihood, with what identifies the record that it belongs to."""
+    values = record | found._asdict()
+    arrays = {name: np.array(values[name]) for name in LogPx._fields}
     with writing.atomic(path) as file:
         np.savez_compressed(file, **arrays)
 
@@ -112,14 +127,16 @@ def per_image(folder, record):
         found = read_log_px(Path(folder) / "log_px.npz")
     except FileNotFoundError:
         return None
-    same = all(found_value == record.get(name) for name, found_value in _identity(found).items())
-    return found if same else None
+    for name, value in _identity(found).items():
+        if record.get(name) != value:
+            return None
+    return found
 
 
 def _identity(found):
     """What must be the same in a record. The mean is: of the same numbers, in the same order."""
-    names = ("log_z", "data_sha256", *WHOLE)
-    return {"nll": float(-found.log_px.mean())} | {name: getattr(found, name).item() for name in names}
+    identity = {name: getattr(found, name).item() for name in ("log_z", "data_sha256", *WHOLE)}
+    return identity | {"nll": float(-found.log_px.mean())}
 
 
 def read_log_px(path):
@@ -128,9 +145,9 @@ def read_log_px(path):
     def check(headers):
         if set(headers) != set(LogPx._fields):
             raise ValueError(f"{path} holds {', '.join(headers)}; expected {', '.join(LogPx._fields)}")
+        shapes = dict.fromkeys(PER_IMAGE, headers["log_px"].shape[:1])
         for name, found in headers.items():
-            shape = headers["log_px"].shape[:1] if name in PER_IMAGE else ()
-            kind = KINDS.get(name, "f")
+            shape, kind = shapes.get(name, ()), KINDS.get(name, "f")
             if found.shape != shape or found.dtype.kind != kind or 0 in shape:
                 raise ValueError(f"{path}: {name} is {found.dtype} {found.shape}, expected type {kind} {shape}")
 

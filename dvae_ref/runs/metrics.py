@@ -7,7 +7,10 @@ from dvae_ref.files import writing
 
 
 class Metrics:
-    """metrics.jsonl: a JSON object a line, appended; what a checkpoint does not know of is cut off on resuming."""
+    """metrics.jsonl: a JSON object a line, appended; what a checkpoint does not know of is cut off on resuming.
+
+    What a line holds, `training.record` and `training.validate` say; both begin with the iteration. size: in bytes.
+    """
 
     def __init__(self, path, size=0):
         self.path, self.size = path, size
@@ -20,10 +23,11 @@ class Metrics:
         """Where the last whole line ends, of a file that lost its end in a power cut."""
         file.seek(0)
         end = file.read().rfind(b"\n") + 1
-        warnings.warn(f"{self.path} is shorter than its checkpoint knows it; records are missing in it", stacklevel=4)
+        warnings.warn(f"{self.path} is shorter than its checkpoint knows it; records are missing in it", stacklevel=5)
         return end
 
     def write(self, record):
+        """Append a record as a line. It survives this process, and after `sync` a power cut."""
         with open(self.path, "ab") as file:
             file.write(writing.to_json(record).encode() + b"\n")
             self.size = file.tell()

@@ -1,7 +1,15 @@
-"""Adam with TensorFlow's epsilon, the learning-rate schedule, the KL warm-up, and weight decay."""
+"""Adam with TensorFlow's epsilon, the learning-rate schedule, the KL warm-up, and weight decay.
+
+Adam (Kingma & Ba 2015) of a parameter p with gradient g at iteration t = 1, 2, ..., m and v zero at first:
+
+    m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2,
+    p <- p - rate m / (sqrt(v) + epsilon),    rate = lr sqrt(1 - beta2^t) / (1 - beta1^t).
+
+The rate makes up for the zeros that m and v start from. Weight decay is an L2 penalty in the loss: its gradient goes
+through the moments (AdamW would leave these alone, and shrink p directly).
+"""
 
 import functools
-import itertools
 import math
 from bisect import bisect_left
 from typing import NamedTuple
@@ -23,21 +31,11 @@ class Adam(NamedTuple):
 
 
 def init(params):
+    """The Adam before the first step: zeros."""
     return Adam(tree.map(np.zeros_like, params), tree.map(np.zeros_like, params))
 
 
-def update(
-    params,
-    gradient,
-    state,
-    *,
-    iteration,
-    learning_rate,
-    beta1=0.9,
-    beta2=0.999,
-    epsilon=1e-3,
-    decay=0.0,
-):
+def update(params, gradient, state, *, iteration, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-3, decay=0.0):
     """One step of Adam down the gradient and that of weight_decay of strength `decay`: new (params, state).
 
     iteration counts from 1. FloatingPointError names an array that is not finite.
@@ -48,33 +46,38 @@ def update(
     """
     rate = learning_rate * math.sqrt(1 - beta2**iteration) / (1 - beta1**iteration)
     paths = tree.paths(tree.structure(params))
-    leaves = [tree.leaves(part) for part in (params, gradient, state.m, state.v)]
-    arrays = (*leaves, [decay * applies for applies in _decayed(paths)])
-    constants = (rate, beta1, beta2, epsilon)
-    p, m, v, finite = _in_halves(arrays, constants) if may_share() else steps(*arrays, *constants)
+    decays = [decay * applies for applies in _decayed(paths)]
+    arrays = tree.leaves(params), tree.leaves(gradient), tree.leaves(state.m), tree.leaves(state.v), decays
+    p, m, v, finite = _all_steps(arrays, (rate, beta1, beta2, epsilon))
     if not finite:
-        _raise_not_finite(zip(paths, p, strict=True))
+        _raise_not_finite(paths, p)
     return tree.unflatten(params, p), Adam(tree.unflatten(params, m), tree.unflatten(params, v))
 
 
-def _in_halves(arrays, constants):
-    """steps, the second half of the arrays by another core, if there is one."""
+def _all_steps(arrays, constants):
+    """`steps`, the second half of the arrays by another core, if there is one."""
+    if not may_share():
+        return steps(*arrays, *constants)
     half = _half(arrays[0])
-    others = submit(steps, *(part[half:] for part in arrays), *constants)
-    p, m, v, finite = steps(*(part[:half] for part in arrays), *constants)
+    second = [part[half:] for part in arrays]
+    others = submit(steps, *second, *constants)
+    first = [part[:half] for part in arrays]
+    p, m, v, finite = steps(*first, *constants)
     more_p, more_m, more_v, others_finite = others.result()
     return p + more_p, m + more_m, v + more_v, finite and others_finite
 
 
 def _half(leaves):
     """The number of arrays that hold as nearly half of the numbers as can be."""
-    sizes = list(itertools.accumulate(p.size for p in leaves))
-    return 1 + min(range(len(sizes)), key=lambda n: abs(sizes[n] - sizes[-1] / 2))
+    held = np.cumsum([p.size for p in leaves])  # by the first one, the first two, ...
+    return 1 + int(np.argmin(np.abs(held - held[-1] / 2)))
 
 
-def _raise_not_finite(named):
-    path = next(path for path, p in named if not np.all(np.isfinite(p)))
-    raise FloatingPointError(f"{path or 'the parameter'} is not finite")
+def _raise_not_finite(paths, leaves):
+    """FloatingPointError: the first that is not."""
+    for path, leaf in zip(paths, leaves, strict=True):
+        if not np.all(np.isfinite(leaf)):
+            raise FloatingPointError(f"{path or 'the parameter'} is not finite")
 
 
 @twinned
@@ -95,16 +98,17 @@ def step(p, g, m, v, decay, rate, beta1, beta2, epsilon):
 
 def weight_decay(params, gradient, strength=1e-4):
     """The gradient plus that of strength/2 sum w^2 over the DECAYED leaves: part of the loss, not of the update."""
-
-    def add(path, w, g):
-        return g + strength * w if _decays(path) else g
-
-    triples = zip(tree.items(params), tree.leaves(gradient), strict=True)
-    return tree.unflatten(gradient, [add(path, w, g) for (path, w), g in triples])
+    added = []
+    for (path, w), g in zip(tree.items(params), tree.leaves(gradient), strict=True):
+        if _decays(path):
+            g = g + strength * w
+        added.append(g)
+    return tree.unflatten(gradient, added)
 
 
 @functools.cache
 def _decayed(paths):
+    """Whether each of them decays; kept, as every step asks for the same paths."""
     return tuple(map(_decays, paths))
 
 
@@ -113,10 +117,17 @@ def _decays(path):
 
 
 def learning_rate(iteration, total, *, base, boundaries, factors):
-    """base * factors[i], i the number of boundaries, as fractions of total, below iteration (counted from 0)."""
-    return base * factors[bisect_left([b * total for b in boundaries], iteration)]
+    """base * factors[i], i the number of boundaries, as fractions of total, below iteration (counted from 0).
+
+    So the iteration at a boundary still has the rate before it.
+    """
+    starts = [boundary * total for boundary in boundaries]
+    return base * factors[bisect_left(starts, iteration)]
 
 
 def warm_up(iteration, total, fraction=0.3):
-    """The KL coefficient kappa = min(iteration / (fraction total), 1), from 0 at iteration 0."""
-    return min(iteration / (fraction * total), 1.0) if fraction * total > 0 else 1.0
+    """The KL coefficient kappa = min(iteration / (fraction total), 1), from 0 at iteration 0; without a warm-up, 1."""
+    length = fraction * total  # iterations
+    if length <= 0:
+        return 1.0
+    return min(iteration / length, 1.0)

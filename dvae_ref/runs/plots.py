@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from dvae_ref.files import reading, schema, writing
 from dvae_ref.runs import image_files
@@ -20,6 +20,7 @@ from dvae_ref.runs import image_files
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#E4E4E4"  # Okabe and Ito: told apart by all eyes
 SIDE = math.isqrt(image_files.PIXELS)
 MARGIN = 2  # pixels between images
+PITCH = SIDE + MARGIN
 DPI = 150
 
 
@@ -31,8 +32,8 @@ def curves(metrics_path, path, title):
     """
     training, validation = read_metrics(metrics_path)
     figure = Figure(figsize=(8, 8), layout="constrained")
-    likelihood, log_z, schedule = figure.subplots(3, 1, sharex=True, height_ratios=(5, 3, 1.6))
-    for axes in (likelihood, log_z, schedule):
+    likelihood, log_z, schedule = panels = figure.subplots(3, 1, sharex=True, height_ratios=(5, 3, 1.6))
+    for axes in panels:
         _shade_warm_up(axes, training)
         axes.margins(x=0.02)
         axes.grid(color=GREY, linewidth=0.6)
@@ -41,11 +42,16 @@ def curves(metrics_path, path, title):
     _draw_log_z(log_z, training, validation)
     _draw_schedule(schedule, training)
     likelihood.set_title(title, fontsize=11)
-    schedule.set_xlabel("iteration")
-    schedule.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    schedule.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    figure.align_ylabels((likelihood, log_z, schedule))
+    of_iterations(schedule, 6)
+    figure.align_ylabels(panels)
     _write(figure, path)
+
+
+def of_iterations(axes, intervals):
+    """The axis of iterations, with so many intervals between ticks at most, and commas between thousands."""
+    axes.set_xlabel("iteration")
+    axes.xaxis.set_major_locator(MaxNLocator(intervals, integer=True))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def reconstructions(originals, means, path):
@@ -80,27 +86,28 @@ def table(rows, path):
         groups[row.dataset].append(row)
     heights = [0.8 + len(group) for group in groups.values()]
     figure = Figure(figsize=(8, 1.3 + 0.36 * sum(heights)), layout="constrained")
-    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
+    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
     for axes, (name, group) in zip(panels, groups.items(), strict=True):
         _draw_nll(axes, group)
         axes.set_title(name, fontsize=10, loc="left")
-    panels[-1].set_xlabel(
-        "test NLL, nats\nbars: standard deviation over runs; of a single run, standard error over images"
-    )
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    bars = "standard deviation over runs; of a single run, standard error over images"
+    axes.set_xlabel(f"test NLL, nats\nbars: {bars}")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2)
     _write(figure, path)
 
 
 def _draw_nll(axes, rows):
+    """A line of the panel for each Row, from the top: ours just above it, the paper's just below."""
     places = np.arange(len(rows))
+    ours = [row.nll for row in rows]
+    published = [row.paper_nll for row in rows]
+    own_error = [row.image_standard_error if math.isnan(row.std) else row.std for row in rows]
+    error = [row.paper_std for row in rows]
     style = {"linestyle": "none", "capsize": 3, "markersize": 5}
-    nll = [row.nll for row in rows]
-    errors = [row.image_standard_error if math.isnan(row.std) else row.std for row in rows]
-    axes.errorbar(nll, places - 0.12, xerr=errors, color=BLUE, marker="o", label="here", **style)
-    nll = [row.paper_nll for row in rows]
-    errors = [row.paper_std for row in rows]
-    label = "paper, 1,000,000 iterations"
-    axes.errorbar(nll, places + 0.12, xerr=errors, color=ORANGE, marker="s", label=label, **style)
+    axes.errorbar(ours, places - 0.12, xerr=own_error, color=BLUE, marker="o", label="here", **style)
+    style |= {"color": ORANGE, "marker": "s", "label": "paper, 1,000,000 iterations"}
+    axes.errorbar(published, places + 0.12, xerr=error, **style)
     names = [f"{r.struct}  K={r.k}  {r.baseline}  {r.num_train_iter:,} it." for r in rows]
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -109,8 +116,8 @@ def _draw_nll(axes, rows):
 
 
 def read_metrics(path):
-    """(training, validation) records of a metrics.jsonl, each as a dictionary of arrays."""
-    kinds = {kind: [] for kind in RECORDS}
+    """(training, validation) records of a metrics.jsonl, each as a dictionary of arrays, one number a record."""
+    kinds = defaultdict(list)
     for number, line in reading.lines(path):
         place = f"{path}, line {number},"
         record = reading.json_value(line, place)
@@ -134,17 +141,22 @@ RECORDS = {"bound": schema.TRAINING, "validation_nll": schema.VALIDATION, "resum
 
 def _columns(records, names):
     """Records, one a line, as arrays by name; what is null there is nan."""
-    return {name: np.array([record.get(name) for record in records], float) for name in names}
+    columns = {}
+    for name in names:
+        columns[name] = np.array([record.get(name) for record in records], float)
+    return columns
 
 
 def _shade_warm_up(axes, training):
     """As far as the first record with kappa = 1, whose iterations still include some of the warm-up."""
     warming = int(np.sum(training["kappa"] < 1))
     if warming:
-        axes.axvspan(0, training["iteration"][: warming + 1][-1], color=GREY, alpha=0.6, linewidth=0)
+        last = min(warming, len(training["kappa"]) - 1)
+        axes.axvspan(0, training["iteration"][last], color=GREY, alpha=0.6, linewidth=0)
 
 
 def _draw_likelihood(axes, training, validation):
+    """What bounds or estimates -log p(x): relaxed on training batches, of the discrete model in validation."""
     iteration, negated = training["iteration"], -training["bound"]
     if len(iteration):
         axes.plot(iteration, negated, color=BLUE, linewidth=1, label="training: −bound")
@@ -160,6 +172,7 @@ def _draw_likelihood(axes, training, validation):
 
 
 def _draw_log_z(axes, training, validation):
+    """The short AIS of each record, good to some tenths of a nat, and that of each validation with its error bar."""
     if len(training["iteration"]):
         label = "short AIS"
         axes.plot(training["iteration"], training["log_z_rough"], color=BLUE, linewidth=1, label=label)
@@ -171,6 +184,7 @@ def _draw_log_z(axes, training, validation):
 
 
 def _draw_schedule(axes, training):
+    """The learning rate in steps on a logarithmic axis; kappa on one of its own, to the right."""
     rate, kappa = training["learning_rate"], training["kappa"]
     axes.plot(training["iteration"], rate, color=BLUE, drawstyle="steps-pre")
     if np.any(rate > 0):
@@ -199,7 +213,7 @@ def _after_the_fall(values):
 def _limit(axes, values, lowest):
     """Room for all values, and for the lowest ones."""
     if len(values):
-        low, high = min([*values, *lowest]), max(values)
+        low, high = min(np.min(values), np.min(lowest, initial=np.inf)), np.max(values)
         pad = max(0.06 * (high - low), 0.5)
         axes.set_ylim(low - pad, high + pad)
 
@@ -210,6 +224,7 @@ def _legend(axes):
 
 
 def _checked(images):
+    """An array of images (n, 784), n > 0, in [0, 1]. ValueError for others."""
     images = np.asarray(images)
     if images.ndim != 2 or images.shape[1] != SIDE**2 or not len(images):
         raise ValueError(f"expected images as rows of {SIDE**2} pixels, got shape {images.shape}")
@@ -220,13 +235,7 @@ def _checked(images):
 
 def _sheet(rows, columns, title, labels=None):
     """A figure of rows of images, the last of which may be short; labels name the rows."""
-    pitch = SIDE + MARGIN
-    picture = np.full((len(rows) * pitch + MARGIN, columns * pitch + MARGIN), 0.25)
-    for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            top, left = MARGIN + i * pitch, MARGIN + j * pitch
-            picture[top : top + SIDE, left : left + SIDE] = image.reshape(SIDE, SIDE)
-        picture[MARGIN + i * pitch :, MARGIN + len(row) * pitch :] = 0
+    picture = _mosaic(rows, columns)
     height, width = picture.shape
     figure = Figure(figsize=(max(width / 50, 4), height / 50 + 0.3), layout="constrained")
     axes = figure.subplots()
@@ -236,12 +245,26 @@ def _sheet(rows, columns, title, labels=None):
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_xticks([])
-    centres = [MARGIN + i * pitch + SIDE / 2 for i in range(len(rows))]
-    axes.set_yticks(centres if labels else [], labels or [])
+    axes.set_yticks([])
+    if labels:
+        axes.set_yticks(MARGIN + SIDE / 2 + PITCH * np.arange(len(rows)), labels)
     return figure
 
 
+def _mosaic(rows, columns):
+    """Grey levels of the sheet, a pixel of an image to a pixel: images on light grey; where a row ends early, white."""
+    picture = np.full((len(rows) * PITCH + MARGIN, columns * PITCH + MARGIN), 0.25)
+    for i, row in enumerate(rows):
+        top = MARGIN + i * PITCH
+        for j, image in enumerate(row):
+            left = MARGIN + j * PITCH
+            picture[top : top + SIDE, left : left + SIDE] = image.reshape(SIDE, SIDE)
+        picture[top:, MARGIN + len(row) * PITCH :] = 0
+    return picture
+
+
 def _write(figure, path):
+    """As PNG, of which a file has all or nothing."""
     FigureCanvasAgg(figure)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight")

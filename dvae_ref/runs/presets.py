@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from dvae_ref.files.schema import is_number, is_whole, shown
+from dvae_ref.files import schema
 from dvae_ref.model.baselines import BASELINES
 from dvae_ref.model.structures import STRUCTURES
 
@@ -29,7 +29,17 @@ def option(default: Any, text: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that determines a run's numbers. ValueError for a value out of range, with the range."""
+    """Everything that determines a run's numbers. ValueError for a value out of range, with the range.
+
+    Over a run of T iterations, i of them done, b = lr_boundaries and f = lr_factors:
+
+        learning rate = learning_rate f_j,    j = how many b_n T < i,        f has one entry more than b
+        kappa = min(i / (warm_up T), 1)                                      of the KL terms in the bound
+
+    so that a run of any length goes through the paper's schedules. A batch is batch_size images with k samples each.
+    The negative phase has `chains` chains, moved by `sweeps` sweeps at each iteration. Two runs with the same settings
+    and data have the same bytes on one kind of CPU (docs/architecture.md).
+    """
 
     dataset: str = option("mnist5k", f"data set: {', '.join(DATASETS)}")
     struct: str = option("1-layer-nonlin", f"network structure: {', '.join(STRUCTURES)}")
@@ -77,17 +87,13 @@ class Settings:
             value = getattr(self, f.name)
             if value is None and f.default is None:  # a default that is yet to be chosen
                 continue
-            said, holds = TYPES[f.type] if f.type is not int else _whole(f.name)
-            if not holds(value):
-                raise ValueError(f"{f.name} must be {said}, got {shown(value)}")
+            rule = _whole(f.name) if f.type is int else TYPES[f.type]
+            if not rule.holds(value):
+                raise ValueError(f"{f.name} must be {rule.said}, got {schema.shown(value)}")
 
     def _check(self):
-        law = BASELINES[self.baseline].law
-        if not law.least < self.beta < math.inf:
-            raise ValueError(f"{self.baseline} takes a finite beta > {law.least:g}, got {self.beta}")
-        if self.beta >= law.most:  # as posteriors.SpikeExponential, before a run begins
-            bound = f"beta < {law.most:g}, as float32 holds no e^beta beyond"
-            raise ValueError(f"{self.baseline} takes {bound}, got {self.beta}")
+        """Of numbers, whether they are in range; whole ones are already checked."""
+        self._check_beta()
         for name in ("epsilon", "adam_beta1", "adam_beta2"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie strictly between 0 and 1, got {getattr(self, name)}")
@@ -99,6 +105,14 @@ class Settings:
             raise ValueError(f"lr_boundaries and lr_factors must be finite and not negative, got {bounds}, {factors}")
         if len(factors) != len(bounds) + 1 or bounds != sorted(bounds):
             raise ValueError(f"lr_boundaries must rise, with one entry less than lr_factors; got {bounds}, {factors}")
+
+    def _check_beta(self):
+        law = BASELINES[self.baseline].law
+        if not law.least < self.beta < math.inf:
+            raise ValueError(f"{self.baseline} takes a finite beta > {law.least:g}, got {self.beta}")
+        if self.beta >= law.most:  # as posteriors.SpikeExponential, before a run begins
+            bound = f"beta < {law.most:g}, as float32 holds no e^beta beyond"
+            raise ValueError(f"{self.baseline} takes {bound}, got {self.beta}")
 
     def to_json(self) -> dict[str, Any]:
         """All fields, by name: what config.json holds."""
@@ -120,16 +134,28 @@ class Settings:
 
 CHOICES = {"dataset": DATASETS, "struct": STRUCTURES, "baseline": BASELINES, "sampler": SAMPLERS}
 IDENTITY = ("dataset", "struct", "k", "baseline", "beta", "num_train_iter", "seed")  # no default stands in for these
-TYPES = {  # of settings: what is expected, in words, and whether it is that; the range is another matter
-    str: ("a text", lambda value: isinstance(value, str)),
-    float: ("a number", lambda value: is_number(value) or isinstance(value, float)),
-    tuple: ("a list of numbers", lambda value: isinstance(value, list | tuple) and all(map(TYPES[float][1], value))),
-}
 LEAST = {"chains": 2, "eval_temperatures": 2}  # 1 of all other whole numbers
 
 
+def _is_float(value):
+    """Of any range, inf and nan, too: what is wrong with these is said of the setting."""
+    return schema.is_number(value) or isinstance(value, float)
+
+
+def _are_floats(value):
+    return isinstance(value, list | tuple) and all(map(_is_float, value))
+
+
+TYPES = {  # of settings; the range is another matter
+    str: schema.text(),
+    float: schema.Rule("a number", _is_float),
+    tuple: schema.Rule("a list of numbers", _are_floats),
+}
+
+
 def _whole(name):
+    """The Rule of a setting that is a whole number."""
     if name == "seed":
-        return "a whole number in 0 <= seed < 2**63", is_whole
+        return schema.Rule("a whole number in 0 <= seed < 2**63", schema.is_whole)
     least = LEAST.get(name, 1)
-    return f"a whole number, at least {least}", lambda value: is_whole(value, least)
+    return schema.whole(least)._replace(said=f"a whole number, at least {least}")

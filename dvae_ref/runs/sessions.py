@@ -15,7 +15,10 @@ from dvae_ref.files import reading, schema, writing
 
 
 class Sessions:
-    """sessions.json, written with each checkpoint: the work since the last one is lost with a killed process."""
+    """sessions.json, written with each checkpoint: the work since the last one is lost with a killed process.
+
+    A session that came to no checkpoint, or whose checkpoint is no more, is none: it is not told on.
+    """
 
     def __init__(self, path, iteration, threads):
         self.path, self.start, self.cpu = path, time.monotonic(), time.process_time()
@@ -24,12 +27,16 @@ class Sessions:
 
     def write(self, iteration):
         """Record that the run has come to this iteration."""
-        spent = {"cpu_seconds": time.process_time() - self.cpu, "seconds": time.monotonic() - self.start}
-        writing.write_json(self.path, {"sessions": [*self.earlier, {**self.now, "to": iteration, **spent}]})
+        seconds, cpu_seconds = time.monotonic() - self.start, time.process_time() - self.cpu
+        session = self.now | {"to": iteration, "cpu_seconds": cpu_seconds, "seconds": seconds}
+        writing.write_json(self.path, {"sessions": [*self.earlier, session]})
 
 
 def read(path):
-    """The sessions in a sessions.json, oldest first: [{version, commit, threads, from, to, cpu_seconds, seconds}]."""
+    """The sessions in a sessions.json, oldest first: [{version, commit, threads, from, to, cpu_seconds, seconds}].
+
+    from, to: iterations. CPU seconds are those of all threads together. ValueError for a damaged file.
+    """
     return schema.check(reading.json_file(path), schema.SESSIONS, path)["sessions"]
 
 
@@ -38,7 +45,7 @@ def _known(path):
     try:
         return read(path) if path.exists() else []
     except ValueError as error:
-        warnings.warn(f"{error}; it is begun anew", stacklevel=4)
+        warnings.warn(f"{error}; it is begun anew", stacklevel=5)
         return []
 
 

@@ -31,7 +31,8 @@ def most():
 
 def demand(what, size):
     """ValueError if it takes more bytes than it may."""
-    if size > (limit := most()):
+    limit = most()
+    if size > limit:
         raise ValueError(
             f"{what} would take {size:,} bytes of memory, {limit:,} are allowed: take less, or set DVAE_REF_MEMORY=GIB"
         )
@@ -69,13 +70,19 @@ def check_pictures(struct, number):
 
 
 def check_temperatures(name, number):
+    """ValueError for more inverse temperatures than float32 has distinct ones of, `name` the setting."""
     if number > MOST_TEMPERATURES:
         raise ValueError(f"{name} must be at most {MOST_TEMPERATURES:,}: float32 tells no more apart; got {number:,}")
 
 
 def ais(chains, temperatures, latents):
+    """Bytes of annealing so many chains of so many units."""
     return AIS_UNIT * latents * chains + TEMPERATURE * temperatures
 
 
 def importance(number, latents, threads):
+    """Bytes of the noise of an image in each thread and of three that wait, and of an image's log-weights.
+
+    Activations are not in it: a thread decodes `evaluation.CHUNK_ROWS` samples at a time, however many there are.
+    """
     return (SAMPLE_UNIT * latents * (threads + 3) + SAMPLE) * number

@@ -55,6 +55,7 @@ def is_whole(iteration, total):
 
 
 def is_look(iteration, total):
+    """Has it completed a 400th, after which J decides?"""
     return _ends(iteration, total, LOOKS)
 
 
@@ -64,9 +65,14 @@ def _ends(iteration, total, parts):
 
 def jeffreys(kept, rbm, moments):
     """J between a Kept and the machine with these moments, in float64: nats; with estimated ones it may be negative."""
-    in_theta = [np.subtract(new, old, dtype=np.float64) for new, old in zip(rbm, kept.rbm, strict=True)]
-    in_means = [np.subtract(new, old, dtype=np.float64) for new, old in zip(moments, kept.moments, strict=True)]
-    return sum(float(np.sum(theta * mean)) for theta, mean in zip(in_theta, in_means, strict=True))
+    of_a = _product(rbm.a, kept.rbm.a, moments.z, kept.moments.z)
+    return of_a + _product(rbm.W, kept.rbm.W, moments.zz, kept.moments.zz)
+
+
+def _product(theta, theta_before, mean, mean_before):
+    """sum (theta - theta_before) (mean - mean_before), float64."""
+    in_theta = np.subtract(theta, theta_before, dtype=np.float64)
+    return float(np.sum(in_theta * np.subtract(mean, mean_before, dtype=np.float64)))
 
 
 class Snapshots:
@@ -82,14 +88,16 @@ class Snapshots:
         self.written = len(self.taken)
 
     def _read(self, rbm, count):
+        """Take up the first `count` of the file; warn where it has fewer, and go on with these."""
         with contextlib.suppress(FileNotFoundError):
             taken = list(zip(*read(self.path, rbm), strict=True))
             self.taken = taken[:count]
         if len(self.taken) < count:
             text = f"{self.path} has {len(self.taken)} of the {count} snapshots that its checkpoint knows of"
-            warnings.warn(text, stacklevel=4)
+            warnings.warn(text, stacklevel=5)
 
     def __len__(self):
+        """How many there are, on disk or not yet: what a checkpoint counts."""
         return len(self.taken)
 
     def take(self, iteration, rbm, divergence):
@@ -128,8 +136,8 @@ def read(path, rbm=None):
 def _shapes(headers, rbm):
     """The shapes of arrays that agree with the first, or with the machine."""
     n = math.prod(headers["iteration"].shape)
-    if rbm:
-        left, right = rbm.W.shape
-    else:
-        _, left, right, *_ = (*headers["W"].shape, 0, 0, 0)  # zeros for what a damaged file lacks
+    sides = rbm.W.shape if rbm else headers["W"].shape[1:]
+    if len(sides) != 2:
+        sides = 0, 0  # a damaged file: no machine has such arrays
+    left, right = sides
     return {"iteration": (n,), "a": (n, left + right), "W": (n, left, right), "jeffreys": (n,)}

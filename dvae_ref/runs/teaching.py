@@ -33,8 +33,9 @@ def teaching_model() -> library.Trained:
     image_files.check_digest(path, path.read_bytes(), "sha256", SHA256)
     found = npz.read(path)
     start = training.start(SETTINGS, np.zeros(SIDE * SIDE, np.float32))
-    parts = (_restored(name, getattr(start, name), found) for name in ("params", "statistics"))
-    return library.Trained(SETTINGS, *parts, SETTINGS.num_train_iter)
+    params = _restored("params", start.params, found)
+    statistics = _restored("statistics", start.statistics, found)
+    return library.Trained(SETTINGS, params, statistics, SETTINGS.num_train_iter)
 
 
 def teaching_images() -> tuple[Array, Array]:
@@ -55,7 +56,7 @@ def make() -> library.Trained:
 
 def save(model: library.Trained, path: str) -> None:
     """Write a model's parameters and statistics, rounded to float16, as an npz."""
-    named = [*tree.items(model.params, "params"), *tree.items(model.statistics, "statistics")]
+    named = tree.items(model.params, "params") + tree.items(model.statistics, "statistics")
     with writing.atomic(path) as file:
         np.savez_compressed(file, **{name: array.astype(np.float16) for name, array in named})
 
@@ -65,6 +66,7 @@ def _path(name):
 
 
 def _restored(name, like, found):
+    """The tree of this name from an npz's arrays, in float32, with the structure of `like`."""
     return tree.unflatten(like, [found[key].astype(np.float32) for key, _ in tree.items(like, name)])
 
 

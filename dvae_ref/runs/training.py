@@ -1,4 +1,8 @@
-"""Training as pure steps from state to state: an update, a record, a validation. Files and the loop are runs.py's.
+"""Training as pure steps from state to state: an update, a record, a validation. Files and the loop are `lifecycle`'s.
+
+An iteration i (from 0) goes up the gradient of the bound of Eq. 2, or of Eq. 3 with K samples, in which the KL terms
+have a coefficient kappa(i), less an L2 penalty. log Z is not in it: its gradient, E_p[z] and E_p[z_l z_r'], is the
+negative phase, from chains that go on from iteration to iteration. docs/architecture.md draws the way through a step.
 
 BLAS has one thread for the duration of each (`blas.one_thread`): the same bytes in every process.
 """
@@ -29,7 +33,8 @@ class DivergedError(ArithmeticError):
 
 
 class State(NamedTuple):
-    """All that a run is at an iteration; nothing else is needed to continue it."""
+    """All that a run is at an iteration; nothing else is needed to continue it. Random numbers are functions of the
+    seed and the iteration; log Z and bounds are in nats."""
 
     iteration: int
     params: autoencoder.Params
@@ -37,10 +42,10 @@ class State(NamedTuple):
     adam: optimizer.Adam
     sampler: pcd.State | population_annealing.State
     log_z: float  # the last estimate, for the bound that is shown
-    bound_sum: float  # plus kappa log Z, over the iterations since the last record
+    bound_sum: float  # over the iterations since the last record, of bounds without their - kappa log Z
     validated: int  # iteration of the last validation, 0 before the first
-    best_nll: float
-    best_iteration: int
+    best_nll: float  # of all validations, inf before the first
+    best_iteration: int  # when it was, 0 before the first
     kept: snapshots.Kept  # the RBM and its moments at the last snapshot
 
 
@@ -78,16 +83,10 @@ def iterate(state, x, settings, role, backend="cpu"):
     noise = noise_of(i, len(x), settings, role)
     with cores(threads):
         sampler = submit(_negative_phase, state, settings, role, threads, backend)
+        weights = np.full(len(x), -1 / len(x), x.dtype)  # of the images: minus their mean goes down
+        options = {"config": config_of(settings), "kappa": kappa, "threads": threads}
         bound, gradient, statistics = autoencoder.objective_and_gradient(
-            state.params,
-            state.statistics,
-            x,
-            noise,
-            np.full(len(x), -1 / len(x), x.dtype),
-            lambda: sampler.result()[1].moments,
-            config=config_of(settings),
-            kappa=kappa,
-            threads=threads,
+            state.params, state.statistics, x, noise, weights, lambda: sampler.result()[1].moments, **options
         )
         _require_finite("the bound", bound, i)
         params, adam = update(state, gradient, settings)
@@ -114,6 +113,7 @@ def _negative_phase(state, settings, role, threads, backend):
 
 
 def _require_finite(what, arrays, iteration):
+    """DivergedError, of which array, unless all are. One sum each: NaN and inf stay in it, whatever else it adds."""
     if math.isfinite(sum(float(leaf.sum()) for leaf in tree.leaves(arrays))):
         return
     for name, leaf in tree.items(arrays):
@@ -123,7 +123,7 @@ def _require_finite(what, arrays, iteration):
 
 
 def noise_of(iteration, batch_size, settings, role):
-    """The uniform numbers of an iteration."""
+    """The uniform numbers of an iteration, Noise of two arrays (B K, D): for z, and for zeta given z."""
     config = config_of(settings)
     shape = (2, batch_size * config.k, config.structure.latents)
     return Noise(*philox.uniform(philox.fold_in(role["noise"], iteration), shape))
@@ -132,27 +132,21 @@ def noise_of(iteration, batch_size, settings, role):
 def update(state, gradient, settings):
     """(params, adam) after a step of Adam down the gradient of minus the bound and the weight decay."""
     s, i = settings, state.iteration
+    constants = {"beta1": s.adam_beta1, "beta2": s.adam_beta2, "epsilon": s.adam_epsilon, "decay": s.weight_decay}
+    now = {"iteration": i + 1, "learning_rate": learning_rate(i, s)}
     try:
-        return optimizer.update(
-            state.params,
-            gradient,
-            state.adam,
-            iteration=i + 1,
-            learning_rate=learning_rate(i, s),
-            beta1=s.adam_beta1,
-            beta2=s.adam_beta2,
-            epsilon=s.adam_epsilon,
-            decay=s.weight_decay,
-        )
+        return optimizer.update(state.params, gradient, state.adam, **now, **constants)
     except FloatingPointError as error:  # a gradient that is not finite shows in the parameters
         raise DivergedError(f"{error} at iteration {i + 1}") from error
 
 
 def kappa_at(iteration, settings):
+    """The coefficient of the KL terms at an iteration, counted from 0."""
     return optimizer.warm_up(iteration, settings.num_train_iter, settings.warm_up)
 
 
 def learning_rate(iteration, settings):
+    """Adam's rate at an iteration, counted from 0, before its corrections for the zeros that it starts from."""
     schedule = {"boundaries": settings.lr_boundaries, "factors": settings.lr_factors}
     return optimizer.learning_rate(iteration, settings.num_train_iter, base=settings.learning_rate, **schedule)
 
@@ -174,6 +168,9 @@ def snapshot(state, settings):
 def record(state, settings, role, backend="cpu"):
     """(State, record for metrics.jsonl) of the iterations since the last record: their mean bound, among others.
 
+        bound = mean of (bound_i + kappa_i log Z) - mean kappa (log Z of the last record + log Z now) / 2,    nats
+
+    The record: iteration, bound, the mean kappa, the learning rate of the last update, log_z_rough: log Z now.
     log Z comes from a short AIS, good to a few tenths of a nat. Following it from update to update by the chains would
     cost nothing, but they are what the updates are made against: that estimate falls behind by tens of nats.
     """
@@ -190,23 +187,22 @@ def record(state, settings, role, backend="cpu"):
 
 @blas.one_thread()
 def validate(state, dataset, settings, role, threads=1, progress=None, backend="cpu"):
-    """log Z by AIS and the validation NLL by importance sampling: (State, record for the metrics)."""
+    """log Z by AIS and the validation NLL by importance sampling: (State, record for the metrics).
+
+    The record: iteration, log_z and its standard error, and `evaluation.Likelihood.summary`, its names with validation_
+    before them; nats. The State notes whether it is the best so far. DivergedError for an NLL that is not finite.
+    progress(n) is told as n images are done. Neither the updates nor their random numbers depend on validations.
+    """
     i = state.iteration
     key, rbm = philox.fold_in(role["validation_log_z"], i), state.params.rbm
     z = ais.log_z(key, rbm, settings.eval_temperatures, settings.chains, backend=backend)
-    result = evaluation.log_likelihood(
-        philox.fold_in(role["validation"], i),
-        state.params,
-        state.statistics,
-        dataset.validation,
-        log_z=z.log_z,
-        samples=settings.eval_samples,
-        threads=threads,
-        progress=progress,
-    ).summary()
+    key, images = philox.fold_in(role["validation"], i), dataset.validation
+    options = {"log_z": z.log_z, "samples": settings.eval_samples, "threads": threads, "progress": progress}
+    result = evaluation.log_likelihood(key, state.params, state.statistics, images, **options).summary()
     if not math.isfinite(result["nll"]):
         raise DivergedError(f"the validation log-likelihood is not finite at iteration {i}")
-    best = {"best_nll": result["nll"], "best_iteration": i} if result["nll"] < state.best_nll else {}
+    if result["nll"] < state.best_nll:
+        state = state._replace(best_nll=result["nll"], best_iteration=i)
     entry = {"iteration": i, "log_z": z.log_z, "log_z_standard_error": z.standard_error}
     entry |= {f"validation_{name}": value for name, value in result.items()}
-    return state._replace(log_z=z.log_z, validated=i, **best), entry
+    return state._replace(log_z=z.log_z, validated=i), entry
