@@ -37,10 +37,17 @@ def largest(x: Array) -> float:
 
 
 @compiled()
+def nothing() -> Array:
+    """An empty sum (scale, total, error), for `add`."""
+    return np.array([-math.inf, 0.0, 0.0])
+
+
+@compiled()
 def add(sums: Array, log_scale: float, x: float) -> None:
     """Add x exp(log_scale), x >= 0, to a sum held as exp(scale) (total + error) in sums = (scale, total, error).
 
-    Neumaier's compensated sum: its error does not grow with the number of terms. An empty sum is (-inf, 0, 0).
+    Neumaier's compensated sum: its error does not grow with the number of terms. It keeps in `error` what the rounding
+    of total + x has lost, which is exactly (the larger - the rounded sum) + the smaller.
     """
     if x == 0.0:
         return
@@ -49,23 +56,26 @@ def add(sums: Array, log_scale: float, x: float) -> None:
         sums[0], sums[1], sums[2] = log_scale, sums[1] * factor, sums[2] * factor
     x *= math.exp(log_scale - sums[0])
     total = sums[1] + x
-    sums[2] += (sums[1] - total) + x if sums[1] >= x else (x - total) + sums[1]
+    sums[2] += (max(sums[1], x) - total) + min(sums[1], x)
     sums[1] = total
 
 
 @compiled()
 def log_of(sums: Array) -> float:
     """The logarithm of the sum; -inf if it is empty."""
-    return -math.inf if sums[1] == 0.0 else sums[0] + math.log(sums[1] + sums[2])
+    if sums[1] == 0.0:
+        return -math.inf
+    return sums[0] + math.log(sums[1] + sums[2])
 
 
 def logsumexp(x: Array) -> Array:
     """log sum exp(x) over the last axis, by exactly rounded sums; -inf where all of x is.  (N, K) -> (N,)."""
-    peak = np.max(x, -1, keepdims=True, initial=-np.inf)
-    terms = np.exp(x - np.where(np.isfinite(peak), peak, 0))
+    peak = np.max(x, -1, initial=-np.inf)
+    scale = np.where(np.isfinite(peak), peak, 0)  # -inf - (-inf) is no number
+    terms = np.exp(x - scale[:, None])
     totals = np.array([math.fsum(row) for row in terms])
     with np.errstate(divide="ignore"):
-        return np.where(np.isfinite(peak[:, 0]), peak[:, 0], 0) + np.log(totals)
+        return scale + np.log(totals)
 
 
 def combine(reference: Array | float, rest: Array) -> Array:

@@ -25,7 +25,7 @@ import numpy as np
 from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, states
 from dvae_ref.fast.jit import compiled
-from dvae_ref.fast.tasks import share_out, take
+from dvae_ref.fast.tasks import fill, taken
 from dvae_ref.theory.boltzmann import RBM, split
 from dvae_ref.theory.elementary import logaddexp
 
@@ -53,17 +53,37 @@ def lists_left(W: Array) -> bool:
     return W.shape[0] <= W.shape[1]
 
 
+def couplings(rbm: RBM) -> Array:
+    """W with the listed units in its rows: (n, m), float64."""
+    W = rbm.W if lists_left(rbm.W) else rbm.W.T
+    return np.ascontiguousarray(W, np.float64)
+
+
+def sides(rbm: RBM, x: Array) -> tuple[Array, Array]:
+    """Of each row of x, (N, D): the listed units, (N, n), and those summed out, (N, m); float64."""
+    left, right = (np.ascontiguousarray(side, np.float64) for side in split(x, rbm))
+    if lists_left(rbm.W):
+        return left, right
+    return right, left
+
+
+def joined(listed: Array, summed: Array, left_is_listed: bool) -> Array:
+    """The inverse of `sides`: (N, n), (N, m) -> (N, D), the left side first."""
+    left, right = (listed, summed) if left_is_listed else (summed, listed)
+    return np.concatenate([left, right], 1)
+
+
 def problem(rbm: RBM, on: Array, off: Array) -> Problem:
     """The Problem of log sum_z exp(sum_i [z_i on_i + (1 - z_i) off_i] + z_left W z_right).  on, off: (N, D)."""
-    sides = list(zip(split(on, rbm), split(off, rbm), strict=True))
-    listed, summed = sides if lists_left(rbm.W) else sides[::-1]
-    W = np.asarray(rbm.W if lists_left(rbm.W) else rbm.W.T, np.float64, order="C")
-    n_low = _low_bits(W)
-    logs = _low_table(W[:n_low])
+    on_listed, on_summed = sides(rbm, on)
+    off_listed, off_summed = sides(rbm, off)
+    W = couplings(rbm)
+    W_low = W[: _low_bits(W)]
+    logs = _low_table(W_low)
     peak = np.max(logs, 1)
-    reach = np.sum(np.abs(W[:n_low]), 0)
-    arrays = [np.ascontiguousarray(a, np.float64) for a in (*listed, *summed)]
-    return Problem(*arrays, W, np.exp(logs - peak[:, None]), peak, _chunks(reach))
+    table = np.exp(logs - peak[:, None])
+    chunks = _chunks(np.sum(np.abs(W_low), 0))
+    return Problem(on_listed, off_listed, on_summed, off_summed, W, table, peak, chunks)
 
 
 def _low_bits(W):
@@ -86,13 +106,15 @@ def _chunks(reach):
     for j, r in enumerate(reach):
         low, high = low + r, high + math.log(2)
         if max(low, high) > MAX_LOG:
-            bounds, low, high = [*bounds, j], r, math.log(2)
-    return np.array([*bounds, len(reach)])
+            bounds.append(j)
+            low, high = r, math.log(2)
+    bounds.append(len(reach))
+    return np.array(bounds)
 
 
 def blocks(p: Problem) -> int:
     """Blocks of a machine's states: fixed, whatever the number of threads."""
-    return max(1, 2 ** len(p.W) // p.table.shape[1] // HIGH_STATES)
+    return max(1, high_states(p) // HIGH_STATES)
 
 
 def log_sum(p: Problem) -> Array:
@@ -100,30 +122,26 @@ def log_sum(p: Problem) -> Array:
     log1p(the rest relative to it) is a sum of positive terms, accurate even where log Z is tiny."""
     n_blocks = blocks(p)
     rest = np.empty(len(p.on_listed) * n_blocks)
-    for start in range(0, rest.size, TASKS):  # short calls: an interrupt can come between them
-        out = rest[start : start + TASKS]
-        share_out(_log_sums, out.size, 1, p, start, n_blocks, out)
+    fill(rest, TASKS, _log_sums, p, n_blocks)
     reference = p.off_listed.sum(1) + logaddexp(p.on_summed, p.off_summed).sum(1)
     return accumulate.combine(reference, accumulate.logsumexp(rest.reshape(-1, n_blocks)))
 
 
 @compiled(nogil=True)
-def _log_sums(counter, width, p, start, n_blocks, out):
-    task = take(counter)
-    while task < out.size:
+def _log_sums(counter, width, p, n_blocks, start, out):
+    """A task is a block of a machine's states: blocks of a machine are consecutive."""
+    for task in taken(counter, out.size):
         row, block = (start + task) // n_blocks, (start + task) % n_blocks
         out[task] = _log_sum_of_block(p, row, block * HIGH_STATES)
-        task = take(counter)
 
 
 @compiled()
 def _log_sum_of_block(p, row, first):
     """Over HIGH_STATES high states from `first` on, without the listed state 0."""
-    n_low = states.bits(p.table.shape[1])
-    low = states.log_weights(p.on_listed[row, :n_low], p.off_listed[row, :n_low])
+    low = low_log_weights(p, row)
     u, v, product, log_w = np.empty(len(p.peak)), np.empty(len(p.peak)), np.empty_like(low), np.empty_like(low)
-    sums = np.array([-math.inf, 0.0, 0.0])
-    for high in range(first, min(first + HIGH_STATES, 1 << (len(p.W) - n_low))):
+    sums = accumulate.nothing()
+    for high in range(first, min(first + HIGH_STATES, high_states(p))):
         log_weights(p, row, high, low, u, v, product, log_w)
         if high == 0:
             log_w[0] = -math.inf
@@ -134,13 +152,29 @@ def _log_sum_of_block(p, row, first):
 
 
 @compiled()
+def high_states(p: Problem) -> int:
+    """How many states the high bits have."""
+    return (1 << len(p.W)) // p.table.shape[1]
+
+
+@compiled()
+def low_log_weights(p: Problem, row: int) -> Array:
+    """sum_i [h_i on_i + (1 - h_i) off_i] over the low bits of a machine, of each of their states: (2^low bits,)."""
+    n_low = states.bits(p.table.shape[1])
+    return states.log_weights(p.on_listed[row, :n_low], p.off_listed[row, :n_low])
+
+
+@compiled()
 def log_weights(p: Problem, row: int, high: int, low: Array, u: Array, v: Array, product: Array, log_w: Array) -> None:
-    """log_w of the listed states (high, all low ones), and the factors u_j, v_j."""
+    """Fill log_w, nats, of the listed states (high, all low ones), and the factors' u_j, v_j.
+
+    low: of low_log_weights. low, product, log_w: (2^low bits,); u, v: (m,); what product holds is of no use afterwards.
+    """
     base = _factors(p, row, high, low.size, u, v)
     for s in range(low.size):
         log_w[s] = base + low[s]
     for c in range(p.chunks.size - 1):
-        product[:] = 1.0
+        product.fill(1.0)
         _multiply(product, u, v, p.table, p.chunks[c], p.chunks[c + 1])
         for s in range(low.size):
             log_w[s] += math.log(product[s])

@@ -6,7 +6,6 @@ not grow with the number of states, but for one number an image and block of 1,0
 
 import numpy as np
 
-from dvae_ref import tree
 from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, limits, machines, states
 from dvae_ref.model import networks
@@ -27,8 +26,8 @@ def log_px(params: Params, statistics: Statistics, x: Array, *, force: bool = Fa
     """
     params, statistics, x = _checked(params, statistics, x, force, log_px)
     log_z = machines.log_z(params.rbm)
-    parts = [accumulate.logsumexp(log_joint) for _, log_joint in _joint(params, statistics, x, log_z)]
-    return accumulate.logsumexp(np.stack(parts, 1))
+    blocks = [accumulate.logsumexp(log_joint) for _, log_joint in _joint(params, statistics, x, log_z)]
+    return accumulate.logsumexp(np.stack(blocks, 1))
 
 
 def elbo(params: Params, statistics: Statistics, x: Array, *, force: bool = False) -> Array:
@@ -46,12 +45,13 @@ def elbo(params: Params, statistics: Statistics, x: Array, *, force: bool = Fals
 
 
 def _checked(params, statistics, x, force, function):
-    params, statistics = (tree.map(lambda leaf: np.asarray(leaf, np.float64), t) for t in (params, statistics))
+    """The arguments in float64. ValueError for an x of other pixels, and if `function` of them would take too long."""
+    params, statistics = machines.in_double(params), machines.in_double(statistics)
     if x.ndim != 2 or x.shape[1:] != statistics.mean_x.shape:
         raise ValueError(f"x must hold images of {statistics.mean_x.size} pixels in rows, got shape {x.shape}")
     d = params.rbm.a.size
     what = f"the enumeration of {d} latent units"
-    limits.check(2**d, MAX_STATES, force, what, lambda: _sample(params, statistics, x, function))
+    limits.check(2**d, MAX_STATES, force, what, _sample, params, statistics, x, function)
     return params, statistics, x.astype(np.float64)
 
 
@@ -59,12 +59,12 @@ def _joint(params, statistics, x, log_z):
     """Blocks of states z (S, D) with log p(x, z), (B, S)."""
     d = params.rbm.a.size
     for start in range(0, 2**d, STATES):
-        z = states.vectors(d, start, min(start + STATES, 2**d))
+        z = states.vectors(np.arange(start, min(start + STATES, 2**d)), d)
         yield z, _log_joint(params, statistics, x, z) - log_z
 
 
 def _log_joint(params, statistics, x, z):
-    """-E(z) + log p(x|z)."""
+    """-E(z) + log p(x|z) of every image and state, (B, S): what log p(x, z) is but for log Z."""
     logits = decode_discrete(params, statistics, z)
     return x @ logits.T - softplus(logits).sum(1) - energy(params.rbm, z)
 
@@ -88,7 +88,7 @@ def _log_q(params, statistics, x, z):
 
 def _sample(params, statistics, x, function):
     """Enumerate one block, for the rate."""
-    z = states.vectors(params.rbm.a.size, 0, STATES)
+    z = states.vectors(np.arange(STATES), params.rbm.a.size)
     _log_joint(params, statistics, x, z)
     if function is elbo:
         _log_q(params, statistics, x, z)

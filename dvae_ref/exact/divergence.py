@@ -17,12 +17,12 @@ import numpy as np
 
 from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, limits
-from dvae_ref.exact.bipartite import lists_left
-from dvae_ref.exact.machines import check_rows, smaller
+from dvae_ref.exact.bipartite import couplings, sides
+from dvae_ref.exact.machines import check_rows, in_double, smaller
 from dvae_ref.fast.jit import compiled
-from dvae_ref.fast.tasks import share_out, take
+from dvae_ref.fast.tasks import fill, taken
 from dvae_ref.theory import boltzmann
-from dvae_ref.theory.boltzmann import RBM, split
+from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.elementary import sigmoid, softplus
 
 MAX_STATES = 2**24
@@ -47,48 +47,44 @@ def kl(rbm: RBM, b: Array, logit_m: Array, *, force: bool = False) -> Array:
         raise ValueError(f"b and logit_m must have as many rows, got {len(b)} and {len(logit_m)}")
     n, rows = min(rbm.W.shape), len(b)
     what = f"KL(m || p^) with {n} units enumerated for {rows} row{'s' * (rows != 1)}"
-    limits.check(rows * 2**n, MAX_STATES, force, what, lambda: _sample(rbm, b, logit_m))
+    limits.check(rows * 2**n, MAX_STATES, force, what, _sample, rbm, b, logit_m)
     return _kl(rbm, b, logit_m)
 
 
 def _kl(rbm, b, logit_m):
-    rbm = RBM(*(np.asarray(value, np.float64) for value in rbm))
+    """What kl returns, of arguments that have been checked."""
+    rbm = in_double(rbm)
     l = np.asarray(logit_m, np.float64)
     slope = np.asarray(b, np.float64) - l + boltzmann.field(rbm, sigmoid(l))  # b - l first: both may be large
-    sides = list(zip(split(slope, rbm), split(l, rbm), strict=True))
-    W = rbm.W
-    if not lists_left(W):
-        sides, W = sides[::-1], W.T
-    arrays = [np.ascontiguousarray(x) for side in sides for x in side]
+    slope_x, slope_y = sides(rbm, slope)
+    l_x, l_y = sides(rbm, l)
+    W = couplings(rbm)
     n_blocks = max(1, 2 ** len(W) // STATES)
     parts = np.empty(len(l) * n_blocks)
-    for start in range(0, parts.size, TASKS):
-        out = parts[start : start + TASKS]
-        share_out(_fill, out.size, 1, *arrays, np.ascontiguousarray(W), start, n_blocks, out)
+    fill(parts, TASKS, _fill, slope_x, l_x, slope_y, l_y, W, n_blocks)
     return softplus(accumulate.logsumexp(parts.reshape(-1, n_blocks)))
 
 
 def _sample(rbm, b, logit_m):
-    part = smaller(rbm, 16)
-    n_left, n_right = part.W.shape
-    columns = np.r_[:n_left, rbm.W.shape[0] : rbm.W.shape[0] + n_right]
-    _kl(part, b[:1, columns], logit_m[:1, columns])
+    """Enumerate one row of a smaller machine, for the rate."""
+    part, units = smaller(rbm, 16)
+    first = np.ix_([0], units)
+    _kl(part, b[first], logit_m[first])
     return 2 ** min(part.W.shape)
 
 
 @compiled(nogil=True)
-def _fill(counter, width, slope_x, l_x, slope_y, l_y, W, start, n_blocks, out):
-    t = take(counter)
-    while t < out.size:
-        row, block = (start + t) // n_blocks, (start + t) % n_blocks
-        out[t] = _log_mean_of_block(slope_x[row], l_x[row], slope_y[row], l_y[row], W, block * STATES)
-        t = take(counter)
+def _fill(counter, width, slope_x, l_x, slope_y, l_y, W, n_blocks, start, out):
+    """A task is a block of a row's states x of the listed side; y is the side summed out, slope = h - l."""
+    for task in taken(counter, out.size):
+        row, block = (start + task) // n_blocks, (start + task) % n_blocks
+        out[task] = _log_mean_of_block(slope_x[row], l_x[row], slope_y[row], l_y[row], W, block * STATES)
 
 
 @compiled()
 def _log_mean_of_block(slope_x, l_x, slope_y, l_y, W, first):
     """log of the block's part of E_m[phi(u) + K]."""
-    g, sums = np.empty(l_y.size), np.array([-math.inf, 0.0, 0.0])
+    g, sums = np.empty(l_y.size), accumulate.nothing()
     for state in range(first, min(first + STATES, 1 << l_x.size)):
         log_m, linear, gaps = 0.0, 0.0, 0.0
         g[:] = slope_y

@@ -22,7 +22,7 @@ import numpy as np
 from dvae_ref.arrays import Array
 from dvae_ref.exact import accumulate, states
 from dvae_ref.fast.jit import compiled
-from dvae_ref.fast.tasks import share_out, take
+from dvae_ref.fast.tasks import fill, taken
 from dvae_ref.theory.boltzmann import BoltzmannMachine
 
 TABLE_BITS = 12
@@ -44,11 +44,12 @@ def problem(machine: BoltzmannMachine) -> Problem:
     """The Problem of a BoltzmannMachine."""
     a, J = (np.ascontiguousarray(x, np.float64) for x in machine)
     n = _table_bits(J)
-    logs = np.zeros(1)
+    logs = np.zeros(1)  # of the couplings among the first i units, by their state
     for i in range(n):
         logs = np.concatenate([logs, logs + states.log_weights(J[i, :i], np.zeros(i))])
     peak = logs.max()
-    return Problem(a, J, np.exp(logs - peak).reshape(-1, 2 ** (n // 2)), peak)
+    table = np.exp(logs - peak).reshape(-1, 2 ** (n // 2))
+    return Problem(a, J, table, peak)
 
 
 def _table_bits(J):
@@ -60,34 +61,37 @@ def _table_bits(J):
 def log_sum(p: Problem) -> float:
     """log Z. The state 0, of energy 0, enters apart: log Z = log1p(the rest), accurate even where it is tiny."""
     rest = np.empty(blocks(p))
-    for start in range(0, rest.size, TASKS):
-        out = rest[start : start + TASKS]
-        share_out(_log_sums, out.size, 1, p, start, out)
+    fill(rest, TASKS, _log_sums, p)
     return accumulate.combine(0.0, accumulate.logsumexp(rest[None]))[0]
 
 
 def blocks(p: Problem) -> int:
     """How many tasks the states of a Problem make."""
-    return max(1, 2 ** len(p.a) // p.table.size // HIGH_STATES)
+    return max(1, high_states(p) // HIGH_STATES)
+
+
+@compiled()
+def high_states(p: Problem) -> int:
+    """How many states the high bits have."""
+    return (1 << p.a.size) // p.table.size
 
 
 @compiled(nogil=True)
 def _log_sums(counter, width, p, start, out):
-    t = take(counter)
-    while t < out.size:
-        out[t] = _log_sum_of_block(p, (start + t) * HIGH_STATES)
-        t = take(counter)
+    """A task is a block of states."""
+    for task in taken(counter, out.size):
+        out[task] = _log_sum_of_block(p, (start + task) * HIGH_STATES)
 
 
 @compiled()
 def _log_sum_of_block(p, first):
     """Over HIGH_STATES high states from `first` on, without the state 0."""
     f, mid, low = np.empty(p.a.size), np.empty(p.table.shape[0]), np.empty(p.table.shape[1])
-    column, sums = np.empty_like(low), np.array([-math.inf, 0.0, 0.0])
+    column, sums = np.empty_like(low), accumulate.nothing()
     table = p.table.copy()
     if first == 0:
         table[0, 0] = 0.0
-    for high in range(first, min(first + HIGH_STATES, (1 << p.a.size) // p.table.size)):
+    for high in range(first, min(first + HIGH_STATES, high_states(p))):
         base = factors(p, high, f, mid, low)
         accumulate.add(sums, base, contract(mid, table, low, column))
         table[0, 0] = p.table[0, 0]
@@ -96,16 +100,19 @@ def _log_sum_of_block(p, first):
 
 @compiled()
 def factors(p: Problem, high: int, f: Array, mid: Array, low: Array) -> float:
-    """Fill the fields f of all units, P and Q; returns the log-weight of the high bits and of all scales."""
+    """Fill the fields f of all units, (D,), P = mid and Q = low, scaled to at most 1.
+
+    Returns the log-weight of the high bits and of all scales, nats.
+    """
     n_low, n_mid = states.bits(low.size), states.bits(mid.size)
-    first = n_low + n_mid
+    n_table = n_low + n_mid
     f[:] = p.a
     base = p.peak
-    for i in range(first, f.size):
-        if high >> (i - first) & 1:
+    for i in range(n_table, f.size):
+        if high >> (i - n_table) & 1:
             base += f[i]
             f += p.J[i]
-    return base + _products(f[:n_low], low) + _products(f[n_low:first], mid)
+    return base + _products(f[:n_low], low) + _products(f[n_low:n_table], mid)
 
 
 @compiled()
@@ -125,7 +132,7 @@ def _products(f, out):
 @compiled(fastmath=accumulate.REORDER)
 def contract(mid: Array, table: Array, low: Array, column: Array) -> float:
     """mid' table low; leaves in column_l the part of it that has the low bits l."""
-    column[:] = 0.0
+    column.fill(0.0)
     for k in range(mid.size):
         x, row = mid[k], table[k]
         for l in range(low.size):

@@ -2,23 +2,24 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 MOST = 2**62  # the numbers of states are int64
 
 
-def check(states: int, limit: int, force: bool, what: str, sample: Callable[[], int]) -> None:
+def check(states: int, limit: int, force: bool, what: str, sample: Callable[..., int], *problem: Any) -> None:
     """Raise ValueError if an enumeration visits more than `limit` states, unless forced, or more than 2^62.
 
-    The message states the time it would take, from the rate of sample(), which enumerates a small part of the same
-    problem and returns the number of its states. The first call, which may compile, is not timed.
+    The message states the time it would take, from the rate of sample(*problem), which enumerates a small part of the
+    same problem and returns the number of its states. The first call, which may compile, is not timed.
     """
     if states > MOST:
         raise ValueError(f"{what} would visit more than 2^62 states, which no force brings to an end")
     if states <= limit or force:
         return
-    sample()
+    sample(*problem)
     start = time.perf_counter()
-    visited = sample()
+    visited = sample(*problem)
     seconds = (time.perf_counter() - start) / visited * states
     raise ValueError(
         f"{what} would visit {states:.2g} states, which takes {duration(seconds)} on this machine; without force=True "

@@ -1,7 +1,11 @@
 """log Z and moments of a machine, an RBM or a general one, and the checks in front of every enumeration."""
 
+import functools
+from typing import Any
+
 import numpy as np
 
+from dvae_ref import tree
 from dvae_ref.arrays import Array
 from dvae_ref.exact import bipartite, bipartite_moments, general, general_moments, limits
 from dvae_ref.theory import boltzmann, domains
@@ -41,23 +45,26 @@ def moments(machine: RBM | BoltzmannMachine, *, force: bool = False) -> Moments:
         p, log_sum = _rbm_log_sum(machine, force)
         found = bipartite_moments.marginals(p, log_sum, bipartite.lists_left(machine.W))
         return Moments(found.on[0], found.zz[0])
-    zz = general_moments.moments(*_general_log_sum(machine, force))
+    problem, log_sum = _general_log_sum(machine, force)
+    zz = general_moments.moments(problem, log_sum)
     return Moments(np.diag(zz).copy(), zz)
 
 
 def _rbm_log_sum(rbm, force):
+    """(bipartite.Problem, its log_sum (1,)) of the RBM itself: b is 0."""
     boltzmann.check(rbm)
     p = rbm_problem(rbm, np.zeros((1, rbm.a.size)), force)
     return p, bipartite.log_sum(p)
 
 
 def _general_log_sum(machine, force):
+    """(general.Problem, log Z)."""
     if not isinstance(machine, BoltzmannMachine):
         raise ValueError(f"expected an RBM or a BoltzmannMachine, got {type(machine).__name__}")
     boltzmann.check_general(machine)
     _check_energies(machine)
     d = machine.a.size
-    limits.check(2**d, MAX_STATES, force, f"the enumeration of {d} units", lambda: _general_sample(machine))
+    limits.check(2**d, MAX_STATES, force, f"the enumeration of {d} units", _general_sample, machine)
     p = general.problem(machine)
     return p, general.log_sum(p)
 
@@ -70,11 +77,12 @@ def rbm_problem(rbm: RBM, b: Array, force: bool = False) -> bipartite.Problem:
     check_rows(rbm, b, "b")
     n, rows = min(rbm.W.shape), len(b)
     what = f"the enumeration of {n} units for {rows} machine{'s' * (rows != 1)}"
-    limits.check(rows * 2**n, MAX_STATES, force, what, lambda: _rbm_sample(rbm))
+    limits.check(rows * 2**n, MAX_STATES, force, what, _rbm_sample, rbm)
     return _problem(rbm, b)
 
 
 def _problem(rbm, b):
+    """What rbm_problem returns, of arguments that have been checked."""
     b = np.asarray(b, np.float64)
     return bipartite.problem(rbm, rbm.a + np.minimum(b, 0), -np.maximum(b, 0))
 
@@ -95,23 +103,28 @@ def check_rows(rbm: RBM, rows: Array, name: str) -> None:
     domains.finite(name, rows)
 
 
-def smaller(rbm: RBM, units: int) -> RBM:
-    """The RBM with at most so many of the units that are listed."""
-    n_left, n_right = rbm.W.shape
-    if bipartite.lists_left(rbm.W):
-        n_left = min(n_left, units)
-    else:
-        n_right = min(n_right, units)
-    return RBM(np.concatenate([rbm.a_left[:n_left], rbm.a_right[:n_right]]), rbm.W[:n_left, :n_right])
+def in_double(parameters: Any) -> Any:
+    """A tree of parameters with its leaves, arrays of any shape, in float64."""
+    return tree.map(functools.partial(np.asarray, dtype=np.float64), parameters)
+
+
+def smaller(rbm: RBM, most: int) -> tuple[RBM, Array]:
+    """The RBM with at most so many of the units that are listed, and which of the D units it has, integers (n,)."""
+    W = rbm.W[:most] if bipartite.lists_left(rbm.W) else rbm.W[:, :most]
+    left, right = (np.arange(size) for size in W.shape)
+    units = np.concatenate([left, len(rbm.W) + right])
+    return RBM(rbm.a[units], W), units
 
 
 def _rbm_sample(rbm):
-    part = smaller(rbm, SAMPLE_UNITS)
+    """Enumerate a smaller machine, for the rate."""
+    part, _ = smaller(rbm, SAMPLE_UNITS)
     bipartite.log_sum(_problem(part, np.zeros((1, part.a.size))))
     return 2 ** min(part.W.shape)
 
 
 def _general_sample(machine):
+    """Enumerate a smaller machine, for the rate."""
     n = SAMPLE_UNITS + 4  # a state takes a nanosecond
     general.log_sum(general.problem(BoltzmannMachine(machine.a[:n], machine.J[:n, :n])))
     return 2 ** min(n, machine.a.size)

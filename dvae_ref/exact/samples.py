@@ -5,7 +5,7 @@ import numpy as np
 from dvae_ref.arrays import Array
 from dvae_ref.exact import bipartite, machines, states
 from dvae_ref.fast.jit import compiled
-from dvae_ref.fast.tasks import share_out, take
+from dvae_ref.fast.tasks import share_out, taken
 from dvae_ref.theory import domains
 from dvae_ref.theory.boltzmann import RBM, check, conditional_left, conditional_right
 
@@ -27,14 +27,16 @@ def sample(u: Array, rbm: RBM) -> Array:
     """
     check(rbm)
     _check(u, rbm)
-    rbm = RBM(*(np.asarray(value, np.float64) for value in rbm))
-    listed = _draw_listed(u[:, 0], rbm)
-    if bipartite.lists_left(rbm.W):
-        return np.concatenate([listed, u[:, 1:] < conditional_right(rbm, listed)], 1)
-    return np.concatenate([u[:, 1:] < conditional_left(rbm, listed), listed], 1)
+    rbm = machines.in_double(rbm)
+    u_listed, u_summed = u[:, 0], u[:, 1:]
+    listed = _draw_listed(u_listed, rbm)
+    lists_left = bipartite.lists_left(rbm.W)
+    probability = conditional_right(rbm, listed) if lists_left else conditional_left(rbm, listed)
+    return bipartite.joined(listed, u_summed < probability, lists_left)
 
 
 def _check(u, rbm):
+    """Raise ValueError for a u or an RBM that sample does not take, TypeError for a u that is no real array."""
     smaller, larger = sorted(rbm.W.shape)
     if smaller > MOST_UNITS:
         raise ValueError(f"exact samples take at most {MOST_UNITS} units in the smaller side; W is {rbm.W.shape}")
@@ -49,25 +51,22 @@ def _draw_listed(u, rbm):
     """States of the smaller side, (n, units): the inverse of their cumulative distribution at u (n,)."""
     log_p = _log_weights(machines.rbm_problem(rbm, np.zeros((1, rbm.a.size))))
     cumulative = np.cumsum(np.exp(log_p - np.max(log_p)))
-    number = np.searchsorted(cumulative, u * cumulative[-1], side="right")
+    numbers = np.searchsorted(cumulative, u * cumulative[-1], side="right")
     last = len(cumulative) - 1  # u times the sum may be rounded up to the sum
-    return (np.minimum(number, last)[:, None] >> np.arange(min(rbm.W.shape)) & 1).astype(np.float64)
+    return states.vectors(np.minimum(numbers, last), min(rbm.W.shape))
 
 
 def _log_weights(p):
     """Log-weights of all states of the listed side, by number, of the first machine of a bipartite.Problem."""
-    out = np.empty((2 ** len(p.W) // p.table.shape[1], p.table.shape[1]))
+    out = np.empty((bipartite.high_states(p), p.table.shape[1]))
     share_out(_fill, len(out), 1, p, out)
     return out.reshape(-1)
 
 
 @compiled(nogil=True)
 def _fill(counter, width, p, out):
-    """A task is a state of the high bits, with all of the low ones: width is 1."""
-    n_low = states.bits(out.shape[1])
-    low = states.log_weights(p.on_listed[0, :n_low], p.off_listed[0, :n_low])
+    """A task is a state of the high bits, with all of the low ones."""
+    low = bipartite.low_log_weights(p, 0)
     u, v, product = np.empty(len(p.peak)), np.empty(len(p.peak)), np.empty_like(low)
-    high = width * take(counter)
-    while high < len(out):
+    for high in taken(counter, len(out)):
         bipartite.log_weights(p, 0, high, low, u, v, product, out[high])
-        high = width * take(counter)

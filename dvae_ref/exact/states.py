@@ -6,9 +6,14 @@ from dvae_ref.arrays import Array
 from dvae_ref.fast.jit import compiled
 
 
-def vectors(d: int, start: int, stop: int) -> Array:
-    """The states number `start` to `stop` as binary vectors: (stop - start, d)."""
-    return (np.arange(start, stop)[:, None] >> np.arange(d) & 1).astype(np.float64)
+def vectors(numbers: Array, d: int) -> Array:
+    """The states of d units with these numbers, integers (n,), as vectors of 0 and 1: (n, d), float64.
+
+    >>> vectors(np.array([0, 1, 6]), 3).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
+    """
+    bits = np.right_shift.outer(numbers, np.arange(d)) & 1
+    return bits.astype(np.float64)
 
 
 @compiled()

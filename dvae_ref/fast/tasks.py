@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from dvae_ref.fast import threads
-from dvae_ref.fast.jit import ENABLED
+from dvae_ref.fast.jit import ENABLED, compiled
 
 
 class Share(threads.Call):
@@ -37,6 +37,16 @@ def share_out(kernel, size, width, *arguments):
     for other in others:
         if not other.cancel():  # not begun: nothing is left for it
             other.result()
+
+
+def fill(out, at_a_time, kernel, *arguments):
+    """Fill a vector by kernel(counter, 1, *arguments, start, part), part = out[start:], `at_a_time` elements a call.
+
+    A task is an element. Calls are short, because an interrupt can come between them only.
+    """
+    for start in range(0, out.size, at_a_time):
+        part = out[start : start + at_a_time]
+        share_out(kernel, part.size, 1, *arguments, start, part)
 
 
 def _as_python(kernel, *arguments):
@@ -64,3 +74,12 @@ if not ENABLED:
         """What the compiled `take` does, in Python, for one thread."""
         counter[0] += 1
         return int(counter[0]) - 1
+
+
+@compiled()
+def taken(counter, size):
+    """The tasks 0 ... size - 1 that this thread takes, one after the other: in a kernel, `for task in taken(...)`."""
+    task = take(counter)
+    while task < size:
+        yield task
+        task = take(counter)
