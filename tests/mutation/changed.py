@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+HERE = Path(__file__).parent
 VARIABLE = "DVAE_REF_CHANGED"  # names the file with a Change, for other processes
 
 
@@ -50,8 +51,8 @@ def install(change, folder):
     file = Path(folder) / "change"
     file.write_bytes(pickle.dumps(change))
     os.environ[VARIABLE] = str(file)
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).with_name("elsewhere")), *filter(None, [before])])
+    before = filter(None, [os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join([*map(str, (HERE / "elsewhere", HERE.parents[1])), *before])
     _take_effect(change)
 
 
