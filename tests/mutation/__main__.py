@@ -43,7 +43,7 @@ def judge(module, count, seed):
     if not baseline.passes:
         print(f"{module}: its tests fail as it is", flush=True)
         return Counter(broken=1)
-    for mutant in mutants.mutants(baseline.source, count, f"{seed} {module}"):
+    for mutant in mutants.mutants(baseline.source, count, f"{seed} {module}", module in modules.ENGINES):
         outcome = baseline.outcome(mutant)
         if outcome == "lives":
             outcome = "same" if (module, mutant.before, mutant.after) in known else "LIVES"

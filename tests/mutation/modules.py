@@ -7,7 +7,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "dvae_ref"
 ROOMS = ("theory", "model", "exact", "fast", "runs", "conformance", "conformance/quantities", "sampling")
 SCALAR = ("elementary", "layers", "mixture", "optimizer", "overlapping", "scalars", "smoothing", "spike", "sums")
-SCALAR_FORMS = (*(f"fast.{name}" for name in SCALAR), "sampling.engines.path")
+ENGINES = tuple(f"sampling.engines.{name}" for name in ("path", "blocks", "lanes", "planes", "portable"))
+SCALAR_FORMS = (*(f"fast.{name}" for name in SCALAR), *ENGINES)  # of engines, the functions of numbers alone
 NOT_THEIRS = {  # what no number hangs on
     "conformance.glossary": "words",
     "conformance.names": "words",
@@ -48,7 +49,6 @@ ALSO = {  # tests of a module beside those of its name
     "runs.lifecycle": FILES,
     "runs.metrics": [*FILES, "tests/runs/test_training.py"],
     "sampling.ais": ANNEALING[1:],
-    "sampling.engines.path": ["tests/sampling/test_ais.py"],
     "sampling.fields": ["tests/sampling/test_gibbs.py", "tests/sampling/test_rounding.py"],
     "sampling.paths": [*ANNEALING, "tests/sampling/test_rounding.py"],
     "sampling.population": ["tests/sampling/test_population_annealing.py", "tests/sampling/test_trajectory.py"],
@@ -88,7 +88,9 @@ def tests_of(module):
     own = ROOT / "tests" / room[0] / f"test_{name}.py"
     formulas = [*SHAPES, "tests/formulas"] if room[0] in ("theory", "model") else []
     quantities = QUANTITIES if room[-1] == "quantities" else []
-    own = [str(own.relative_to(ROOT))] if own.exists() and room[-1] not in ("quantities", "engines") else []
+    if module in ENGINES:
+        return ["tests/sampling/test_scalar_forms.py"]
+    own = [str(own.relative_to(ROOT))] if own.exists() and room[-1] != "quantities" else []
     defaults = DEFAULTS if room[0] not in ("fast", "conformance") else []
     return [*own, *ALSO.get(module, []), *quantities, *formulas, *defaults]
 

@@ -28,10 +28,15 @@ class Mutant(NamedTuple):
     tree: ast.Module
 
 
-def mutants(source, count, seed):
-    """A sample of this many Mutants of a source, the same for a seed; all, if there are fewer."""
+def mutants(source, count, seed, scalar=False):
+    """A sample of this many Mutants of a source, the same for a seed; all, if there are fewer.
+
+    scalar: of functions of numbers alone, which can run as the Python that they are.
+    """
     tree = ast.parse(source)
-    places = [place for place in _places(tree) if not _is_message(place, tree)]
+    quiet, nodes = set(map(id, _messages(tree))), list(ast.walk(tree))
+    inside = set(map(id, _scalar_forms(tree))) if scalar else set(map(id, nodes))
+    places = [place for place in _places(tree) if id(nodes[place[0]]) in inside - quiet]
     random.Random(seed).shuffle(places)
     found, texts = [], {ast.unparse(tree)}
     for number, variant in places:
@@ -96,23 +101,27 @@ def _variants(node):
         yield lambda node: setattr(node.func, "id", NAMES[node.func.id])
 
 
-def _is_message(place, tree):
-    """Whether a place is in what only says something: raise, warn, a decorator, an annotation."""
-    node = list(ast.walk(tree))[place[0]]
+def _messages(tree):
+    """The nodes of what only says something: raise, a decorator, an annotation, a text."""
     for parent in ast.walk(tree):
         quiet = []
-        if isinstance(parent, ast.Raise):
+        if isinstance(parent, ast.Raise | ast.JoinedStr):
             quiet = [parent]
         elif isinstance(parent, ast.FunctionDef):
             annotated = [a.annotation for a in (*parent.args.args, *parent.args.kwonlyargs) if a.annotation]
             quiet = [*parent.decorator_list, *annotated, *([parent.returns] if parent.returns else [])]
         elif isinstance(parent, ast.AnnAssign):
             quiet = [parent.annotation]
-        elif isinstance(parent, ast.JoinedStr):
-            quiet = [parent]
-        if any(node is inner for part in quiet for inner in ast.walk(part)):
-            return True
-    return False
+        for part in quiet:
+            yield from ast.walk(part)
+
+
+def _scalar_forms(tree):
+    """The nodes of functions that kernels inline and that know no vectors of the CPU."""
+    for function in tree.body:
+        decorators = getattr(function, "decorator_list", [])
+        if any("register_jitable" in ast.unparse(d) for d in decorators) and "registers." not in ast.unparse(function):
+            yield from ast.walk(function)
 
 
 def _is_in_decorated(node, tree):
