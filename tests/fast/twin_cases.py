@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from dvae_ref.model import layers
@@ -16,6 +17,8 @@ from dvae_ref.theory import boltzmann, mixture, overlapping, spike
 from dvae_ref.theory.boltzmann import RBM
 from dvae_ref.theory.smoothing import Exponential, Gaussian, Logistic, Power, UniformExponential
 
+PYTHON = numba.config.DISABLE_JIT  # as the Python that they are (`make mutate`), kernels are given less
+EVERY = 13 if PYTHON else 1  # of rows; no divisor of any grid
 FAR = 1e-33  # compiled sigmoids stop at e^-80 = 2e-35, times slopes of up to beta
 
 
@@ -67,7 +70,7 @@ def elementary_cases():
     from dvae_ref.theory import elementary as e
 
     grid = np.concatenate([[0], np.geomspace(1e-20, 60, 60)])
-    x, y = (g.reshape(-1) for g in np.meshgrid(np.concatenate([-grid, grid]), np.linspace(-50, 50, 23)))
+    x, y = (g.reshape(-1)[::EVERY] for g in np.meshgrid(np.concatenate([-grid, grid]), np.linspace(-50, 50, 23)))
     sized = lambda out, args: [np.abs(out[0])]  # noqa: E731
     moved = swap(0, lambda x: x + 1e-3)
     for function in (e.sigmoid, e.softplus, e.bernoulli_entropy):
@@ -90,7 +93,7 @@ SMOOTHINGS = (
 
 def units(*grids):
     """Every combination of the grids' numbers, in rows of seven units, each unit seeing all of them in turn."""
-    columns = np.stack([a.reshape(-1) for a in np.meshgrid(*grids, indexing="ij")])
+    columns = np.stack([a.reshape(-1)[::EVERY] for a in np.meshgrid(*grids, indexing="ij")])
     return single(*(np.stack([a] * len(SPREAD), 1) for a in columns))
 
 
@@ -221,7 +224,8 @@ def sizes_of_log_p_backward(out, args):
 
 def bernoulli_cases():
     """To 2e-7 of sum_v |l_v| + log 2: log 2 because a product of factors near 2 is rounded however small l is."""
-    for pixels in (1, 15, 16, 17, 784, 1023, 1025, 3000):  # around a vector, a product of 112 factors, an image
+    around = (1, 15, 16, 17, 784, 1023, 1025, 3000)  # a vector, a product of 112 factors, an image
+    for pixels in (1, 250) if PYTHON else around:
         for scale in (0, 0.01, 1, 30, 1e4):
             rng = np.random.default_rng([pixels, int(1e4 * scale)])
             x, logits, d = single(

@@ -17,16 +17,27 @@ class Test(NamedTuple):
 
 
 class Reach:
-    """Takes down what every test reaches of a file. What is reached before the first is `imported`."""
+    """Takes down what every test reaches of a file. What is reached before the first is `imported`.
 
-    def __init__(self, path):
-        self.path, self.lines, self.imported = path, set(), set()
+    whole: functions as a whole, where loops are of numbers and a look at every line would take minutes.
+    """
+
+    def __init__(self, path, whole):
+        self.path, self.whole, self.known, self.lines, self.imported = path, whole, {}, set(), set()
         self.of_fixture, self.fixtures, self.tests = {}, {}, []
         threading.settrace(self._call)
         sys.settrace(self._call)
 
     def _call(self, frame, event, argument):
-        return self._line(frame, event, argument) if frame.f_code.co_filename == self.path else None
+        code = frame.f_code
+        if code.co_filename != self.path:
+            return None
+        if not self.whole or code.co_name == "<module>":
+            return self._line(frame, event, argument)
+        if code not in self.known:
+            self.known[code] = {line for _, _, line in code.co_lines() if line}
+        self.lines |= self.known[code]
+        return None
 
     def _line(self, frame, event, argument):
         self.lines.add(frame.f_lineno)

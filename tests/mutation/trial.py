@@ -59,7 +59,7 @@ class Baseline:
         return child
 
     def _measure(self, change, folder, file):
-        watch = reach.Reach(change.path)
+        watch = reach.Reach(change.path, self.module in modules.SCALAR_FORMS)
         code = _pytest(change, folder, [watch], modules.tests_of(self.module))
         file.write_bytes(pickle.dumps(watch.found()))
         return code
