@@ -102,10 +102,11 @@ def _variants(node):
 
 
 def _messages(tree):
-    """The nodes of what only says something: raise, a decorator, an annotation, a text."""
+    """The nodes of what only says something: raise, a warning, a decorator, an annotation, a text."""
     for parent in ast.walk(tree):
         quiet = []
-        if isinstance(parent, ast.Raise | ast.JoinedStr):
+        warns = isinstance(parent, ast.Call) and ast.unparse(parent.func) == "warnings.warn"
+        if warns or isinstance(parent, ast.Raise | ast.JoinedStr):
             quiet = [parent]
         elif isinstance(parent, ast.FunctionDef):
             annotated = [a.annotation for a in (*parent.args.args, *parent.args.kwonlyargs) if a.annotation]

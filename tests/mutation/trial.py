@@ -25,13 +25,13 @@ class Baseline:
         self.module, self.source = module, modules.path_of(module).read_text(encoding="utf-8")
         self.tree, self.dependents = ast.parse(self.source), frozenset(modules.dependents(module))
         self.tests, self.imported = [], set()
-        start, used = time.monotonic(), _used()
+        start, before = time.monotonic(), used()
         with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
             file = Path(folder) / "reach"
             self.passes = _ends(self._run(folder, self.tree, frozenset(), True, file)) == "lives" and file.exists()
             if self.passes:
                 self.tests, self.imported = pickle.loads(file.read_bytes())
-        self.seconds, self.cpu = time.monotonic() - start, _used() - used
+        self.seconds, self.cpu = time.monotonic() - start, used() - before
 
     def outcome(self, mutant):
         """ "lives", "killed" by a test, or "late": it took many times as long as the module does."""
@@ -117,6 +117,6 @@ def _end_group(child):
         os.killpg(child, signal.SIGKILL)
 
 
-def _used():
+def used():
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
