@@ -3,6 +3,9 @@
 compute(options)    the plotted numbers, a dict of arrays: what goes to the npz
 plot(data)          a Figure of them, nothing else needed
 summary(data)       what the paper says of it, beside what was found: text
+
+A figure with runs of its own takes them from `snapshots`; what takes long goes through `store.kept`: interrupted, it
+goes on. All that is random is a function of the seed; whatever changes with the scale stands in SCALES of its module.
 """
 
 import importlib

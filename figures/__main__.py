@@ -34,6 +34,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 
 def build_parser():
+    """The options, with what a figure is and what a scale takes, from NAMES and SCALES."""
     listed = "\n".join(f"  {name:<19}{text}" for name, text in NAMES.items())
     parser = argparse.ArgumentParser(
         "python -m figures",
@@ -57,12 +58,14 @@ def build_parser():
 
 
 def main(argv=None):
+    """The command: its exit code. Nothing heavy is imported until the arguments are known to be good."""
     args = entry.parse(build_parser(), argv)
     process.prepare()  # before NumPy is loaded
     return entry.guarded("python -m figures", lambda: carry_out(args), args.debug)
 
 
 def carry_out(args):
+    """Make the figures one after the other, BLAS on one thread, as their bytes want it."""
     chosen, options = checked(args)
     entry.ready()
     try:
@@ -76,11 +79,8 @@ def carry_out(args):
     return 0
 
 
-def checked(args):
-    """(the figures to make, Options). UsageError if they make no sense."""
-    from dvae_ref.files import writing
-    from dvae_ref.program.console import use_threads
-
+def refuse_usage(args):
+    """UsageError for names that are no figures, a seed that Philox does not take, a --run-dir for another figure."""
     unknown = [name for name in args.names if name not in (*NAMES, "all")]
     if unknown:
         raise entry.UsageError(f"no figure {', '.join(unknown)}; there are {', '.join(NAMES)} and all")
@@ -88,6 +88,15 @@ def checked(args):
         raise entry.UsageError(f"--seed must lie in 0 <= seed < 2**63, got {args.seed}")
     if args.run_dir and args.names != ["fig2a"]:
         raise entry.UsageError("--run-dir gives fig2a its model; it goes with fig2a alone")
+
+
+def checked(args):
+    """(the figures to make, Options). UsageError if they make no sense, ValueError or OSError if they cannot be written
+    or would take the place of better ones: before any work."""
+    from dvae_ref.files import writing
+    from dvae_ref.program.console import use_threads
+
+    refuse_usage(args)
     use_threads(args)
     chosen = [name for name in NAMES if name in args.names or "all" in args.names]
     out = Path(args.out)
@@ -118,7 +127,10 @@ def refuse_to_worsen(path, scale):
 
 
 def make(name, options):
-    """Compute and draw a figure: its files and what to say of it."""
+    """Compute and draw a figure: its files and what to say of it, {name, seconds, summary, npz, png, pdf}.
+
+    What is drawn is read from the npz: who has that alone draws the same picture.
+    """
     import figures
     from figures import store, style
 
@@ -135,11 +147,12 @@ def make(name, options):
 
 
 def draw(module, data):
-    """The Figure of what is in an npz, with its provenance below it."""
+    """The Figure of what is in an npz, with its provenance below it, if it has one."""
     from figures import store, style
 
     picture = module.plot(data)
-    if found := store.provenance(data):
+    found = store.provenance(data)
+    if found:
         style.footer(picture, store.in_words(found))
     return picture
 

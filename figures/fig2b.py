@@ -5,6 +5,8 @@ Five mean-field iterations as in training; zeta ~ q(zeta|x) at random training i
 log Z of p^ is annealed from the mean field, and once more from a uniform base, with `UNIFORM` times as many
 temperatures: from the mean field alone, a second mode may be missed without a trace in the error. Where the two differ
 by more than 4 standard errors the KL is drawn as a bar from one to the other.
+
+The KL is what a bound of Eq. 6 with q(z|zeta) = m loses: log p(zeta) is too low by it, in nats, at this very zeta.
 """
 
 import warnings
@@ -13,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.sampling import philox
-from figures import divergence, snapshots, style
+from figures import divergence, snapshots, store, style
 from figures.divergence import Annealing
 
 SWEEPS = 5  # Sec. 4
@@ -24,6 +26,8 @@ MEASURED = ("kl", "error", "uniform", "uniform_error")
 
 
 class Scale(NamedTuple):
+    """How many zetas there are, and how long log Z is annealed for each from the mean field."""
+
     zetas: int  # a snapshot
     annealing: Annealing
 
@@ -41,18 +45,24 @@ BETAS = {
 
 
 def compute(options):
-    """iteration (T,), warm_up; for each curve <smoothing>_<beta>: _kl (T, N), _error (T, N); _uniform and
-    _uniform_error, the same from the uniform base."""
+    """KL in nats at T snapshots of N zetas each, for each curve <smoothing>_<beta>:
+
+    iteration (T,), warm_up ()               of the snapshots; the iteration where kappa reaches 1
+    <curve>_kl, <curve>_error (T, N)         from the mean field, with the standard error of log Z
+    <curve>_uniform, _uniform_error (T, N)   the same from the uniform base
+    """
     scale, data = SCALES[options.scale], {}
     for name, betas in BETAS[options.scale].items():
         for beta in betas:
             settings, iterations = snapshots.settings_for(f"dvaes_{name}", beta, options)
             rows = list(snapshots.measured("fig2b", "KL", settings, iterations, scale, options, measure))
-            data |= {f"{name}_{beta}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
+            for key, values in store.stacked(rows).items():
+                data[f"{name}_{beta}_{key}"] = values
     return data | {"iteration": np.array(iterations), "warm_up": np.array(settings.warm_up * settings.num_train_iter)}
 
 
 def measure(settings, snapshot, images, scale, seed):
+    """MEASURED, (N,) each, at a snapshot: both ways for the same zetas, with random numbers of their own."""
     key = philox.fold_in(philox.key(seed), ROLE, snapshot.iteration)
     rbm = snapshot.params.rbm
     b = divergence.log_ratios(snapshot, settings, images, philox.fold_in(key, 0), scale.zetas)
@@ -66,36 +76,49 @@ def measure(settings, snapshot, images, scale, seed):
 
 def two(data, prefix):
     """KL of every zeta from the mean field and from the uniform base, (T, N): equal where there is one number."""
-    kl, error, uniform, uniform_error = (data[f"{prefix}_{name}"] for name in MEASURED)
+    kl, error, uniform, uniform_error = [data[f"{prefix}_{name}"] for name in MEASURED]
     return kl, np.where(divergence.agree(kl, error, uniform, uniform_error), kl, uniform)
 
 
 def curves(data):
     """(smoothing, beta, prefix) of each curve, betas rising."""
-    prefixes = [key.removesuffix("_kl") for key in data if key.endswith("_kl")]
-    parts = [prefix.rpartition("_") for prefix in prefixes]
-    return [(name, float(beta), f"{name}_{beta}") for name, _, beta in parts]
+    found = []
+    for key in data:
+        if key.endswith("_kl"):
+            prefix = key.removesuffix("_kl")
+            name, _, beta = prefix.rpartition("_")
+            found.append((name, float(beta), prefix))
+    return found
 
 
 def plot(data):
-    figure, axes = style.panels(1, 2, (9, 3.9), sharey=True)
-    found = curves(data)
-    for a, name in zip(axes[0], ("exp", "power"), strict=True):
-        own = [(beta, prefix) for smoothing, beta, prefix in found if smoothing == name]
-        for (beta, prefix), color, i in zip(own, style.shades(style.COLORS[name], len(own)), range(9), strict=False):
-            draw(a, data["iteration"], *two(data, prefix), color=color, i=i, label=f"β = {beta:g}")
-        a.axhline(PAPER, color="0.3", linewidth=1, linestyle=":")
-        a.axvspan(0, data["warm_up"], color=style.GREY, alpha=0.6, linewidth=0, label="KL warm-up")
-        style.iterations(a, data["iteration"][-1])
-        a.set_yscale("log")
-        a.set_title(style.TITLES[name], fontsize=11)
-        style.legend_below(a, columns=3)
+    """A panel for each smoothing on one logarithmic scale; the warm-up is shaded."""
+    figure, ((left, right),) = style.panels(1, 2, (9, 3.9), sharey=True)
+    highest = PAPER
+    for axes, name in ((left, "exp"), (right, "power")):
+        highest = max(highest, draw_smoothing(axes, data, name))
+        axes.axhline(PAPER, color="0.3", linewidth=1, linestyle=":")
+        axes.axvspan(0, data["warm_up"], color=style.GREY, alpha=0.6, linewidth=0, label="KL warm-up")
+        style.iterations(axes, data["iteration"][-1])
+        axes.set_yscale("log")
+        axes.set_title(style.TITLES[name], fontsize=11)
+        style.legend_below(axes, columns=3)
     place = {"ha": "right", "va": "bottom", "fontsize": 8}
-    axes[0, 0].text(data["iteration"][-1], PAPER * 1.05, "paper: typically below 0.2", **place)
-    highest = max(kl.mean(1).max() for *_, prefix in found for kl in two(data, prefix))
-    axes[0, 0].set_ylim(divergence.ROUNDING, 2 * max(PAPER, highest))
-    axes[0, 0].set_ylabel("KL(m ‖ p̂), nats, five iterations")
+    left.text(data["iteration"][-1], PAPER * 1.05, "paper: typically below 0.2", **place)
+    left.set_ylim(divergence.ROUNDING, 2 * highest)
+    left.set_ylabel("KL(m ‖ p̂), nats, five iterations")
     return figure
+
+
+def draw_smoothing(axes, data, smoothing):
+    """The curves of a smoothing, darker for larger betas. Returns the largest mean KL of them, from either base."""
+    own = [(beta, prefix) for name, beta, prefix in curves(data) if name == smoothing]
+    colors, highest = style.shades(style.COLORS[smoothing], len(own)), 0.0
+    for i, (beta, prefix) in enumerate(own):
+        kl, other = two(data, prefix)
+        draw(axes, data["iteration"], kl, other, color=colors[i], i=i, label=f"β = {beta:g}")
+        highest = max(highest, kl.mean(1).max(), other.mean(1).max())
+    return highest
 
 
 def draw(axes, iteration, kl, other, *, color, i, label):
@@ -106,18 +129,23 @@ def draw(axes, iteration, kl, other, *, color, i, label):
     low, high = np.quantile(np.maximum(kl, divergence.ROUNDING), (0.1, 0.9), axis=1)
     axes.vlines(iteration * shift, low, high, color=color, linewidth=0.8, alpha=0.7)
     ambiguous = np.any(kl != other, 1)
-    span = (np.maximum(found[ambiguous].mean(1), divergence.ROUNDING) for found in (kl, other))
-    axes.vlines(iteration[ambiguous] * shift, *span, color=color, linewidth=4, alpha=0.5)
+    ends = np.maximum(kl[ambiguous].mean(1), divergence.ROUNDING)
+    others = np.maximum(other[ambiguous].mean(1), divergence.ROUNDING)
+    axes.vlines(iteration[ambiguous] * shift, ends, others, color=color, linewidth=4, alpha=0.5)
     look = {"marker": style.MARKERS[i], "markersize": 4, "linestyle": style.DASHES[i], "linewidth": 1.4}
     style.band(axes, iteration * shift, kl.mean(1), error, color=color, **look, label=label)
     style.at_the_foot(axes, iteration * shift, kl.mean(1), divergence.ROUNDING, color=color)
 
 
+HEADING = (
+    "mean KL in nats over zetas, first snapshot -> largest -> last (its standard error); zetas below 0.2;",
+    "zetas at which log Z from the uniform base makes it larger, and smaller, by more than 4 standard errors:",
+)
+
+
 def summary(data):
-    lines = ["mean KL in nats over zetas, first snapshot -> largest -> last (its standard error); zetas below 0.2;"]
-    lines.append(
-        "zetas at which log Z from the uniform base makes it larger, and smaller, by more than 4 standard errors:"
-    )
+    """A line for each curve: how the KL goes, the share of zetas below the paper's 0.2, and where both bases part."""
+    lines = list(HEADING)
     for name, beta, prefix in curves(data):
         kl, other = two(data, prefix)
         mean, error, uniform = kl.mean(1), data[f"{prefix}_error"][-1], data[f"{prefix}_uniform_error"][-1]

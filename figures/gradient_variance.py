@@ -26,16 +26,21 @@ REACH = 50.0  # of t: beyond, the integrands are below e^-45 of their peaks
 
 
 def compute(options):
-    """For each smoothing <name>_beta (P,), _variance and _distance of the curve, _grid_* of Sec. 4's betas; logit_q and
-    <name>_by_logit, Var(dzeta/dlogit q), of PAIR; quadrature_error, the largest relative one."""
+    """For each smoothing, at P betas of its curve and at its candidates of Sec. 4 (4,); for those of PAIR at L logits:
+
+    <name>_beta, <name>_variance, <name>_distance (P,)                  Var(dzeta/dq) at q = 1/2, and E|zeta - z|
+    <name>_grid_beta, <name>_grid_variance, <name>_grid_distance (4,)   the same at the candidates
+    logit_q (L,), <name>_by_logit (L,)                                  Var(dzeta/dlogit q)
+    quadrature_error ()                                                 the largest relative one
+    """
     data, errors = {}, []
-    for name, ends in BETAS.items():
-        for key, betas in ((name, np.geomspace(*ends, CURVE[options.scale])), (f"{name}_grid", np.array(GRIDS[name]))):
-            rows = [moments(SMOOTHINGS[name](float(beta))) for beta in betas]
-            finer = [moments(SMOOTHINGS[name](float(beta)), points=2 * POINTS - 1) for beta in betas]
-            data[f"{key}_beta"] = betas.astype(float)
-            data[f"{key}_variance"], data[f"{key}_distance"] = np.array(rows).T
-            errors.append(np.max(np.abs(np.array(rows) / np.array(finer) - 1)))
+    for name, (first, last) in BETAS.items():
+        betas = {name: np.geomspace(first, last, CURVE[options.scale]), f"{name}_grid": np.array(GRIDS[name], float)}
+        for key, values in betas.items():
+            rows = at_betas(SMOOTHINGS[name], values, POINTS)
+            data[f"{key}_beta"] = values
+            data[f"{key}_variance"], data[f"{key}_distance"] = rows.T
+            errors.append(np.max(np.abs(rows / at_betas(SMOOTHINGS[name], values, 2 * POINTS - 1) - 1)))
     data["logit_q"] = np.linspace(-6, 6, 2 * CURVE[options.scale] + 1)
     slope = 1 / (2 + 2 * np.cosh(data["logit_q"]))  # dq/dlogit(q) = q (1 - q)
     for name, beta in PAIR:
@@ -44,8 +49,16 @@ def compute(options):
     return data | {"quadrature_error": np.array(max(errors))}
 
 
+def at_betas(smoothing, betas, points):
+    """`moments` at q = 1/2 of a kind of smoothing at these betas: (P, 2)."""
+    return np.array([moments(smoothing(float(beta)), points=points) for beta in betas])
+
+
 def moments(smoothing, logit_q=0.0, points=POINTS):
-    """(Var(dzeta/dq), E|zeta - z| given z = 0) by the trapezoid rule."""
+    """(Var(dzeta/dq), E|zeta - z| given z = 0) by the trapezoid rule; both ends of the grid weigh nothing.
+
+    (dzeta/dq)^2 f is dzeta/dq times gap zeta'(t), so that the density cancels where it is small.
+    """
     t = grid(smoothing, points)
     step, weight = t[1] - t[0], smoothing.d_zeta(t)
     gradient = gradient_in_q(t, logit_q, smoothing)
@@ -55,7 +68,7 @@ def moments(smoothing, logit_q=0.0, points=POINTS):
 
 
 def gradient_in_q(t, logit_q, smoothing):
-    """dzeta/dq (Eq. 9) at zeta(t)."""
+    """dzeta/dq (Eq. 9) at zeta(t), (points,): dt/dlogit q dzeta/dt / (q (1 - q))."""
     at = np.full_like(t, logit_q)
     d_q = 1 / (2 + 2 * np.cosh(logit_q))
     return mixture.d_t_d_logit_q(t, at, smoothing) * smoothing.d_zeta(t) / d_q
@@ -63,43 +76,46 @@ def gradient_in_q(t, logit_q, smoothing):
 
 def grid(smoothing, points):
     """Where the integrands live: |t| <= REACH on the unit interval, up to quantiles of e^-40 on the line."""
-    ends = REACH if isinstance(smoothing, UnitInterval) else -smoothing.sample0(np.exp(-40.0))
-    return np.linspace(-ends, ends, points)
+    end = REACH if isinstance(smoothing, UnitInterval) else -smoothing.sample0(np.exp(-40.0))
+    return np.linspace(-end, end, points)
 
 
 def plot(data):
-    figure, axes = style.panels(1, 3, (12, 3.9))
-    for i, name in enumerate(BETAS):
-        look = {"color": style.COLORS[name], "linewidth": 1.5, "linestyle": style.dashes(i)}
-        marks = {"color": style.COLORS[name], "marker": style.marker(i), "markersize": 4, "linestyle": "none"}
-        for a, key in zip(axes[0], ("beta", "distance"), strict=False):
-            a.plot(data[f"{name}_{key}"], data[f"{name}_variance"], **look, label=style.TITLES[name])
-            a.plot(data[f"{name}_grid_{key}"], data[f"{name}_grid_variance"], **marks)
+    """Var(dzeta/dq) against beta and against the distance from the vertex; Var(dzeta/dlogit q) against the logit."""
+    figure, ((by_beta, by_distance, by_logit),) = style.panels(1, 3, (12, 3.9))
+    draw_in_q(by_beta, data, "beta")
+    draw_in_q(by_distance, data, "distance")
     for name, beta in PAIR:
         label, i = f"{style.TITLES[name]}, β = {beta:g}", list(BETAS).index(name)
         look = {"color": style.COLORS[name], "linestyle": style.dashes(i)}
-        axes[0, 2].plot(data["logit_q"], data[f"{name}_by_logit"], **look, label=label)
-    for a in axes[0, :2]:
-        a.set(xscale="log", yscale="log", ylim=(0.05, 1000))
-        a.plot([], [], "k.", label="candidates")
-        a.xaxis.set_major_formatter("{x:g}")
-        a.yaxis.set_major_formatter("{x:g}")
-    axes[0, 0].set(xlabel="β", ylabel="Var(∂ζ/∂q), q = 1/2")
-    axes[0, 1].set(xlabel="E|ζ − z| (sharper to the left)")
-    axes[0, 2].set(xlabel="logit q", ylabel="Var(∂ζ/∂logit q)", ylim=(0, 0.68))
-    for a in axes.flat:
-        a.legend(fontsize=8, framealpha=0.9)
+        by_logit.plot(data["logit_q"], data[f"{name}_by_logit"], **look, label=label)
+    by_beta.set(xlabel="β", ylabel="Var(∂ζ/∂q), q = 1/2")
+    by_distance.set(xlabel="E|ζ − z| (sharper to the left)")
+    by_logit.set(xlabel="logit q", ylabel="Var(∂ζ/∂logit q)", ylim=(0, 0.68))
+    style.legends((by_beta, by_distance, by_logit))
     return figure
 
 
+def draw_in_q(axes, data, key):
+    """Var(dzeta/dq) of all smoothings against `key`: their curves, and marks at the candidates."""
+    for i, name in enumerate(BETAS):
+        look = {"color": style.COLORS[name], "linewidth": 1.5, "linestyle": style.dashes(i)}
+        marks = {"color": style.COLORS[name], "marker": style.marker(i), "markersize": 4, "linestyle": "none"}
+        axes.plot(data[f"{name}_{key}"], data[f"{name}_variance"], **look, label=style.TITLES[name])
+        axes.plot(data[f"{name}_grid_{key}"], data[f"{name}_grid_variance"], **marks)
+    axes.plot([], [], "k.", label="candidates")
+    axes.set(xscale="log", yscale="log", ylim=(0.05, 1000))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
+
+
 def summary(data):
+    """The candidates of each smoothing; of PAIR the largest variance of dzeta/dlogit q = q (1 - q) dzeta/dq."""
     lines = [f"Var(dzeta/dq) at q = 1/2 (and E|zeta - z|); quadrature error {float(data['quadrature_error']):.0e}:"]
     for name in BETAS:
-        keys = (f"{name}_grid_{key}" for key in ("beta", "variance", "distance"))
-        row = ", ".join(
-            f"{variance:.3g} ({distance:.3f}) at {beta:g}"
-            for beta, variance, distance in zip(*(data[key] for key in keys), strict=True)
-        )
-        lines.append(f"  {style.TITLES[name]}: {row}")
-    peaks = ", ".join(f"{data[f'{name}_by_logit'].max():.3g} ({name} beta {beta:g})" for name, beta in PAIR)
-    return "\n".join([*lines, f"largest Var(dzeta/dlogit q): {peaks}"])
+        columns = data[f"{name}_grid_beta"], data[f"{name}_grid_variance"], data[f"{name}_grid_distance"]
+        row = [f"{var:.3g} ({distance:.3f}) at {beta:g}" for beta, var, distance in np.transpose(columns)]
+        lines.append(f"  {style.TITLES[name]}: {', '.join(row)}")
+    peaks = [f"{data[f'{name}_by_logit'].max():.3g} ({name} beta {beta:g})" for name, beta in PAIR]
+    lines.append(f"largest Var(dzeta/dlogit q): {', '.join(peaks)}")
+    return "\n".join(lines)

@@ -4,6 +4,10 @@ The machine is D_left = 10 by D_right = 40. Its parameters climb a log-likelihoo
 flipped with probability 0.06, whose weights turn twice round, as the aggregate posterior moves while an encoder learns:
 
     theta <- theta + rate (target moments - model moments).
+
+The units are independent given the pattern k, on with probability p_k: at update t the target's moments are
+
+    E[z] = sum_k w_k p_k,    E[z_l z_r'] = sum_k w_k p_kl p_kr',    w_k ~ exp(1.5 sin(2 pi TURNS t/updates + phase_k)).
 """
 
 import numpy as np
@@ -20,28 +24,39 @@ def targets_of(scale, seed):
     rng = np.random.default_rng([seed, ROLE])
     on = np.where(rng.random((PATTERNS, sum(SHAPE))) < 0.5, 1 - FLIP, FLIP)
     phase = rng.uniform(0, 2 * np.pi, PATTERNS)
-    left, right, found = on[:, : SHAPE[0]], on[:, SHAPE[0] :], []
+    left, right = np.split(on, SHAPE[:1], axis=1)
+    found = []
     for i in range(scale.updates):
         weight = np.exp(1.5 * np.sin(2 * np.pi * TURNS * i / scale.updates + phase))
         weight /= weight.sum()
-        found.append(Moments(weight @ on, (weight[:, None] * left).T @ right))
+        found.append(Moments(weight @ on, (left.T * weight) @ right))
     return found
 
 
 def described(rbm, target):
-    """(moments, log Z, E_target[log p(z)]), all exact."""
+    """(moments, log Z, likelihood), all exact; nats."""
     log_z = exact.log_z(rbm)
-    return exact.moments(rbm), log_z, rbm.a @ target.z + np.sum(rbm.W * target.zz) - log_z
+    return exact.moments(rbm), log_z, likelihood(rbm, target, log_z)
+
+
+def likelihood(rbm, target, log_z):
+    """E_target[log p(z)], nats, which takes the target's moments alone."""
+    return rbm.a @ target.z + np.sum(rbm.W * target.zz) - log_z
 
 
 def climb(targets, rate, model_moments, momentum=0.0):
-    """The RBM after each update, float64; theta moves by v <- momentum v + rate (target - model_moments(theta))."""
+    """The RBM after each update, float64; theta moves by v <- momentum v + rate (target - model_moments(theta)).
+
+    model_moments: RBM -> Moments. It is called once an update, with the machine before it.
+    """
     rbm = velocity = RBM(np.zeros(sum(SHAPE)), np.zeros(SHAPE))
     path = []
     for target in targets:
         model = model_moments(rbm)
-        velocity = RBM(*(momentum * v + rate * (t - m) for v, t, m in zip(velocity, target, model, strict=True)))
-        rbm = RBM(*(leaf + v for leaf, v in zip(rbm, velocity, strict=True)))
+        of_a = momentum * velocity.a + rate * (target.z - model.z)
+        of_W = momentum * velocity.W + rate * (target.zz - model.zz)
+        velocity = RBM(of_a, of_W)
+        rbm = RBM(rbm.a + of_a, rbm.W + of_W)
         path.append(rbm)
     return path
 
@@ -58,28 +73,42 @@ def averaged(decay):
     def model_moments(rbm):
         nonlocal mean
         now = exact.moments(rbm)
-        mean = now if mean is None else Moments(*(decay * m + (1 - decay) * n for m, n in zip(mean, now, strict=True)))
+        if mean is None:
+            mean = now
+        else:
+            mean = Moments(decay * mean.z + (1 - decay) * now.z, decay * mean.zz + (1 - decay) * now.zz)
         return mean
 
     return model_moments
 
 
 def late():
-    """Exact moments of the machine one update ago."""
+    """Exact moments of the machine one update ago; at the first update, of the first."""
     previous = None
 
     def model_moments(rbm):
         nonlocal previous
         now = exact.moments(rbm)
-        used, previous = now if previous is None else previous, now
+        used = now if previous is None else previous
+        previous = now
         return used
 
     return model_moments
 
 
-# With momentum 1/2 the rate is halved: of each target - model the parameters move as far in the end.
-VARIANTS = {
-    "momentum": lambda targets, rate: climb(targets, rate / 2, exact.moments, momentum=0.5),
-    "averaged": lambda targets, rate: climb(targets, rate, averaged(0.5)),
-    "late": lambda targets, rate: climb(targets, rate, late()),
-}
+def with_momentum(targets, rate):
+    """The path with momentum 1/2 at half the rate: of each target - model the parameters move as far in the end."""
+    return climb(targets, rate / 2, exact.moments, momentum=0.5)
+
+
+def with_averages(targets, rate):
+    """The path with moments averaged over about two updates."""
+    return climb(targets, rate, averaged(0.5))
+
+
+def with_delay(targets, rate):
+    """The path with the moments of an update ago."""
+    return climb(targets, rate, late())
+
+
+VARIANTS = {"momentum": with_momentum, "averaged": with_averages, "late": with_delay}

@@ -16,6 +16,8 @@ def better(scale, other):
 
 
 class Options(NamedTuple):
+    """The command's options, and the same from Python: `module.compute(Options(Path("out"), "quick"))`."""
+
     out: Path  # folder of the figures, of training runs and of what is kept of long computations
     scale: str = "default"  # of SCALES
     seed: int = 0

@@ -2,6 +2,9 @@
 
 A run is a `dvae_ref train` in a folder of its own, named after its settings, and stops at each iteration of interest to
 leave a snapshot of what the objective needs. Killed anywhere, it goes on from its last checkpoint to the same bytes.
+
+    OUT/runs/BASELINE-betaBETA-DIGEST/      the run folder, with snapshot-0000100.npz and so on in it
+    OUT/kept/FIGURE/                        what was measured at them (`store.kept`)
 """
 
 from typing import NamedTuple
@@ -33,13 +36,18 @@ FRACTIONS = {  # of a run, at which snapshots are taken; closer while the KL war
 
 
 class Snapshot(NamedTuple):
+    """A model after so many iterations: what the objective needs of a State."""
+
     iteration: int
     params: autoencoder.Params
     statistics: autoencoder.Statistics
 
 
 def settings_for(baseline, beta, options, **others):
-    """The Settings of a figure's run, and the iterations of its snapshots. Without validations: they are not shown."""
+    """The Settings of a figure's run, and the iterations of its snapshots. Without validations: they are not shown.
+
+    others: settings that differ from TRAINING's; what neither names is the paper's.
+    """
     given = TRAINING[options.scale]
     total = given["num_train_iter"]
     given = {"struct": "2-layer-nonlin", "eval_every": total, **given, **others}
@@ -48,7 +56,10 @@ def settings_for(baseline, beta, options, **others):
 
 
 def trained(settings, iterations, options):
-    """The Snapshots of a run at these iterations, in order, one at a time in memory; trains what is missing."""
+    """The Snapshots of a run at these iterations, in order, one at a time in memory; trains what is missing.
+
+    KeyboardInterrupt where Ctrl-C ended the training, at a checkpoint from which the same call goes on.
+    """
     folder = run_folder(settings, iterations, options)
     if not all(path_of(folder, i).exists() for i in iterations):
         _train(settings, iterations, folder, options)
@@ -69,11 +80,13 @@ def measured(figure, what, settings, iterations, scale, options, measure):
 
 
 def run_folder(settings, iterations, options):
+    """Below the out folder: the baseline and beta for people, a digest for all else that the snapshots depend on."""
     name = f"{settings.baseline}-beta{settings.beta:g}"
     return options.out / "runs" / f"{name}-{store.digest([settings.to_json(), iterations])}"
 
 
 def path_of(folder, iteration):
+    """The snapshot after so many iterations."""
     return folder / f"snapshot-{iteration:07d}.npz"
 
 
@@ -84,16 +97,24 @@ def _train(settings, iterations, folder, options):
     with lifecycle.Run(folder, settings, dataset, options.threads) as run:
         run.begin_or_resume()
         with Interrupt() as interrupted, Progress(run) as progress:
-            for i in (i for i in iterations if not path_of(folder, i).exists()):
-                run.advance(lambda i=i: interrupted() or run.state.iteration >= i, progress.iteration)
-                if interrupted():
-                    raise KeyboardInterrupt
-                if run.state.iteration != i:
-                    raise ValueError(f"{folder} is past iteration {i} without a snapshot of it: delete the folder")
-                save(path_of(folder, i), run.state)
+            for i in iterations:
+                path = path_of(folder, i)
+                if not path.exists():
+                    _advance(run, i, interrupted, progress)
+                    save(path, run.state)
+
+
+def _advance(run, iteration, interrupted, progress):
+    """Train on until there; ValueError for a run that is past it, as one whose snapshots were deleted."""
+    run.advance(lambda: interrupted() or run.state.iteration >= iteration, progress.iteration)
+    if interrupted():
+        raise KeyboardInterrupt
+    if run.state.iteration != iteration:
+        raise ValueError(f"{run.folder} is past iteration {iteration} without a snapshot of it: delete the folder")
 
 
 def save(path, state):
+    """A snapshot as a checkpoint, whose header is the iteration (`files/schema.py: SNAPSHOT`)."""
     writing.save_checkpoint(path, {"iteration": state.iteration}, params=state.params, statistics=state.statistics)
 
 
@@ -101,7 +122,8 @@ def load(path, settings):
     """The Snapshot in a file, for a run with these settings. ValueError if it is damaged or of another one."""
     header, arrays = writing.load_checkpoint(path)
     like = training.start(settings, np.zeros(image_files.PIXELS, np.float32))
-    parts = {name: writing.restore(name, getattr(like, name), arrays, path) for name in ("params", "statistics")}
-    begun = [item for name in parts for item in tree.items(getattr(like, name), name)]
+    params = writing.restore("params", like.params, arrays, path)
+    statistics = writing.restore("statistics", like.statistics, arrays, path)
+    begun = tree.items(like.params, "params") + tree.items(like.statistics, "statistics")
     contents.check(arrays.items(), begun, path)
-    return Snapshot(schema.check(header, schema.SNAPSHOT, path)["iteration"], **parts)
+    return Snapshot(schema.check(header, schema.SNAPSHOT, path)["iteration"], params, statistics)

@@ -1,4 +1,9 @@
-"""Arrays in npz files: whole or absent, without pickles, and kept under a name made of what they were computed from."""
+"""Arrays in npz files: whole or absent, without pickles, and kept under a name made of what they were computed from.
+
+A figure's npz holds what `compute` returned, and PROVENANCE. What takes long is kept in pieces, a file each, in
+OUT/kept/FIGURE/NAME-DIGEST.npz: with other settings, in another version or with other random streams the name is
+another one. SEAL, a digest of the arrays themselves, shows that they are those that were written.
+"""
 
 import hashlib
 import json
@@ -21,35 +26,38 @@ def write(path, arrays):
 
 
 def read(path):
-    """The dict of arrays in an npz. ValueError names a file that is damaged."""
+    """The dict of arrays in an npz. ValueError names a file that is damaged, and says to delete it."""
     return npz.read(path, "npz of arrays; delete it to have it computed anew")
 
 
 def origin(name, module, options):
     """What a figure is of, as an array beside its others: what `provenance` reads."""
-    sizes = getattr(module, "SCALES", {}).get(options.scale, ())
-    training = module.snapshots.TRAINING[options.scale] if hasattr(module, "snapshots") else {}
-    record = {
-        **{"figure": name, "scale": options.scale, "seed": options.seed},
-        **{"version": __version__, "commit": sessions.commit(), "run": options.run_dir and str(options.run_dir)},
-        **{"sizes": sizes._asdict() if sizes else {}, "training": training},
-    }
+    record = {"figure": name, "scale": options.scale, "seed": options.seed}
+    record |= {"version": __version__, "commit": sessions.commit(), "run": options.run_dir and str(options.run_dir)}
+    record |= {"sizes": {}, "training": {}}
+    if hasattr(module, "SCALES"):
+        record["sizes"] = module.SCALES[options.scale]._asdict()
+    if hasattr(module, "snapshots"):
+        record["training"] = module.snapshots.TRAINING[options.scale]
     return {PROVENANCE: np.array(json.dumps(record))}
 
 
 def provenance(arrays):
     """The record of `origin` in a figure's arrays; None in those of versions that left none."""
-    found = arrays.get(PROVENANCE)
-    return None if found is None else reading.json_value(str(found), "a figure's npz", {}, "of no known provenance")
+    if PROVENANCE not in arrays:
+        return None
+    return reading.json_value(str(arrays[PROVENANCE]), "a figure's npz", {}, "of no known provenance")
 
 
 def in_words(record):
-    """A provenance in a line, to stand below the figure."""
+    """A provenance in a line, to stand below the figure: without the commit, which the npz has, so that a picture does
+    not change with every commit."""
     parts = [f"{record['figure']}, {record['scale']} scale, seed {record['seed']}, dvae_ref {record['version']}"]
     if record["run"]:
         parts.append(f"run {record['run']}")
     for values in (record["sizes"], record["training"]):
-        parts += [", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())] if values else []
+        if values:
+            parts.append(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items()))
     return "; ".join(parts)
 
 
@@ -57,6 +65,11 @@ def digest(settings):
     """Ten hexadecimal digits that stand for plain JSON values, this version and its random streams."""
     text = json.dumps([__version__, philox.STREAMS, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def stacked(rows):
+    """Dicts of the same names, one a row -> a dict of arrays with a leading axis of rows."""
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def kept(folder, name, settings, compute, *args):
