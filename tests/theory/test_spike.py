@@ -1,5 +1,7 @@
 """Spike and exponential: the inverse CDF, its slope against mpmath, and the ends of q, rho and beta."""
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
@@ -118,3 +120,11 @@ def test_beta_is_above_0_and_below_88(dtype):
                 f(logit_q, rho, beta)
         for beta in (1e-3, 87.9):
             assert np.all(np.isfinite(f(logit_q, rho, beta)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_last_rho_gives_1_whatever_beta(dtype):
+    """Also where (e^beta - 1) s is 1, as it is for log 2: the twin takes log(1 + y) from there on, log1p(y) below."""
+    for beta in (0.1, 0.69, math.log(2), 0.7, 8.0, 80.0):
+        zeta = spike.sample(np.zeros(2, dtype), np.array([1, 1], dtype), beta)
+        np.testing.assert_allclose(zeta, 1, rtol=4 * np.finfo(dtype).eps)
