@@ -32,7 +32,7 @@ ALSO = {  # tests of a module beside those of its name
     "exact.bipartite_moments": ENUMERATION,
     "exact.general": ENUMERATION,
     "exact.general_moments": ENUMERATION,
-    "exact.limits": ENUMERATION[1:],
+    "exact.limits": ["tests/exact/test_how_much.py"],
     "exact.states": ENUMERATION,
     "conformance.catalogue": JUDGING,
     "conformance.commands": ["tests/conformance/test_check.py", "tests/conformance/test_export.py"],
