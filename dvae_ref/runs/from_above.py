@@ -27,21 +27,10 @@ def checks(key, below, state, starts, temperatures, progress=None, backend="cpu"
     found, rbm = [], state.params.rbm
     least = modes.lower_bound(rbm)
     for n, start in enumerate(starts):
-        options = {"progress": _part(progress, n, len(starts)), "backend": backend}
+        options = {"progress": bracket.part_of(progress, n, len(starts)), "backend": backend}
         end = bracket.above(philox.fold_in(key, n), rbm, start, temperatures, **options)
         found.append(_record(Bracket(below, end, least)))
     return found
-
-
-def _part(progress, n, parts):
-    """What reports part n of the work, of so many equal parts, to `progress`; None if there is none."""
-    if progress is None:
-        return None
-
-    def part_of_all(done, total):
-        progress(n * total + done, parts * total)
-
-    return part_of_all
 
 
 def starts(key, settings, state, images, chains):

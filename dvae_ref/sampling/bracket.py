@@ -139,9 +139,8 @@ def log_z(
     >>> round(found.low / math.log(2), 3), round(found.high / math.log(2), 3), found.verdict
     (5.0, 5.0, 'closed')
     """
-    first, second = _halves(progress)
-    up = below(key, rbm, temperatures, chains, base, first, backend)
-    down = above(key, rbm, start, temperatures, base, second, backend)
+    up = below(key, rbm, temperatures, chains, base, part_of(progress, 0, 2), backend)
+    down = above(key, rbm, start, temperatures, base, part_of(progress, 1, 2), backend)
     return Bracket(up, down, modes.lower_bound(rbm))
 
 
@@ -229,8 +228,12 @@ def states(start: Start, rbm: RBM) -> Array:
     return z.astype(np.uint8)
 
 
-def _halves(progress):
-    """`progress` of the first and the second half of the work."""
+def part_of(progress: Progress | None, n: int, parts: int) -> Progress | None:
+    """What reports part n of the work, of so many equal parts, to `progress`; None if there is none."""
     if progress is None:
-        return None, None
-    return (lambda done, total: progress(done, 2 * total)), (lambda done, total: progress(total + done, 2 * total))
+        return None
+
+    def of_all(done, total):
+        progress(n * total + done, parts * total)
+
+    return of_all

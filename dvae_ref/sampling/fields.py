@@ -53,12 +53,18 @@ def exact_fields(rbm: RBM) -> tuple[RBM, Array]:
             f"the RBM's weights are too large to sample from: a unit's field can reach {np.max(far):.3g}, "
             f"and units freeze far below the limit of {MAX_FIELD:.0f}; has training diverged?"
         )
+    (a, W), own = _rounded(a, W, far)
+    return RBM(a.astype(np.float32), W.astype(np.float32)), own
+
+
+def _rounded(a, W, far):
+    """((a, W) as multiples of the units' steps, these steps), float64, of fields that reach so far."""
     own, needed = np.zeros_like(far), steps(far)
     while np.any(needed > own):
         own = np.maximum(own, needed)
         rounded = _whole(a, own), _whole(W, np.maximum(own[: len(W), None], own[len(W) :]))
         needed = steps(reach(*rounded))
-    return RBM(*(value.astype(np.float32) for value in rounded)), own
+    return rounded, own
 
 
 def warn_of_rounding(rbm: RBM, rounded: RBM, own: Array) -> None:

@@ -71,19 +71,24 @@ def units(shape: Shape) -> tuple[int, int]:
 def check(chains: Chains) -> None:
     """ValueError unless these are states: compiled code trusts them. TypeError for what are no Chains."""
     domains.instance("the state", chains, Chains)
-    domains.real("the shape of chains", chains.shape)
-    shape, sweeps = np.asarray(chains.shape), np.asarray(chains.sweeps)
-    if shape.dtype.kind != "i" or shape.shape != (2,) or np.any(shape < 1):
-        raise ValueError(f"the shape of chains is two whole numbers >= 1; got {chains.shape!r}")
-    if sweeps.dtype.kind != "i" or sweeps.shape != () or sweeps < 0:
-        raise ValueError(f"the sweeps of chains are a whole number >= 0; got {chains.sweeps!r}")
-    n_left, n_right = shape.tolist()
+    _check_numbers(chains)
+    n_left, n_right = np.asarray(chains.shape).tolist()
     fields.check_packed(chains.left, n_left, "the chains' left")
     fields.check_packed(chains.right, n_right, "the chains' right")
     if len(chains.left) < 1 or len(chains.left) != len(chains.right):
         raise ValueError(
             f"need as many chains left as right, at least one; got {len(chains.left)}, {len(chains.right)}"
         )
+
+
+def _check_numbers(chains):
+    """ValueError unless the shape is of two sides with units, and the sweeps a count."""
+    domains.real("the shape of chains", chains.shape)
+    shape, sweeps = np.asarray(chains.shape), np.asarray(chains.sweeps)
+    if shape.dtype.kind != "i" or shape.shape != (2,) or np.any(shape < 1):
+        raise ValueError(f"the shape of chains is two whole numbers >= 1; got {chains.shape!r}")
+    if sweeps.dtype.kind != "i" or sweeps.shape != () or sweeps < 0:
+        raise ValueError(f"the sweeps of chains are a whole number >= 0; got {chains.sweeps!r}")
 
 
 def sweep(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int, backend: str = "cpu") -> Chains:
@@ -96,15 +101,23 @@ def sweep(key: philox.Key, chains: Chains, rbm: RBM, sweeps: int, backend: str =
     where = backends.resolve(backend)
     if not sweeps:
         return chains._replace(left=chains.left.copy(), right=chains.right.copy())
-    rbm = _exact(rbm)
-    if where == "cuda":
-        from dvae_ref.sampling.cuda import gibbs as cuda
+    swept = _on_gpu if where == "cuda" else _on_cpu
+    left, right = swept(chains, _exact(rbm), sweeps, key)
+    return Chains(left, right, chains.shape, chains.sweeps + sweeps)
 
-        left, right = cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
-        return Chains(left, right, chains.shape, chains.sweeps + sweeps)
+
+def _on_gpu(chains, rbm, sweeps, key):
+    """(left, right) of chains so many sweeps later, packed."""
+    from dvae_ref.sampling.cuda import gibbs as cuda
+
+    return cuda.sweep(chains.left, chains.right, rbm, int(chains.sweeps), sweeps, key)
+
+
+def _on_cpu(chains, rbm, sweeps, key):
+    """The same bytes."""
     left, right = chains.left[None].copy(), chains.right[None].copy()
     _sweep(left, right, rbm, int(chains.sweeps), sweeps, key)
-    return Chains(left[0], right[0], chains.shape, chains.sweeps + sweeps)
+    return left[0], right[0]
 
 
 def _sweep(left, right, rbm, start, sweeps, key):

@@ -67,9 +67,7 @@ def _warn(log_z, error, chains, bound):
     missed = short > ERRORS * worth * error + ROUNDING
     if np.any(missed):
         worst = int(np.argmax(np.where(missed, short, -np.inf)))
-        which = ""
-        if len(missed) > 1:
-            which = f" ({np.sum(missed)} of {len(missed)} machines; this is the worst)"
+        which = f" ({np.sum(missed)} of {len(missed)} machines; this is the worst)" if len(missed) > 1 else ""
         warnings.warn(
             f"log Z = {log_z[worst]:.2f} +- {error[worst]:.2g} is too low: it is at least {bound[worst]:.2f}, by "
             f"a mean field (sampling.modes){which}. Annealing has missed a mode, and its error bar does not show it: "
@@ -91,17 +89,22 @@ def _bounds(W, a, starts):
     machines = len(a)
     a = np.repeat(a, len(starts), axis=0)
     a_left, a_right = np.split(a, [len(W)], 1)
-    left = np.tile(starts, (machines, 1))
-    for _ in range(SWEEPS):
-        right = sigmoid(a_right + left @ W)
-        before, left = left, sigmoid(a_left + right @ W.T)
-        if np.max(np.abs(left - before)) < SETTLED:
-            break
+    right = _settled(W, a_left, a_right, np.tile(starts, (machines, 1)))
     logit_left = a_left + right @ W.T
     logit_right = a_right + sigmoid(logit_left) @ W
     logits = np.concatenate([logit_left, logit_right], 1)
     free = _free_energies(W, a, logits).reshape(machines, -1)
     return np.array(list(map(_mixture, free, logits.reshape(machines, len(starts), -1))))
+
+
+def _settled(W, a_left, a_right, left):
+    """The right side of mean fields from these left sides, a machine and a start a row, once they move no more."""
+    for _ in range(SWEEPS):
+        right = sigmoid(a_right + left @ W)
+        before, left = left, sigmoid(a_left + right @ W.T)
+        if np.max(np.abs(left - before)) < SETTLED:
+            break
+    return right
 
 
 def _free_energies(W, a, logits):

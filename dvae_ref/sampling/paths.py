@@ -33,13 +33,18 @@ def schedule(temperatures: Temperatures) -> Array:
     inv_temps = domains.array("temperatures", given).astype(np.float32)
     if inv_temps.ndim != 1 or len(inv_temps) < 2 or inv_temps[0] != 0 or inv_temps[-1] != 1:
         raise ValueError("a schedule is a vector of inverse temperatures that begins with 0 and ends with 1")
+    _check_rising(inv_temps, given)
+    return inv_temps
+
+
+def _check_rising(inv_temps, given):
+    """ValueError unless they do, in float32, that names the first two, as given, that do not."""
     rising = np.diff(inv_temps) > 0
     if not np.all(rising):
         at = int(np.argmin(rising))
         raise ValueError(
             f"a schedule must increase strictly, in float32; entries {at} and {at + 1} are {given[at]}, {given[at + 1]}"
         )
-    return inv_temps
 
 
 def annealing_path(rbm: RBM, base: str | Array) -> Path:

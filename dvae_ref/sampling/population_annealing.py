@@ -151,13 +151,18 @@ def _follow(key, state, rbm, sweeps, overlap, most, backend):
         t_next = population.next_temperature(score, t, target)
         machine = rbm if t_next == 1 else _between(start, way, t_next)
         log_w = (t_next - t) * score
-        tau = population.relative_weights(log_w)
-        quality.append((population.effective_sample_size(tau), population.overlap(tau)))
+        quality.append(_quality(log_w))
         state = replicas.resample_and_sweep(key, state, machine, log_w, sweeps, backend)
         score = population.minus_energy(state.chains, tables)
         state = replicas.account(state, (t - t_next) * score, -1)  # reversed: from the new machine back
         t = t_next
     return state, quality
+
+
+def _quality(log_w):
+    """(effective sample size, overlap) of a step's log-weights (R,)."""
+    tau = population.relative_weights(log_w)
+    return population.effective_sample_size(tau), population.overlap(tau)
 
 
 def anneal(
@@ -237,11 +242,10 @@ def _walk(key, path, chains, sweeps, following, backend):
         score = population.minus_energy(state.chains, tables)
         t, t_next = inv_temps[-1], following(score, inv_temps)
         log_w = (t_next - t) * score
-        tau = population.relative_weights(log_w)
         state = replicas.account(state, log_w, 1)
         state = replicas.resample_and_sweep(key, state, _between(start, way, t_next), log_w, sweeps, backend)
         families = population.family_entropy(state.families), population.rho_t(state.families)
-        record.append((population.effective_sample_size(tau), population.overlap(tau), *families))
+        record.append(_quality(log_w) + families)
         inv_temps.append(t_next)
     return state, inv_temps, record
 

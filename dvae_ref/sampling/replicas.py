@@ -45,18 +45,23 @@ def check(state):
     gibbs.check(state.chains)
     boltzmann.check(state.rbm)
     size = len(state.chains.left)
-    for name, shape in (("families", (size,)), ("deviations", (size,)), ("log_z", ()), ("variance", ())):
-        values = np.array(getattr(state, name)) if shape == () else getattr(state, name)
-        domains.real(name, values)
-        domains.finite(name, values)
-        if values.shape != shape:
-            raise ValueError(f"{name} of {size} replicas has the shape {shape}; got {values.shape}")
+    _check_arrays(state, size)
     if state.families.dtype.kind not in "iu" or np.min(state.families) < 0 or np.max(state.families) >= size:
         raise ValueError(f"families are whole numbers from 0 to {size - 1}, for as many replicas")
     if state.variance < 0:
         raise ValueError(f"variance must be >= 0; got {state.variance}")
     for name in ("updates", "resamplings"):
         domains.whole(name, getattr(state, name))
+
+
+def _check_arrays(state, size):
+    """ValueError or TypeError unless what `account` adds to is finite, a number a replica or a number."""
+    for name, shape in (("families", (size,)), ("deviations", (size,)), ("log_z", ()), ("variance", ())):
+        values = np.array(getattr(state, name)) if shape == () else getattr(state, name)
+        domains.real(name, values)
+        domains.finite(name, values)
+        if values.shape != shape:
+            raise ValueError(f"{name} of {size} replicas has the shape {shape}; got {values.shape}")
 
 
 def account(state, log_w, sign):
@@ -93,14 +98,16 @@ def warn_if_collapsed(size, effective, entropy, *, families, reason):
     """
     least, families = min(100.0, size / 10), min(families, size / 10)
     if effective < least:
-        warnings.warn(
-            f"the population collapsed: the weights leave an effective sample below {least:.0f} of {size} replicas, as "
-            f"{reason}; take smaller steps or more replicas",
-            stacklevel=3,
+        _warn(
+            f"the weights leave an effective sample below {least:.0f} of {size} replicas, as {reason}; take smaller "
+            "steps or more replicas"
         )
     elif np.exp(entropy) < families:
-        warnings.warn(
-            f"the population collapsed: effectively fewer than {families:.0f} families are left among {size} replicas, "
-            f"so that neither log Z nor its standard error can be trusted; use more replicas, or more sweeps a step",
-            stacklevel=3,
+        _warn(
+            f"effectively fewer than {families:.0f} families are left among {size} replicas, so that neither log Z nor "
+            "its standard error can be trusted; use more replicas, or more sweeps a step"
         )
+
+
+def _warn(why):
+    warnings.warn(f"the population collapsed: {why}", stacklevel=4)

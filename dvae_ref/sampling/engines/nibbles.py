@@ -62,12 +62,17 @@ def side(W, a):
     described, numbers = np.zeros(lanes, coarse.UNIT), np.arange(lanes, dtype=np.uint64)
     described["ratio"][units], described["offset"][units], described["step"][units] = ratio, offset, step
     rows, shift, settled = _margins(step * ratio.astype(float), step * error.astype(float))
-    by_lane = np.zeros((lanes, ROWS), np.uint16)
-    by_lane[units] = np.stack([offset.astype(np.uint16), *rows, 1 << np.arange(n_out) // q_out], 1)
-    by_lane = np.ascontiguousarray(by_lane.reshape(-1, LANES, ROWS).transpose(0, 2, 1))
+    by_lane = _by_lane(units, lanes, [offset.astype(np.uint16), *rows, 1 << np.arange(n_out) // q_out])
     holds = shift <= _MOST_SHIFT and np.max(error) < 2**15
     numbers = numbers % 4 * q_out + numbers // 4
     return Side(*parts, by_lane, described, numbers, q_out, shift, settled if holds else 1.0)
+
+
+def _by_lane(units, lanes, rows):
+    """ROWS numbers a unit, uint16, a vector of lanes to each: (tiles, ROWS, 32)."""
+    by_lane = np.zeros((lanes, ROWS), np.uint16)
+    by_lane[units] = np.stack(rows, 1)
+    return np.ascontiguousarray(by_lane.reshape(-1, LANES, ROWS).transpose(0, 2, 1))
 
 
 def _places(units, q):
