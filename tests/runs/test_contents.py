@@ -99,3 +99,35 @@ def test_every_bit_that_is_no_unit_is_seen(units):
                 assert fields.unpack(packed, units).sum() == 1
                 passed += 1
     assert passed == units
+
+
+ENDS = {"a.sweeps": (0, 2**62), "a.updates": (0, 2**62), "a.families": (0, 3), "kept.moments.zz": (0, 1)}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_both_ends_pass_and_their_neighbours_do_not(name):
+    """Of counts, of the ancestors of four chains, of moments."""
+    least, most = ENDS[name]
+    inside = np.array([least, most, most, least], float if "moments" in name else np.int64)
+    step = 1e-6 if "moments" in name else 1
+    contents.check([(name, inside)], [(name, inside)], "last.npz")
+    for outside in (least - step, most + step):
+        with pytest.raises(ValueError, match=f"{name} reaches from .*; expected {least} to {most}"):
+            contents.check([(name, np.array([least, most, outside, least]))], [(name, inside)], "last.npz")
+
+
+@pytest.mark.parametrize("name", ["sampler.variance", "adam.v.rbm.a"])
+def test_a_square_is_nothing_or_more_and_another_array_anything(name):
+    ends = [(name, np.array([0.0, 1e300]))]
+    contents.check(ends, ends, "last.npz")
+    with pytest.raises(ValueError, match=r"reaches from -1e-300 to 1\.0; expected 0 to inf"):
+        contents.check([(name, np.array([-1e-300, 1.0]))], ends, "last.npz")
+    contents.check([("adam.m.rbm.a", np.array([-1e300, 1e300]))], [("adam.m.rbm.a", ends)], "last.npz")
+
+
+def test_of_bits_that_are_no_units_the_largest_byte_is_told():
+    begun = {"x.shape": np.array([5, 1]), "x.left": fields.pack(np.zeros((3, 5)))}
+    packed = begun["x.left"].copy()
+    packed[:, 0], packed[1, 1], packed[2, 1] = 3, 4, 9
+    with pytest.raises(ValueError, match=r"x\.left holds 9; expected the bits of 5 units"):
+        contents.check([("x.left", packed)], begun.items(), "a")

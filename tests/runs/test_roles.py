@@ -121,3 +121,12 @@ def test_figures_have_roles_of_their_own():
     assert len(set(numbers)) == len(numbers)
     assert min(numbers) >= roles.FIGURES >= len(roles.ROLES)
     assert len(set(roles.ROLES)) == len(roles.ROLES)
+
+
+def test_numbers_of_roles_are_what_they_were():
+    """What was trained with a seed is trained again with it: a role that moves takes another's random numbers."""
+    numbers = "init noise chains sweeps record_log_z validation pictures validation_log_z measurement measurement_log_z"
+    numbers += " sample measurement_above encode"
+    expected = {role: philox.fold_in(philox.key(7), number) for number, role in enumerate(numbers.split())}
+    assert roles.keys(7) == expected
+    assert roles.FIGURES == 20

@@ -145,3 +145,34 @@ def test_more_is_allowed_to_who_says_so(monkeypatch):
         monkeypatch.setenv("DVAE_REF_MEMORY", text)
         with pytest.raises(ValueError, match=f"DVAE_REF_MEMORY must be a number of GiB, got '{text}'"):
             sizes.demand("it", 1)
+
+
+LARGEST = paths.MOST_TEMPERATURES
+WAYS = {  # what is checked: bytes by hand, of 200 units: 26 a unit of AIS, 20 a temperature, 8 a chain's, 4 a sample's
+    "chains": (lambda: sizes.check_settings(Settings(struct=STRUCT)), 26 * 200 * 1000 + 20 * 1000 + 8 * 200 * 1000),
+    "k": (lambda: sizes.check_settings(Settings(struct=STRUCT, chains=2, k=3, batch_size=5)), 65536 * 15),
+    "eval_samples": (
+        lambda: sizes.check_settings(Settings(struct=STRUCT, chains=2, batch_size=1, eval_samples=1000), 2),
+        (4 * 200 * 5 + 100) * 1000,
+    ),
+    "AIS": (lambda: sizes.check_measurement(STRUCT, 1, 7, 100), 26 * 200 * 100 + 20 * 7),
+    "samples": (lambda: sizes.check_measurement(STRUCT, 900, 2, 1, 3), (4 * 200 * 6 + 100) * 900),
+    "machine": (lambda: sizes.check_machine((3, 4), 10, 6), 26 * 7 * 10 + 20 * 6 + 32 * 7 * 10),
+    "pictures": (lambda: sizes.check_pictures(STRUCT, 3), 3 * (8 * 200 + 450_000 + 10_000)),
+}
+
+
+@pytest.mark.parametrize("what", WAYS)
+def test_bytes_by_hand_are_allowed_and_one_less_is_not(monkeypatch, what):
+    check, size = WAYS[what]
+    monkeypatch.setattr(sizes, "most", lambda: size)
+    check()
+    monkeypatch.setattr(sizes, "most", lambda: size - 1)
+    with pytest.raises(ValueError, match=f"would take {size:,} bytes of memory, {size - 1:,} are allowed"):
+        check()
+
+
+def test_temperatures_up_to_what_float32_tells_apart():
+    sizes.check_temperatures("temperatures", LARGEST)
+    with pytest.raises(ValueError, match=f"at most 16,777,216: float32 tells no more apart; got {LARGEST + 1:,}"):
+        sizes.check_temperatures("temperatures", LARGEST + 1)
