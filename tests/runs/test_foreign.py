@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from dvae_ref import cli, exact
+from dvae_ref.runs import foreign
+from dvae_ref.sampling import gibbs, philox
 from dvae_ref.theory.boltzmann import RBM
 from validation import machines
 
@@ -100,6 +102,10 @@ WRONG = {
         {"a": np.array([0, 1e39]), "W": np.zeros((1, 1))},
         "in float32, up to 3.4e+38; got a parameter of 1e+39",
     ),
+    "a coupling beyond float32": (
+        {"a": np.zeros(4), "W": np.array([[0, 1.0], [-1e39, 2]])},
+        "in float32, up to 3.4e+38; got a parameter of 1e+39",
+    ),
     "no unit": ({"a": np.zeros(0), "W": np.zeros((0, 0))}, "a machine has units on both sides; got W of shape (0, 0)"),
     "one side": ({"a": np.zeros(4), "W": np.zeros((4, 0))}, "a machine has units on both sides; got W of shape (4, 0)"),
     "not finite": ({"a": np.full(2, np.nan), "W": np.zeros((1, 1))}, "machine.npz: "),
@@ -135,3 +141,33 @@ def test_units_that_are_always_on_have_an_error_of_zero(run, tmp_path):
     assert run("log-z", tmp_path / "machine.npz", *options)[0] == 0
     with np.load(tmp_path / "moments.npz") as found:
         assert np.all(found["mean_zz_error"] <= 0.12)
+
+
+def test_numbers_up_to_1e100_are_taken_and_no_larger_ones(tmp_path):
+    """As log Z of either sign, as its error, and as log-weights."""
+    path, most, above = tmp_path / "weights.npz", 1e100, np.nextafter(1e100, np.inf)
+    np.savez(path, log_w=np.array([[most, -most]]))
+    for log_z, error in ((most, 0.0), (-most, 0.0), (0.0, most)):
+        assert np.isfinite(foreign.nll(path, log_z, error)["nll"])
+    for log_z, error in ((above, 0.0), (-above, 0.0), (0.0, above), (0.0, -1e-300), (0.0, np.nan)):
+        with pytest.raises(ValueError, match=r"log Z must be a finite number, up to 1e\+100, and its error 0 or more"):
+            foreign.nll(path, log_z, error)
+    np.savez(path, log_w=np.array([[0.0, above]]))
+    with pytest.raises(ValueError, match=r"shape \(1, 2\), 1 of them not finite, or beyond 1e\+100"):
+        foreign.nll(path, 0.0)
+
+
+def test_parameters_up_to_float32_s_largest_are_taken(tmp_path):
+    np.savez(tmp_path / "machine.npz", a=np.array([foreign.LARGEST, 0]), W=np.array([[-foreign.LARGEST]]))
+    assert foreign.read_machine(tmp_path / "machine.npz").W == -np.finfo(np.float32).max
+
+
+def test_where_chains_start_and_how_they_go_on_are_keys_of_their_own(monkeypatch):
+    """As many up as down at the start, without a sweep; and the start does not share its numbers with the sweeps."""
+    drawn, uniform, sweep = [], philox.uniform, gibbs.sweep
+    monkeypatch.setattr(philox, "uniform", lambda key, *rest: drawn.append(key) or uniform(key, *rest))
+    monkeypatch.setattr(gibbs, "sweep", lambda key, *rest: drawn.append(key) or sweep(key, *rest))
+    rbm = RBM(np.zeros(7, np.float32), np.zeros((3, 4), np.float32))
+    z = foreign.samples(philox.key(3), rbm, 1000, 0)
+    assert len(drawn) == len(set(drawn)) == 2
+    assert np.all(np.abs(z.mean(0) - 0.5) < 5 * 0.5 / np.sqrt(1000))
