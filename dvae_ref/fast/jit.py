@@ -10,6 +10,7 @@ A cache that is damaged, or that nobody can write, costs a warning and the time 
 
 import functools
 import hashlib
+import inspect
 import pickle
 import warnings
 from collections.abc import Callable
@@ -42,11 +43,13 @@ def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
     A kernel that calls another has its code inlined. Called by name, a copy of it would come with every caller, each
     optimised for its caller, and all calls would go to whichever copy a process has loaded first: where sums may be
     reordered or products fused, what was computed before would decide the last bits.
+
+    A generator is not kept: numba can run one from disk, but compiles no other kernel's loop over it.
     """
 
     def decorate(function):
         dispatcher = numba.njit(forceinline=True, **options)(function)
-        if ENABLED:
+        if ENABLED and not inspect.isgeneratorfunction(function):
             keep(dispatcher, function)
         return dispatcher
 

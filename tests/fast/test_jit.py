@@ -86,6 +86,43 @@ def test_importing_deletes_nothing(package):
     assert {path: path.read_bytes() for path in (package / "__pycache__").iterdir()} == before
 
 
+LOOPS = """
+from dvae_ref.fast import jit
+
+@jit.compiled()
+def numbers(n):
+    i = 0
+    while i < n:
+        yield i
+        i += 1
+
+@jit.compiled()
+def total(n):
+    found = 0
+    for i in numbers(n):
+        found += i
+    return found
+
+@jit.compiled()
+def squares(n):
+    found = 0
+    for i in numbers(n):
+        found += i * i
+    return found
+"""
+
+
+def test_a_loop_over_a_compiled_generator_goes_wherever_it_is_compiled(package):
+    """Two kernels, each in a process of its own: of a generator that the first has left on disk, numba knew in the
+    second what it is, and not how to go on with it (KeyError)."""
+    (package / "loops.py").write_text(LOOPS)
+    for _ in range(2):
+        assert run(package, "from dvae_ref.fast import loops; print(loops.total(5))") == ("10", "")
+        assert run(package, "from dvae_ref.fast import loops; print(loops.squares(5))") == ("30", "")
+    kept = {path.name.partition("-")[0] for path in (package / "__pycache__").glob("*.nbi")}
+    assert kept == {"loops.total", "loops.squares"}
+
+
 def test_without_a_folder_for_it_there_is_a_warning_and_the_work_is_done(package):
     """Neither the package nor the user's folder can be written: files stand in the place of folders."""
     (package / "__pycache__").touch()

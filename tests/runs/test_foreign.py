@@ -159,7 +159,8 @@ def test_numbers_up_to_1e100_are_taken_and_no_larger_ones(tmp_path):
 
 def test_parameters_up_to_float32_s_largest_are_taken(tmp_path):
     np.savez(tmp_path / "machine.npz", a=np.array([foreign.LARGEST, 0]), W=np.array([[-foreign.LARGEST]]))
-    assert foreign.read_machine(tmp_path / "machine.npz").W == -np.finfo(np.float32).max
+    found = foreign.read_machine(tmp_path / "machine.npz")
+    np.testing.assert_array_equal(found.W, [[-np.finfo(np.float32).max]])
 
 
 def test_where_chains_start_and_how_they_go_on_are_keys_of_their_own(monkeypatch):
