@@ -49,23 +49,18 @@ def build_parser():
 
 
 def main(argv=None):
-    if argv is None:
-        argv = sys.argv[1:]
-    first, rest = argv[:1], argv[1:]
-    if first == ["against"]:
+    """The command: its exit code. `against` and `gpu` are programs of their own, with their own options."""
+    argv = sys.argv[1:] if argv is None else argv
+    program, *rest = argv or [""]
+    if program == "against":
         return against.main(rest)
-    if first == ["gpu"]:
+    if program == "gpu":
         from benchmarks import gpu
 
         return gpu.main(rest)
     parser = build_parser()
     args = parser.parse_args(argv)
-    unknown = [name for name in args.names if name not in NAMES]
-    if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    computer.refuse_cores(parser, args.cores or [])
-    if not all(k >= 1 for k in args.k or []):
-        parser.error(f"--k must be at least 1, got {' '.join(map(str, args.k))}")
+    refuse(parser, args)
     names = args.names or list(NAMES)
     found, pictures = [], {}
     try:
@@ -78,6 +73,16 @@ def main(argv=None):
     if args.json:
         print(json.dumps({"runs": found, "scaling": pictures}))
     return int(any(report.failures(run) for run in found))
+
+
+def refuse(parser, args):
+    """Wrong usage ends the program."""
+    unknown = [name for name in args.names if name not in NAMES]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    computer.refuse_cores(parser, args.cores or [])
+    if min(args.k or [1]) < 1:
+        parser.error(f"--k must be at least 1, got {' '.join(map(str, args.k))}")
 
 
 def measure(names, cores, args):
@@ -112,6 +117,7 @@ def on_cores(cores, args):
 
 
 def cases(name, args):
+    """The Cases of a name; none of parts and scaling, which compare nobody."""
     from benchmarks.cases import CASES
 
     if name == "training":
@@ -120,6 +126,7 @@ def cases(name, args):
 
 
 def parts(quick):
+    """The records of benchmarks.parts, printed, from a process of its own: compiled code of one core."""
     from benchmarks.processes import Worker
 
     with Worker(("benchmarks.parts:contender", quick), cores=1) as worker:
@@ -130,6 +137,7 @@ def parts(quick):
 
 
 def figures(args):
+    """The points of benchmarks.scaling, drawn into --out."""
     from benchmarks import scaling
 
     Path(args.out).mkdir(parents=True, exist_ok=True)

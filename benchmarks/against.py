@@ -62,13 +62,10 @@ def build_parser():
 
 
 def main(argv=None):
+    """The command: its exit code. Interrupted, it leaves no worker and no folder."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    from benchmarks.rows import cases
-
-    rows = cases()
-    if args.rows:
-        rows = {name: case for name, case in rows.items() if _fits(name, args.rows)}
+    rows = chosen(args.rows)
     refuse(parser, args, rows)
     found = []
     try:
@@ -94,8 +91,15 @@ def refuse(parser, args, rows):
         parser.error(f"--rounds must be at least 1, got {args.rounds}")
 
 
-def _fits(name, patterns):
-    return any(fnmatch.fnmatchcase(name, pattern) or name.startswith(pattern) for pattern in patterns)
+def chosen(patterns):
+    """{name: Case} of the rows whose names fit one of the patterns, or begin with it; of all without any."""
+    from benchmarks.rows import cases
+
+    rows = cases()
+    for name in list(rows):
+        if patterns and not any(fnmatch.fnmatchcase(name, p) or name.startswith(p) for p in patterns):
+            del rows[name]
+    return rows
 
 
 def commit(rev):
@@ -142,28 +146,25 @@ def compare(case, trees, cores, rounds, seconds):
     """{side: record} as of timing.summarize; that of `before` has the ratios to ours of clock and of processor."""
     from benchmarks import timing
 
-    with contextlib.ExitStack() as stack:
-        workers = {
-            side: stack.enter_context(Worker(made, cores, trees[side])) for side, made in case.contenders.items()
-        }
+    made = case.contenders
+    with Worker(made["now"], cores, trees["now"]) as now, Worker(made["before"], cores, trees["before"]) as before:
+        workers = {"now": now, "before": before}
         times = timing.take_turns(workers, rounds, seconds)
     found = timing.summarize(case, workers, times)
-    if all("median" in record for record in found.values()):
-        busy = {side: worker.busy for side, worker in workers.items()}
-        found["before"] |= {"least_ratio": min(_ratios(times)), "ratio_of_least": _of_least(times)}
-        found["before"] |= {"busy_ratio": statistics.median(_ratios(busy))}
-    return found, workers["now"].blas
+    if not now.out and not before.out:
+        of_least = min(times["before"]) / min(times["now"])
+        found["before"] |= {"least_ratio": min(_ratios(times["before"], times["now"])), "ratio_of_least": of_least}
+        found["before"] |= {"busy_ratio": statistics.median(_ratios(before.busy, now.busy))}
+    return found, now.blas
 
 
-def _ratios(spent):
-    return [before / now for before, now in zip(spent["before"], spent["now"], strict=True)]
-
-
-def _of_least(spent):
-    return min(spent["before"]) / min(spent["now"])
+def _ratios(before, now):
+    """How many times as long `before` took, round by round."""
+    return [then / this for then, this in zip(before, now, strict=True)]
 
 
 def line(name, case, contenders):
+    """A row as it is printed: both times, four ratios, how far the answers are apart; or why one took no part."""
     for side, record in contenders.items():
         if "median" not in record:
             return f"{name:32s}{side}: {record.get('absent') or record['failed']}"
@@ -175,4 +176,5 @@ def line(name, case, contenders):
 
 
 def _time(record):
+    """Median and, in brackets, the least, in the case's unit."""
     return f"{record['median']:.4g} ({record['least']:.4g})"

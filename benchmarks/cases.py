@@ -1,4 +1,8 @@
-"""What is measured, by name: the work of a case, who does it, and how their answers are compared."""
+"""What is measured, by name: the work of a case, who does it, and how their answers are compared.
+
+All contenders of a case are given the same machine, as arrays, and as many chains, sweeps and temperatures; random
+numbers are their own, so that answers agree to a few standard errors. Whose answer is off by more has done other work.
+"""
 
 import math
 
@@ -18,6 +22,7 @@ def gibbs(quick):
 
 
 def _gibbs(rbm, sweeps):
+    """The Case of a machine; the answer: its chains after the last sweep, (R, D)."""
     contenders = {"dvae_ref": ("benchmarks.ours:gibbs", rbm, CHAINS, sweeps)}
     for peer in ("torch", "jax", "thrml"):
         contenders[peer] = (f"benchmarks.peers_{peer}:gibbs", rbm.a, rbm.W, CHAINS, sweeps)
@@ -27,7 +32,10 @@ def _gibbs(rbm, sweeps):
 
 
 def ais(quick):
-    """ms a temperature: a sweep of 1,000 chains and the increments of their log-weights."""
+    """ms a temperature: a sweep of 1,000 chains and the increments of their log-weights; the answer: (log Z, error).
+
+    Ours alone once more with 10,000 temperatures, as the paper evaluates: its tables are made once for all of them.
+    """
     rbm, temperatures = machines.rbm(100), 100 if quick else 400
     contenders = {"dvae_ref": ("benchmarks.ours:ais", rbm, CHAINS, temperatures)}
     for peer in ("torch", "jax"):
@@ -56,13 +64,16 @@ def annealing(quick):
 
 
 def _update_cost():
-    """An update of training's negative phase with each sampler, which differ little in their machines."""
+    """An update of training's negative phase with each sampler, from a machine to one close by; the answer: E[z].
+
+    What population annealing costs beside persistent chains: weights, resampling, and moments of the same size.
+    """
     rbm, rng = machines.rbm(200), np.random.default_rng(1)
     close = rbm._replace(W=rbm.W + rng.normal(0, 1e-4, rbm.W.shape).astype(np.float32))
     runs = {f"dvae_ref {name}": ("benchmarks.ours:update", name, rbm, close, CHAINS) for name in ("pcd", "pa")}
     error = 0.5 * math.sqrt(2 / CHAINS)
     name = f"An update, 200 x 200, {CHAINS:,} chains, 40 sweeps"
-    return Case(name, "ms", 1e3, runs, lambda a, b: np.abs(a - b).max() / error)
+    return Case(name, "ms", 1e3, runs, lambda ours, theirs: np.abs(ours - theirs).max() / error)
 
 
 def enumeration(quick):

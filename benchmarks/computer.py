@@ -1,4 +1,7 @@
-"""What measures: the CPU, the libraries, the memory of a process. Imports nothing that has threads."""
+"""What measures: the CPU, the libraries, the memory of a process. Imports nothing that has threads.
+
+Libraries read how many threads to have when they are loaded: `use_cores` comes before them.
+"""
 
 import os
 import platform
@@ -31,6 +34,7 @@ def describe(cores):
 
 
 def _cpu():
+    """The name of the CPU: of Linux's first one, elsewhere what Python knows."""
     try:
         with open("/proc/cpuinfo") as file:
             lines = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]

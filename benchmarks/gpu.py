@@ -29,13 +29,13 @@ exit codes: 0 done, 1 no GPU, or something failed or differs from the CPU (error
 class Plan(NamedTuple):
     """How much is measured."""
 
-    shapes: tuple
+    shapes: tuple  # (left, right) of the machines; the first also for all but Gibbs
     chains: tuple
     sweeps: int
-    repeats: int
-    temperatures: int
+    repeats: int  # of a time, of which the least and the median are told
+    temperatures: int  # of AIS
     ais_chains: int
-    replicas: int
+    replicas: int  # that are resampled
     most_spins: float  # to a sweep: more take too long, or too much memory
     most_compared: int  # spins to a sweep that the CPU repeats
 
@@ -67,6 +67,7 @@ def build_parser():
 
 
 def main(argv=None):
+    """The command: its exit code. The record is written and printed in any case, with what failed among its errors."""
     args = build_parser().parse_args(argv)
     found = measure(QUICK if args.quick else WHOLE)
     text = json.dumps(found, indent=1, allow_nan=False)
@@ -99,29 +100,32 @@ def measure(plan):
 
 
 def differences(found):
-    """What is not as on the CPU."""
-    rows = {f"gibbs, {row['left']} x {row['right']}, {row['chains']} chains": row for row in found.get("gibbs", [])}
-    rows |= {name: found[name] for name in ("ais", "resampling") if name in found}
-    rows |= {f"update, {name}": row for name, row in found.get("updates", {}).items()}
+    """What is not as on the CPU. What was too large to compare says nothing of it, and is none."""
+    rows = {}
+    for row in found.get("gibbs", []):
+        rows[f"gibbs, {row['left']} x {row['right']}, {row['chains']} chains"] = row
+    for name in ("ais", "resampling"):
+        rows[name] = found.get(name, {})
+    for name, row in found.get("updates", {}).items():
+        rows[f"update, {name}"] = row
     return [f"{name}: not as on the CPU" for name, row in rows.items() if row.get("same") is False]
 
 
 def start():
     """(what stands in the way of CUDA, or None; seconds of what comes before the first kernel of ours)."""
-    clock = [time.perf_counter()]
+    begun = time.perf_counter()
     from dvae_ref.sampling import backend, population_annealing  # noqa: F401
 
-    clock.append(time.perf_counter())
+    imported = time.perf_counter()
     if util.find_spec("numba_cuda"):
         from numba import cuda
 
         if cuda.is_available():
             cuda.current_context()
-    clock.append(time.perf_counter())
-    obstacle = backend.why_not_cuda()
-    clock.append(time.perf_counter())
-    names = "import", "context", "a kernel of one thread"
-    return obstacle, {name: after - before for name, before, after in zip(names, clock, clock[1:], strict=False)}
+    ready = time.perf_counter()
+    obstacle = backend.why_not_cuda()  # which compiles and runs a kernel
+    kernel = time.perf_counter() - ready
+    return obstacle, {"import": imported - begun, "context": ready - imported, "a kernel of one thread": kernel}
 
 
 def clocks():

@@ -1,5 +1,9 @@
-"""The parts of benchmarks.gpu: each takes a Plan, and returns what its name says as a dictionary."""
+"""The parts of benchmarks.gpu: each takes a Plan, and returns what its name says as a dictionary.
 
+Seconds are records {least, median}. Where GPU and CPU do the same, "same" says whether they came to the same numbers.
+"""
+
+import functools
 import itertools
 import math
 import statistics
@@ -15,31 +19,44 @@ from dvae_ref.sampling import ais as annealed
 from dvae_ref.sampling import fields, pcd, philox, population, population_annealing
 from dvae_ref.sampling import gibbs as block_gibbs
 
-_BOTH = ("cuda", "cpu")
 
-
-def wall(run, repeats):
-    """{least, median}: seconds of a call that waits for its result, after one to warm up."""
+def wall(repeats, function, *arguments):
+    """{least, median}: seconds of function(*arguments), which waits for its result, after a call to warm up."""
+    run = functools.partial(function, *arguments)
     run()
     return _summary([_seconds(run) for _ in range(repeats)])
 
 
+def waited(repeats, function, *arguments):
+    """The same of a function that only tells the GPU what to do: until that is done."""
+
+    def run():
+        function(*arguments)
+        cuda.synchronize()
+
+    return wall(repeats, run)
+
+
 def _seconds(run):
+    """By the host's clock."""
     begun = time.perf_counter()
     run()
     return time.perf_counter() - begun
 
 
-def events(launch, repeats):
-    """{least, median}: seconds of what a launch does on the GPU."""
+def events(repeats, function, *arguments):
+    """{least, median}: seconds of what a launch, function(*arguments), does on the GPU; simulated, of the call."""
     from dvae_ref.sampling.cuda import device
 
+    launch = functools.partial(function, *arguments)
     launch()
     cuda.synchronize()
-    return _summary([_seconds(launch) if device.SIMULATED else _elapsed(launch) for _ in range(repeats)])
+    seconds_of = _seconds if device.SIMULATED else _elapsed
+    return _summary([seconds_of(launch) for _ in range(repeats)])
 
 
 def _elapsed(launch):
+    """Seconds between two events around it: neither the host's work nor its copies are in them."""
     start, end = cuda.event(), cuda.event()
     start.record()
     launch()
@@ -102,6 +119,7 @@ def _quietly(run):
 
 
 def _resources(kernel):
+    """Of a compiled kernel: registers of a thread, bytes that it spills to memory, fixed shared bytes of a block."""
     from dvae_ref.sampling.cuda import device
 
     if device.SIMULATED:
@@ -125,74 +143,72 @@ def gibbs(plan):
 
 
 def _gibbs(plan, shape, chains):
+    """A whole call, and what of it is the kernel, the launch, and the copies of states and machine."""
     from dvae_ref.sampling.cuda import device
     from dvae_ref.sampling.cuda import gibbs as on_gpu
 
-    key, rbm, state = _setting(shape, chains)
+    (key, rbm, state), (left, right), repeats = _setting(shape, chains), shape, plan.repeats
     exact, _ = fields.exact_fields(rbm)
     packed = np.concatenate([state.left.reshape(-1), state.right.reshape(-1)])
     machine, states = on_gpu.machine(exact), device.put(packed)
-    spins = chains * sum(shape)
-    kernel = events(lambda: on_gpu.run(machine, states, chains, 0, plan.sweeps, key), plan.repeats)
-    found = {
-        "left": shape[0],
-        "right": shape[1],
-        "chains": chains,
-        "sweeps": plan.sweeps,
-        "kernel": "tiles" if machine.kernel is on_gpu.tiled_kernel else "resident",
-        "shared bytes": machine.shared,
-        "kernel seconds": kernel,
-        "spins a nanosecond": spins * plan.sweeps / kernel["least"] / 1e9,
-        "empty launch": wall(lambda: _waited(lambda: on_gpu.run(machine, states, chains, 0, 0, key)), plan.repeats),
-        "call": wall(lambda: block_gibbs.sweep(key, state, rbm, plan.sweeps, "cuda"), plan.repeats),
-        "states up": wall(lambda: _waited(lambda: device.put(packed)), plan.repeats),
-        "states down": wall(lambda: device.get(states), plan.repeats),
-        "machine up": wall(lambda: _waited(lambda: on_gpu.machine(exact)), plan.repeats),
-    }
+    spins = chains * (left + right)
+    kernel = events(repeats, on_gpu.run, machine, states, chains, 0, plan.sweeps, key)
+    found = {"left": left, "right": right, "chains": chains, "sweeps": plan.sweeps}
+    found["kernel"] = "tiles" if machine.kernel is on_gpu.tiled_kernel else "resident"
+    found |= {"shared bytes": machine.shared, "kernel seconds": kernel}
+    found["spins a nanosecond"] = spins * plan.sweeps / kernel["least"] / 1e9
+    found["empty launch"] = waited(repeats, on_gpu.run, machine, states, chains, 0, 0, key)
+    found["call"] = wall(repeats, block_gibbs.sweep, key, state, rbm, plan.sweeps, "cuda")
+    found["states up"] = waited(repeats, device.put, packed)
+    found["states down"] = wall(repeats, device.get, states)
+    found["machine up"] = waited(repeats, on_gpu.machine, exact)
     if spins <= plan.most_compared:
         found |= _compared(key, state, rbm, plan)
     return found
-
-
-def _waited(run):
-    run()
-    cuda.synchronize()
 
 
 def _compared(key, state, rbm, plan):
     """Whether GPU and CPU draw the same spins in a few sweeps, and the CPU's time for all of them."""
     few = min(3, plan.sweeps)
     same = _same(block_gibbs.sweep(key, state, rbm, few, "cuda"), block_gibbs.sweep(key, state, rbm, few, "cpu"))
-    own = wall(lambda: block_gibbs.sweep(key, state, rbm, plan.sweeps), min(3, plan.repeats))
+    own = wall(min(3, plan.repeats), block_gibbs.sweep, key, state, rbm, plan.sweeps)
     return {"same": same, "call on the CPU": own}
 
 
 def _same(ours, theirs):
+    """Whether the arrays of two tuples are equal, one by one."""
     return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
 def ais(plan):
-    """log Z of a machine as the paper evaluates it, on both."""
-    key, rbm, _ = _setting(plan.shapes[0], 1)
+    """log Z of a machine as the paper evaluates it, on both.
+
+    The chains are the same to the bit. Their log-weights are sums of float64 in another order: apart by 1e-12 at most,
+    but for few temperatures, whose long steps are taken in parts there, and in float64 here.
+    """
     found = {"temperatures": plan.temperatures, "chains": plan.ais_chains}
-    log_weights = {}
-
-    for name in _BOTH:
-
-        def run(name=name):
-            result = annealed.log_z(key, rbm, plan.temperatures, plan.ais_chains, backend=name)
-            log_weights[name] = result.log_weights
-
-        first = _quietly(run)
-        again = [_quietly(run) for _ in range(min(3, plan.repeats))]
-        found[f"{name} seconds"] = {"first": first} | _summary(again)
-    apart = float(np.max(np.abs(log_weights["cuda"] / log_weights["cpu"] - 1)))
-    most = 1e-12 if plan.temperatures >= 1000 else 1e-4  # long steps are taken in parts there, and in float64 here
+    found["cuda seconds"], on_cuda = _annealing(plan, "cuda")
+    found["cpu seconds"], on_cpu = _annealing(plan, "cpu")
+    apart = float(np.max(np.abs(on_cuda / on_cpu - 1)))
+    most = 1e-12 if plan.temperatures >= 1000 else 1e-4
     return found | {"largest relative difference of log-weights": apart, "same": math.isfinite(apart) and apart < most}
 
 
+def _annealing(plan, backend):
+    """({first, least, median}: seconds, log-weights) of AIS on one of them."""
+    key, rbm, _ = _setting(plan.shapes[0], 1)
+    weights = []
+
+    def run():
+        weights.append(annealed.log_z(key, rbm, plan.temperatures, plan.ais_chains, backend=backend).log_weights)
+
+    first = _quietly(run)
+    again = [_quietly(run) for _ in range(min(3, plan.repeats))]
+    return {"first": first} | _summary(again), weights[-1]
+
+
 def resampling(plan):
-    """Ancestors of many replicas."""
+    """Ancestors of many replicas by systematic resampling, log-weights drawn from a standard normal."""
     from dvae_ref.sampling.cuda import resampling as on_gpu
 
     log_w = np.random.default_rng(0).normal(size=plan.replicas)
@@ -200,8 +216,8 @@ def resampling(plan):
     return {
         "replicas": plan.replicas,
         "same": bool(np.array_equal(on_gpu.systematic(log_w, u), population.systematic(log_w, u))),
-        "cuda seconds": wall(lambda: on_gpu.systematic(log_w, u), plan.repeats),
-        "cpu seconds": wall(lambda: population.systematic(log_w, u), plan.repeats),
+        "cuda seconds": wall(plan.repeats, on_gpu.systematic, log_w, u),
+        "cpu seconds": wall(plan.repeats, population.systematic, log_w, u),
     }
 
 
@@ -225,5 +241,5 @@ def _update(plan, key, sampler, state, close):
         _, info = sampler.step(key, state, close, plan.sweeps, backend=name)
         return info.moments
 
-    found = {f"{name} seconds": wall(lambda name=name: step(name), plan.repeats) for name in _BOTH}
+    found = {"cuda seconds": wall(plan.repeats, step, "cuda"), "cpu seconds": wall(plan.repeats, step, "cpu")}
     return found | {"same": _same(step("cuda"), step("cpu"))}

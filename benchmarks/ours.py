@@ -1,4 +1,8 @@
-"""dvae_ref as a contender, on the same terms as the peers."""
+"""dvae_ref as a contender, on the same terms as the peers.
+
+As in the peers' files, a function here makes a `run` for benchmarks.worker: what is done once, before the clock starts,
+is done in the function; what counts is in the run.
+"""
 
 from unittest import mock
 
@@ -77,6 +81,7 @@ def training_step(settings, start, batches, moments, sampler, steps):
 
 
 def noise(settings, state, images):
+    """(u, rho), (B K, D) each: the uniform numbers of the State's next step."""
     return training.noise_of(state.iteration, images, settings, training.keys(settings.seed))
 
 

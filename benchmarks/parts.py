@@ -19,7 +19,7 @@ _K0, _K1 = np.uint64(1), np.uint64(2)
 
 
 def contender(quick):
-    """(run, answer) for benchmarks.worker, in whose process all is measured: the answer."""
+    """(run, answer) for benchmarks.worker, in whose process all is measured: the answer. The run does nothing."""
     return lambda: None, lambda: measure(quick)
 
 
@@ -30,6 +30,11 @@ def measure(quick):
 
 
 def _sizes(n, repeats):
+    """The record of an n x n machine: of each part nanoseconds a spin, in a half-step of the right side of 128 chains.
+
+    Whole sweeps are of 1,000 chains, both sides. sgemm does the fields' sums as a product of float32 matrices would:
+    what tables and bits are to be seen against.
+    """
     rbm, _ = fields.exact_fields(machines.rbm(n))
     chains = pcd.init(philox.key(0), rbm, _CHAINS)
     spins, q = _CHAINS * n, chains.right.shape[1]
@@ -65,6 +70,7 @@ def _rows(chains, rbm):
 
 @numba.njit
 def _fields(left, high, words):
+    """The look-ups and sums of a half-step in 16 bits, two chains and 32 units at a time, thrown away."""
     (chains, width), (tiles, q_in), source, table = left.shape, high.shape[:2], left.reshape(-1), high.reshape(-1)
     for i in range(tiles):
         for c in range(0, chains, 2):
@@ -91,6 +97,7 @@ def _least(run, repeats):
 
 
 def _sgemm(m, n, repeats):
+    """Seconds of an (m, n) x (n, n) product in float32, for each of its m n results."""
     rng = np.random.default_rng(0)
     z, W = rng.random((m, n), np.float32), rng.random((n, n), np.float32)
     out = np.empty((m, n), np.float32)
@@ -112,6 +119,7 @@ def _peaks(repeats):
 
 @numba.njit
 def _words(out, k0, k1):
+    """256 random bits for each entry of `out`, folded into one of 64, so that none can be left out."""
     for i in range(out.size):
         w0, w1, w2, w3 = philox.philox(np.uint64(i), np.uint64(0), np.uint64(0), np.uint64(0), k0, k1)
         out[i] = w0 ^ w1 ^ w2 ^ w3

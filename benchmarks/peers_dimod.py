@@ -5,7 +5,10 @@ import numpy as np
 
 
 def log_z(a, J):
-    """A function that returns log Z of the machine E(z) = -a·z - z J z / 2."""
+    """A function that returns log Z of the machine E(z) = -a·z - z J z / 2, J (D, D) symmetric with zero diagonal.
+
+    dimod counts each pair once: its quadratic part is the upper triangle. All 2^D energies are in memory at once.
+    """
     model = dimod.BinaryQuadraticModel(-a, -np.triu(J, 1), vartype="BINARY")
 
     def run():

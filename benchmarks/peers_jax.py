@@ -1,4 +1,7 @@
-"""What a user of JAX would write, jitted whole: block Gibbs and AIS. Importing it needs jax."""
+"""What a user of JAX would write, jitted whole: block Gibbs and AIS. Importing it needs jax.
+
+The same algorithms as in peers_torch.py, whose formulas stand there; a key is split for every half-sweep.
+"""
 
 import math
 from functools import partial
@@ -8,16 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 
 
+def sides(a, W):
+    """(a_left, a_right) of biases (..., D)."""
+    return jnp.split(a, [len(W)], axis=-1)
+
+
 def _parameters(a, W):
-    a, W = jnp.asarray(a), jnp.asarray(W)
-    return a[: len(W)], a[len(W) :], W
+    a_left, a_right = sides(jnp.asarray(a), W)
+    return a_left, a_right, jnp.asarray(W)
 
 
 def _draw(key, field):
+    """1 with probability sigmoid(field), float32."""
     return (jax.random.uniform(key, field.shape) < jax.nn.sigmoid(field)).astype(jnp.float32)
 
 
 def _halves(key):
+    """(the next sweep's key, the keys of this one's halves)."""
     key, right, left = jax.random.split(key, 3)
     return key, right, left
 
@@ -39,12 +49,12 @@ def sweep(parameters, key, z_left, sweeps):
 def gibbs(a, W, chains, sweeps):
     """A function that takes persistent chains `sweeps` sweeps further and returns z (R, D)."""
     parameters, key = _parameters(a, W), jax.random.key(0)
-    state = [key, jax.random.bernoulli(key, 0.5, (chains, len(W))).astype(jnp.float32)]
+    z_left = jax.random.bernoulli(key, 0.5, (chains, len(W))).astype(jnp.float32)
 
     def run():
-        key, z_left, z_right = sweep(parameters, *state, sweeps)
+        nonlocal key, z_left
+        key, z_left, z_right = sweep(parameters, key, z_left, sweeps)
         z_right.block_until_ready()
-        state[:] = key, z_left
         return np.concatenate([z_left, z_right], 1)
 
     return run
@@ -52,6 +62,7 @@ def gibbs(a, W, chains, sweeps):
 
 @partial(jax.jit, static_argnums=(2, 3))
 def _ais(parameters, key, chains, temperatures):
+    """(key, log w (R,)) of chains annealed from uniform states, in one compiled loop."""
     a_left, a_right, W = parameters
     inv_temps = jnp.linspace(0, 1, temperatures)
 

@@ -1,7 +1,8 @@
 """What a user of JAX would write: a training step of DVAE#, jitted whole. Importing it needs jax.
 
-zeta is held by t = logit(zeta), which floating point can tell apart at both ends. Densities are relative to
-r(zeta|0), which p and q share; with b = log r(zeta|1) - log r(zeta|0) = (1 - 1/beta) t.
+As peers_torch_training.py, whose formulas stand there: zeta held by t = logit(zeta), densities relative to r(zeta|0),
+b = log r(zeta|1) - log r(zeta|0) = (1 - 1/beta) t. Here a step is one pure function of a state, compiled once for all
+shapes of a case; a batch of B images with K samples each has N = B K rows.
 """
 
 import math
@@ -13,11 +14,14 @@ import numpy as np
 from jax.lax import stop_gradient
 from jax.nn import logsumexp, sigmoid, softplus
 
-from benchmarks.peers_jax import sweep
+from benchmarks.peers_jax import sides, sweep
 
 
 def _draw(logit_q, u, rho, beta):
-    """t of zeta ~ (1 - q) r(zeta|0) + q r(zeta|1), z = [u < q]; its derivative in logit q is that of Eq. 9."""
+    """t of zeta ~ (1 - q) r(zeta|0) + q r(zeta|1), z = [u < q]; its derivative in logit q is that of Eq. 9.
+
+    The value is the drawn t; a term that is zero, slope (logit q - logit q), has the derivative.
+    """
     fixed = stop_gradient(logit_q)
     log_zeta = beta * jnp.log(rho)
     t = log_zeta - jnp.log(-jnp.expm1(log_zeta))
@@ -51,7 +55,7 @@ def _repeat(y, k):
 
 
 def _network(params, x, zeta, epsilon):
-    """Outputs, and (mean, variance) of every hidden layer."""
+    """Outputs (N, outputs), and (mean, variance) of every hidden layer: dense with x and zeta, batch norm, tanh."""
     (hidden, out), averages = params, []
     for dense, (scale, offset) in hidden:
         y = _dense(dense, x, zeta)
@@ -62,8 +66,9 @@ def _network(params, x, zeta, epsilon):
 
 
 def _mean_field(a_left, a_right, W, b, sweeps):
-    """(m_left, m_right, H(m))."""
-    bias_left, bias_right = a_left + b[:, : len(W)], a_right + b[:, len(W) :]
+    """(m_left, m_right, H(m)) after sweeps from m = 1/2, right side first."""
+    b_left, b_right = sides(b, W)
+    bias_left, bias_right = a_left + b_left, a_right + b_right
     left = jnp.full_like(bias_left, 0.5)
     for _ in range(sweeps):
         logit_right = bias_right + left @ W
@@ -78,31 +83,36 @@ def _log_ratio(rbm, logit_q, b, sweeps):
     """log p(zeta) + log Z - log q(zeta|x) by mean field, whose m is not differentiated (Eq. 5)."""
     a, W = rbm
     fixed_a, fixed_W, fixed_b = stop_gradient((a, W, b))
-    left, right, entropy = _mean_field(fixed_a[: len(W)], fixed_a[len(W) :], fixed_W, fixed_b, sweeps)
+    a_left, a_right = sides(fixed_a, W)
+    left, right, entropy = _mean_field(a_left, a_right, fixed_W, fixed_b, sweeps)
     m = jnp.concatenate([left, right], 1)
     log_p = entropy + ((left @ W) * right).sum(1) + m @ a
     return log_p + (b * m - softplus(logit_q + b) + softplus(logit_q)).sum(1)
 
 
-def _bound(params, x, u, rho, step):
-    """The K-sample bound plus log Z of each image, and the batch's averages."""
-    encoder, decoder, rbm, _ = params
+def _encode(encoder, x, u, rho, step):
+    """(t, logit q), (N, D) each, and the averages, group by group: a network has the zeta of the groups before it."""
     epsilon, _ = step.batch_norm
     centred, zeta = x - step.mean_x, None
-    drawn, logits_q, averages, first = [], [], [], 0
-    for network in encoder:
+    drawn, logits_q, averages = [], [], []
+    us, rhos = jnp.split(u, len(encoder), 1), jnp.split(rho, len(encoder), 1)
+    for network, own_u, own_rho in zip(encoder, us, rhos, strict=True):
         logit_q, moved = _network(network, centred, zeta, epsilon)
-        if first == 0:
+        if zeta is None:
             logit_q = _repeat(logit_q, step.k)
-        own = slice(first, first + logit_q.shape[1])
-        first = own.stop
         logits_q.append(logit_q)
-        drawn.append(_draw(logit_q, u[:, own], rho[:, own], step.beta))
+        drawn.append(_draw(logit_q, own_u, own_rho, step.beta))
         zeta = sigmoid(jnp.concatenate(drawn, 1))
         averages.append(moved)
-    b = (1 - 1 / step.beta) * jnp.concatenate(drawn, 1)
-    log_ratio = _log_ratio(rbm, jnp.concatenate(logits_q, 1), b, step.mean_field_sweeps)
-    logits, moved = _network(decoder, zeta, None, epsilon)
+    return jnp.concatenate(drawn, 1), jnp.concatenate(logits_q, 1), averages
+
+
+def _bound(params, x, u, rho, step):
+    """The K-sample bound plus log Z of each image (B,), nats (Eq. 3), and the batch's averages."""
+    encoder, decoder, rbm, _ = params
+    t, logit_q, averages = _encode(encoder, x, u, rho, step)
+    log_ratio = _log_ratio(rbm, logit_q, (1 - 1 / step.beta) * t, step.mean_field_sweeps)
+    logits, moved = _network(decoder, sigmoid(t), None, step.batch_norm[0])
     logits = (logits + step.output_bias).reshape(len(x), step.k, -1)
     log_px = (x[:, None] * logits - softplus(logits)).sum(2)
     bound = logsumexp(log_ratio.reshape(len(x), -1) + log_px, 1) - math.log(step.k)
@@ -117,20 +127,26 @@ def _loss(params, x, u, rho, moments, step):
 
 
 def _adam(params, gradient, m, v, count, step):
-    """(params, m, v) after a step down the gradient and the weight decay."""
+    """(params, m, v) after a step down the gradient and the weight decay: trees of one structure."""
     beta1, beta2, epsilon = step.adam
     rate = step.learning_rate * jnp.sqrt(1 - beta2**count) / (1 - beta1**count)
-    decay = jax.tree.unflatten(jax.tree.structure(params), [step.weight_decay * on for on in step.decayed])
-    gradient = jax.tree.map(lambda g, p, strength: g + strength * p, gradient, params, decay)
-    m = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, m, gradient)
-    v = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, v, gradient)
-    return jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + epsilon), params, m, v), m, v
+
+    def of_a_leaf(p, g, m, v, applies):
+        g = g + step.weight_decay * applies * p
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        return p - rate * m / (jnp.sqrt(v) + epsilon), m, v
+
+    decayed = jax.tree.unflatten(jax.tree.structure(params), step.decayed)
+    moved = jax.tree.map(of_a_leaf, params, gradient, m, v, decayed)
+    return jax.tree.transpose(jax.tree.structure(params), jax.tree.structure((0, 0, 0)), moved)
 
 
 def _negative_phase(rbm, key, z_left, sweeps):
     """z_left so many sweeps later, and the moments."""
     a, W = rbm
-    _, z_left, z_right = sweep((a[: len(W)], a[len(W) :], W), key, z_left, sweeps)
+    a_left, a_right = sides(a, W)
+    _, z_left, z_right = sweep((a_left, a_right, W), key, z_left, sweeps)
     return z_left, (jnp.concatenate([z_left.mean(0), z_right.mean(0)]), z_left.T @ z_right / len(z_left))
 
 
@@ -165,7 +181,7 @@ def training_step(step):
 
     def answer():
         bound, gradient = value(step.params, batches[0], step.u, step.rho, step.moments)
-        return [np.asarray(bound), *(-np.asarray(leaf) for leaf in jax.tree.leaves(gradient) if leaf.ndim == 2)]
+        return [np.asarray(bound)] + [-np.asarray(leaf) for leaf in jax.tree.leaves(gradient) if leaf.ndim == 2]
 
     return run, answer
 
@@ -173,8 +189,14 @@ def training_step(step):
 def _start(step):
     """(params, m, v, moving averages, z_left, moments, key, count)."""
     params = jax.tree.map(jnp.asarray, step.params)
-    zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]
-    networks, key = [*params[0], params[1]], jax.random.key(3)
-    moving = [[(jnp.zeros_like(s), jnp.ones_like(s)) for _, (s, _) in hidden] for hidden, _ in networks]
-    z_left = jax.random.bernoulli(key, 0.5, (step.chains, len(params[2][1]))).astype(jnp.float32)
-    return params, *zeros, moving, z_left, tuple(map(jnp.asarray, step.moments)), key, jnp.float32(1)
+    encoder, decoder, (_, W), _ = params
+    m, v = jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
+    moving, key = [_fresh_averages(network) for network in [*encoder, decoder]], jax.random.key(3)
+    z_left = jax.random.bernoulli(key, 0.5, (step.chains, len(W))).astype(jnp.float32)
+    return params, m, v, moving, z_left, tuple(map(jnp.asarray, step.moments)), key, jnp.float32(1)
+
+
+def _fresh_averages(network):
+    """(mean, variance) of every hidden layer, 0 and 1."""
+    hidden, _ = network
+    return [(jnp.zeros_like(scale), jnp.ones_like(scale)) for _, (scale, _) in hidden]

@@ -1,5 +1,7 @@
 """Block Gibbs with thrml, whose machines have spins s = 2 z - 1. Importing it needs thrml and jax."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,14 +12,15 @@ from thrml.models import IsingEBM, IsingSamplingProgram
 def gibbs(a, W, chains, sweeps):
     """A function that takes persistent chains `sweeps` sweeps further and returns z (R, D).
 
-    z = (1 + s) / 2 makes the couplings W / 4 and the biases a / 2 + (sums of W over the other side) / 4.
+    z = (1 + s) / 2 makes the couplings W / 4 and the biases a / 2 + (sums of W over the other side) / 4. A machine is a
+    graph of nodes here, a side a block of them; thrml draws one chain, and `vmap` many.
     """
     n_left, n_right = W.shape
-    nodes = [SpinNode() for _ in range(n_left + n_right)]
-    left, right = nodes[:n_left], nodes[n_left:]
+    left = [SpinNode() for _ in range(n_left)]
+    right = [SpinNode() for _ in range(n_right)]
     biases = a / 2 + np.concatenate([W.sum(1), W.sum(0)]) / 4
-    edges = [(u, v) for u in left for v in right]
-    machine = IsingEBM(nodes, edges, jnp.asarray(biases), jnp.asarray(W.reshape(-1) / 4), jnp.array(1.0))
+    edges = list(itertools.product(left, right))
+    machine = IsingEBM(left + right, edges, jnp.asarray(biases), jnp.asarray(W.reshape(-1) / 4), jnp.array(1.0))
     blocks = [Block(right), Block(left)]
     program = IsingSamplingProgram(machine, blocks, [])
     schedule = SamplingSchedule(n_warmup=sweeps, n_samples=1, steps_per_sample=1)
@@ -28,14 +31,15 @@ def gibbs(a, W, chains, sweeps):
     @jax.jit
     def advance(key, right, left):
         key, *keys = jax.random.split(key, chains + 1)
-        drawn = jax.vmap(of_one_chain)(jnp.stack(keys), right, left)
-        return key, *(value[:, 0] for value in drawn)
+        right, left = jax.vmap(of_one_chain)(jnp.stack(keys), right, left)
+        return key, right.squeeze(1), left.squeeze(1)  # of n_samples, which is 1
 
     key = jax.random.key(2)
-    state = [key, jax.random.bernoulli(key, 0.5, (chains, n_right)), jax.random.bernoulli(key, 0.5, (chains, n_left))]
+    state = key, jax.random.bernoulli(key, 0.5, (chains, n_right)), jax.random.bernoulli(key, 0.5, (chains, n_left))
 
     def run():
-        state[:] = advance(*state)
+        nonlocal state
+        state = advance(*state)
         _, right, left = state
         return np.concatenate([np.asarray(left, np.float32), np.asarray(right, np.float32)], 1)
 

@@ -1,7 +1,12 @@
 """What a user of PyTorch would write: a training step of DVAE#, eager, gradients by autograd. Importing it needs torch.
 
 zeta is held by t = logit(zeta), which floating point can tell apart at both ends. Densities are relative to
-r(zeta|0), which p and q share; with b = log r(zeta|1) - log r(zeta|0) = (1 - 1/beta) t.
+r(zeta|0), which p and q share; with b = log r(zeta|1) - log r(zeta|0) = (1 - 1/beta) t
+
+    log p(zeta) + log Z = H(m) + a m + m_left W m_right + b m         Eq. 6, m the mean field of the augmented machine
+    log q(zeta|x) = sum_i softplus(logit q_i + b_i) - softplus(logit q_i)
+
+A batch of B images with K samples each has N = B K rows, those of an image consecutive.
 """
 
 import math
@@ -13,7 +18,10 @@ from benchmarks.peers_torch import sweep
 
 
 class Draw(torch.autograd.Function):
-    """t of zeta ~ (1 - q) r(zeta|0) + q r(zeta|1), z = [u < q]; backward by Eq. 9."""
+    """t of zeta ~ (1 - q) r(zeta|0) + q r(zeta|1), z = [u < q]; backward by Eq. 9.
+
+    zeta = rho^beta where z = 0, whose CDF is zeta^(1/beta); its mirror image 1 - rho^beta, that is -t, where z = 1.
+    """
 
     @staticmethod
     def forward(ctx, logit_q, u, rho, beta):
@@ -53,24 +61,33 @@ def _dense(kernel, bias, x, zeta):
     return torch.addmm(_repeat(torch.addmm(bias, x, kernel_x), len(zeta) // len(x)), zeta, kernel_zeta)
 
 
-def _moving_averages(networks):
-    """(mean, variance) of every hidden layer of every network."""
-    return [[(torch.zeros_like(scale), torch.ones_like(scale)) for _, (scale, _) in hidden] for hidden, _ in networks]
+def _fresh_averages(network):
+    """(mean, variance) of every hidden layer, 0 and 1."""
+    hidden, _ = network
+    return [(torch.zeros_like(scale), torch.ones_like(scale)) for _, (scale, _) in hidden]
 
 
 def _network(params, moving, x, zeta, batch_norm):
+    """Outputs (N, outputs) of dense layers with batch norm and tanh, a dense one last; zeta goes into the first."""
     epsilon, momentum = batch_norm
     hidden, out = params
     for ((kernel, bias), norm), averages in zip(hidden, moving, strict=True):
-        y = functional.batch_norm(_dense(kernel, bias, x, zeta), *averages, *norm, True, momentum, epsilon)
+        (mean, variance), (scale, offset) = averages, norm
+        y = _dense(kernel, bias, x, zeta)
+        y = functional.batch_norm(y, mean, variance, scale, offset, True, momentum, epsilon)
         x, zeta = torch.tanh_(y), None
-    return _dense(*out, x, zeta)
+    kernel, bias = out
+    return _dense(kernel, bias, x, zeta)
 
 
 @torch.no_grad()
 def _mean_field(a_left, a_right, W, b, sweeps):
-    """(m_left, m_right, H(m))."""
-    bias_left, bias_right = a_left + b[:, : len(W)], a_right + b[:, len(W) :]
+    """(m_left, m_right, H(m)) after sweeps from m = 1/2, right side first: m_i = sigmoid(field of the other side's m).
+
+    H = sum_i softplus(-|l_i|) + |l_i| sigmoid(-|l_i|), l = logit m: no difference of large numbers.
+    """
+    b_left, b_right = b.split(W.shape, 1)
+    bias_left, bias_right = a_left + b_left, a_right + b_right
     left = torch.full_like(bias_left, 0.5)
     for _ in range(sweeps):
         logit_right = torch.addmm(bias_right, left, W)
@@ -84,7 +101,8 @@ def _mean_field(a_left, a_right, W, b, sweeps):
 def _log_ratio(rbm, logit_q, b, sweeps):
     """log p(zeta) + log Z - log q(zeta|x) by mean field, whose m is not differentiated (Eq. 5)."""
     a, W = rbm
-    left, right, entropy = _mean_field(a[: len(W)], a[len(W) :], W, b.detach(), sweeps)
+    a_left, a_right = a.split(W.shape)
+    left, right, entropy = _mean_field(a_left, a_right, W, b.detach(), sweeps)
     m = torch.cat([left, right], 1)
     log_p = entropy + ((left @ W) * right).sum(1) + m @ a
     return log_p + (b * m - functional.softplus(logit_q + b) + functional.softplus(logit_q)).sum(1)
@@ -96,36 +114,41 @@ class Model:
     def __init__(self, step):
         self.step, self.leaves = step, []
         self.encoder, self.decoder, self.rbm, _ = self._tensors(step.params)
-        self.moving = _moving_averages([*self.encoder, self.decoder])
+        self.moving = [_fresh_averages(network) for network in [*self.encoder, self.decoder]]
         self.mean_x, self.output_bias = torch.tensor(step.mean_x), torch.tensor(step.output_bias)
 
     def _tensors(self, params):
+        """The tree with tensors for arrays, each among the leaves in this order."""
         if isinstance(params, tuple):
             return tuple(self._tensors(part) for part in params)
         self.leaves.append(torch.tensor(params, requires_grad=True))
         return self.leaves[-1]
 
     def bound(self, x, u, rho):
-        """The K-sample bound plus log Z of each image."""
-        step, centred, zeta = self.step, x - self.mean_x, None
-        drawn, logits_q, first = [], [], 0
-        for network, moving in zip(self.encoder, self.moving[:-1], strict=True):
-            logit_q = _network(network, moving, centred, zeta, step.batch_norm)
-            if first == 0:
-                logit_q = _repeat(logit_q, step.k)
-            own = slice(first, first + logit_q.shape[1])
-            first = own.stop
-            logits_q.append(logit_q)
-            drawn.append(Draw.apply(logit_q, u[:, own], rho[:, own], step.beta))
-            new = torch.sigmoid(drawn[-1])
-            zeta = new if zeta is None else torch.cat([zeta, new], 1)
-        b = (1 - 1 / step.beta) * torch.cat(drawn, 1)
-        log_ratio = _log_ratio(self.rbm, torch.cat(logits_q, 1), b, step.mean_field_sweeps)
+        """The K-sample bound plus log Z of each image (B,), nats: log mean_k exp(log ratio + log p(x|zeta)) (Eq. 3)."""
+        step = self.step
+        t, zeta, logit_q = self._encode(x, u, rho)
+        log_ratio = _log_ratio(self.rbm, logit_q, (1 - 1 / step.beta) * t, step.mean_field_sweeps)
         logits = _network(self.decoder, self.moving[-1], zeta, None, step.batch_norm) + self.output_bias
         logits = logits.view(len(x), step.k, -1)
         target = x.unsqueeze(1).expand_as(logits)
         log_px = -functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(2)
         return torch.logsumexp(log_ratio.view(len(x), -1) + log_px, 1) - math.log(step.k)
+
+    def _encode(self, x, u, rho):
+        """(t, zeta, logit q), (N, D) each, group by group: each group's network has the zeta of those before."""
+        step, centred, zeta = self.step, x - self.mean_x, None
+        groups, drawn, logits_q = len(self.encoder), [], []
+        shares = zip(self.encoder, self.moving, u.chunk(groups, 1), rho.chunk(groups, 1), strict=False)
+        for network, moving, own_u, own_rho in shares:
+            logit_q = _network(network, moving, centred, zeta, step.batch_norm)
+            if zeta is None:
+                logit_q = _repeat(logit_q, step.k)
+            logits_q.append(logit_q)
+            drawn.append(Draw.apply(logit_q, own_u, own_rho, step.beta))
+            new = torch.sigmoid(drawn[-1])
+            zeta = new if zeta is None else torch.cat([zeta, new], 1)
+        return torch.cat(drawn, 1), zeta, torch.cat(logits_q, 1)
 
     def loss(self, bound, moments):
         """Minus the bound, with the negative phase as the gradient of log Z."""
@@ -133,12 +156,23 @@ class Model:
         return -bound.mean() + a @ z + (W * zz).sum()
 
 
+@torch.no_grad()
 def _negative_phase(rbm, z_left, sweeps):
     """z_left so many sweeps later, and the moments."""
-    a, W = (value.detach() for value in rbm)
-    z_left, z_right = sweep(a[: len(W)], a[len(W) :], W, W.T, z_left, sweeps)
+    a, W = rbm
+    a_left, a_right = a.split(W.shape)
+    z_left, z_right = sweep(a_left, a_right, W, W.T, z_left, sweeps)
     moments = torch.cat([z_left.mean(0), z_right.mean(0)]), z_left.T @ z_right / len(z_left)
     return z_left, moments
+
+
+def _adam(leaves, step):
+    """PyTorch's, which adds epsilon to the corrected sqrt(v): other steps than ours, and the same work."""
+    decayed = [leaf for leaf, applies in zip(leaves, step.decayed, strict=True) if applies]
+    others = [leaf for leaf, applies in zip(leaves, step.decayed, strict=True) if not applies]
+    groups = [{"params": decayed, "weight_decay": step.weight_decay}, {"params": others}]
+    beta1, beta2, epsilon = step.adam
+    return torch.optim.Adam(groups, lr=step.learning_rate, betas=(beta1, beta2), eps=epsilon, fused=True)
 
 
 def training_step(step):
@@ -147,20 +181,14 @@ def training_step(step):
     given = [torch.tensor(value) for value in step.moments]
     batches = torch.tensor(step.batches)
     chains = torch.bernoulli(torch.full((step.chains, len(step.params[2][1])), 0.5))
-    decayed = [leaf for leaf, applies in zip(model.leaves, step.decayed, strict=True) if applies]
-    others = [leaf for leaf, applies in zip(model.leaves, step.decayed, strict=True) if not applies]
-    groups = [{"params": decayed, "weight_decay": step.weight_decay}, {"params": others}]
-    beta1, beta2, epsilon = step.adam
-    adam = torch.optim.Adam(groups, lr=step.learning_rate, betas=(beta1, beta2), eps=epsilon, fused=True)
-    count = 0
+    adam, count = _adam(model.leaves, step), 0
 
     def run():
         nonlocal chains, count
         for _ in range(step.steps):
             moments = given
             if step.sweeps:
-                with torch.no_grad():
-                    chains, moments = _negative_phase(model.rbm, chains, step.sweeps)
+                chains, moments = _negative_phase(model.rbm, chains, step.sweeps)
             u, rho = torch.rand(step.u.shape), torch.rand(step.u.shape).clamp_min_(2**-25)
             adam.zero_grad()
             model.loss(model.bound(batches[count % len(batches)], u, rho), moments).backward()
@@ -171,6 +199,6 @@ def training_step(step):
         adam.zero_grad()
         bound = model.bound(batches[0], torch.tensor(step.u), torch.tensor(step.rho))
         model.loss(bound, given).backward()
-        return [bound.detach().numpy(), *(-leaf.grad.numpy() for leaf in model.leaves if leaf.dim() == 2)]
+        return [bound.detach().numpy()] + [-leaf.grad.numpy() for leaf in model.leaves if leaf.dim() == 2]
 
     return run, answer

@@ -1,4 +1,14 @@
-"""Contenders in processes of their own, of which one at a time is awake: threads that spin disturb nobody else."""
+"""Contenders in processes of their own, of which one at a time is awake: threads that spin disturb nobody else.
+
+        here                                        the worker's process
+        arguments, pickled, on its stdin    ->      imports, makes the contender, has a run to warm up
+        {"answer": ...} or {"absent": ...}  <-      and is stopped (SIGSTOP)
+        SIGCONT, a line on its stdin        ->      a run to wake up, a run that counts
+        (seconds, busy, peak)               <-      and is stopped
+
+A process of its own for each also means memory of its own, imports of its own, and libraries that cannot get in each
+other's way.
+"""
 
 import os
 import pickle
@@ -62,6 +72,7 @@ class Worker:
         return reply
 
     def _sleep(self):
+        """Stop it, and wait until it has stopped: the next turn must not begin beside it."""
         os.kill(
             self.process.pid, signal.SIGSTOP
         )  # send_signal would reap one that has ended, and leave none to wait for

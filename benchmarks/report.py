@@ -2,11 +2,13 @@
 
 
 def show_machine(machine):
+    """The line above what was measured on so many cores."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     print(f"\n{machine['cpu']}, {machine['cores']} core(s); {versions}", flush=True)
 
 
 def show(record):
+    """A record as it is printed: of parts, or of a case with its contenders."""
     if "parts" in record:
         _show_parts(record)
     else:
@@ -33,6 +35,7 @@ def _show_case(case):
 
 
 def _line(found, case):
+    """Of a contender: its times, its ratio to ours, its answer, its memory; or why it took no part."""
     if "median" not in found:
         return found.get("absent") or found["failed"]
     memory = found["memory"]

@@ -32,12 +32,14 @@ def cases():
 
 
 def _gibbs(n, calls):
+    """ns a spin of whole calls, with their checks and tables: what training pays."""
     name = f"Gibbs, {n} x {n}, {CHAINS:,} chains, calls of {SWEEPS} sweeps"
     scale = 1e9 / (calls * SWEEPS * CHAINS * 2 * n)
     return _row(name, "ns/spin", scale, ("gibbs", n, calls), machines.deviation_of_means)
 
 
 def gibbs(n, calls):
+    """A run of so many calls of 40 sweeps, from where the chains are."""
     return _calls(ours.gibbs(machines.rbm(n), CHAINS, SWEEPS), calls)
 
 
@@ -47,6 +49,7 @@ def _ais():
 
 
 def ais():
+    """A run that estimates log Z as the paper's evaluation does: (log Z, standard error)."""
     return ours.ais(machines.rbm(100), CHAINS, TEMPERATURES)
 
 
@@ -67,11 +70,13 @@ def moments(n):
 
 
 def _deviation_of_moments(before, now):
+    """In standard errors of means of R bits, as `machines.deviation_of_means`, of E[z] and E[z_left z_right']."""
     p = np.clip((before + now) / 2, 1 / CHAINS, 1 - 1 / CHAINS)
     return np.max(np.abs(before - now) / np.sqrt(2 * p * (1 - p) / CHAINS))
 
 
 def _step(struct, k, alone):
+    """ms a step; `alone`: with a sampler that costs nothing, so that networks, bound and Adam are what is measured."""
     steps = SAMPLES[k]
     name = f"Training step, {struct}, K = {k}{', without sampler' * alone}"
     return _row(name, "ms", 1e3 / steps, ("step", struct, k, steps, alone), deviation, "relative")
@@ -107,6 +112,7 @@ def evaluate():
 
 
 def _row(name, unit, scale, made, agree, agreement="standard errors, largest of all"):
+    """The Case of (name of a function of this file, *its arguments), made in both trees."""
     function, *arguments = made
     contenders = dict.fromkeys(("now", "before"), (f"benchmarks.rows:{function}", *arguments))
     return Case(name, unit, scale, contenders, agree, agreement)

@@ -1,4 +1,8 @@
-"""Timing on machines that do other things too: contenders take turns, and medians over the rounds count."""
+"""Timing on machines that do other things too: contenders take turns, and medians over the rounds count.
+
+A slow stretch of the machine slows everybody in a round, so that ratios within a round hardly notice; the least time
+says what a contender can do undisturbed, the median what it does here. Times of different runs do not compare.
+"""
 
 import contextlib
 import statistics

@@ -28,6 +28,8 @@ def cases(quick, structures=None, samples=None):
 
 
 def _case(struct, k, sampler, quick):
+    """The Case of a structure and K. Every contender starts from the same parameters, moments and images; the answer,
+    bound and gradient of one step with given noise, is the same for all but for rounding."""
     settings, start, batches = setting(struct, k)
     steps = 1 if quick else max(2, 10 // k)
     given = moments_of(start)

@@ -19,6 +19,7 @@ OURS = "benchmarks.ours:", "benchmarks.rows:"
 
 
 def main():
+    """Reply, then take turns until stdin ends."""
     cores, target = int(sys.argv[1]), sys.argv[2]
     ours = target.startswith(OURS)
     computer.use_cores(cores, blas_threads=1 if ours else cores)
@@ -54,6 +55,7 @@ def _seconds(run):
 
 
 def _send(replies, value):
+    """A reply, whole: who reads it stops this process right after."""
     pickle.dump(value, replies)
     replies.flush()
 
