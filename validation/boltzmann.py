@@ -31,7 +31,8 @@ def minus_energy(a, W, z):
 def mean_field(a, W, b, sweeps):
     """m (N, D) of the machine with biases a + b, row by row of b (N, D): sweeps from 1/2, the right side first."""
     n = len(W)
-    bias_left, bias_right = a[:n] + b[:, :n], a[n:] + b[:, n:]
+    bias = a + b
+    bias_left, bias_right = bias[:, :n], bias[:, n:]
     left, right = np.full_like(bias_left, 0.5), np.full_like(bias_right, 0.5)
     for _ in range(sweeps):
         right = 1 / (1 + np.exp(-(bias_right + np.dot(left, W))))

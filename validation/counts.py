@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import itertools
 
 import numba
 
@@ -63,7 +64,7 @@ def main(argv, program, about, kind, rows, table):
         parser.error(str(error))
     numba.set_num_threads(1)
     with blas.one_thread():
-        found = (row for machine in chosen for row in rows(machine, options.runs, options.seed))
+        found = itertools.chain.from_iterable(rows(machine, options.runs, options.seed) for machine in chosen)
         if not options.out:
             print(table(found))
             return 0

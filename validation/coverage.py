@@ -129,8 +129,8 @@ class _Snapshots:
 def summary(machine, path, start, brackets, effective):
     """The Row of many runs."""
     log_z = machine.log_z
-    below, below_error = np.array([b.below[:2] for b in brackets]).T
-    above, above_error = np.array([b.above[:2] for b in brackets]).T
+    below, below_error = np.array([(b.below.log_z, b.below.standard_error) for b in brackets]).T
+    above, above_error = np.array([(b.above.log_z, b.above.standard_error) for b in brackets]).T
     inside = np.array([b.low <= log_z <= b.high for b in brackets])
     far = (below - log_z > FAR * below_error) | (log_z - above > FAR * above_error)
     verdicts = np.array([b.verdict for b in brackets])

@@ -43,6 +43,7 @@ class Grid(NamedTuple):
 
 
 def legendre(n):
+    """(nodes, weights) of Gauss-Legendre on [0, 1]."""
     x, w = numpy.polynomial.legendre.leggauss(n)
     return (x + 1) / 2, w / 2
 
@@ -252,7 +253,7 @@ def log_gaussians(rbm, nodes, lam):
     P = couplings(rbm.W) + lam * np.eye(rbm.a.size)
     away = nodes.zeta[:, None, :] - z
     log_normal = np.linalg.slogdet(P / (2 * np.pi))[1] / 2 - np.sum(np.dot(away, P) * away, 2) / 2
-    return logsumexp(minus_energy(*rbm, z) + log_normal, 1) + np.sum(np.log(nodes.w0), 1)
+    return logsumexp(minus_energy(rbm.a, rbm.W, z) + log_normal, 1) + np.sum(np.log(nodes.w0), 1)
 
 
 def minus_kl(rbm, logit_q, nodes, log_z):
@@ -261,7 +262,7 @@ def minus_kl(rbm, logit_q, nodes, log_z):
     q, total = 1 / (1 + np.exp(-logit_q)), 0.0
     for z in states(rbm.a.size):
         joint = product(np.where(z == 1, q * nodes.w1, (1 - q) * nodes.w0))
-        log_ratio = minus_energy(*rbm, z[None])[0] - log_z - np.sum(np.log(np.where(z == 1, q, 1 - q)), 1)
+        log_ratio = minus_energy(rbm.a, rbm.W, z[None])[0] - log_z - np.sum(np.log(np.where(z == 1, q, 1 - q)), 1)
         total = total + np.sum(joint * log_ratio)
     return total
 
@@ -275,4 +276,5 @@ def product(x):
 
 
 def log_partition(rbm):
-    return log_z(*rbm)
+    """log Z by the sum over all states."""
+    return log_z(rbm.a, rbm.W)

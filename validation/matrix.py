@@ -47,7 +47,10 @@ FORMULAS = (
 
 def claims():
     """The names of all that are tried."""
-    return {claim for formula in FORMULAS for claim in formula.claims}
+    tried = set()
+    for formula in FORMULAS:
+        tried.update(formula.claims)
+    return tried
 
 
 def breaks_of(formula, mistake):

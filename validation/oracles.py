@@ -30,16 +30,17 @@ def couplings(rbm):
 
 def minus_energy(rbm, z):
     """a·z + z J z / 2."""
-    return boltzmann.minus_energy(*rbm, z)
+    return boltzmann.minus_energy(rbm.a, rbm.W, z)
 
 
 def log_z(rbm):
-    return boltzmann.log_z(*rbm)
+    """By the sum over all states, nats."""
+    return boltzmann.log_z(rbm.a, rbm.W)
 
 
 def probabilities(rbm):
     """p(z) of every state, in the order of `states`."""
-    return boltzmann.probabilities(*rbm)
+    return boltzmann.probabilities(rbm.a, rbm.W)
 
 
 def moments(rbm, p=None):

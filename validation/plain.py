@@ -85,10 +85,13 @@ def unit_laws(params, out, own, width, setting):
         return normal_laws(q, shift, std)
     if setting.smoothing is Gaussian:
         return normal_laws(q, 0.0, setting.beta**-0.5)
-    return mirrored_laws(q, *ON_THE_UNIT_INTERVAL[setting.smoothing], setting.beta)
+    density, distribution = ON_THE_UNIT_INTERVAL[setting.smoothing]
+    return mirrored_laws(q, density, distribution, setting.beta)
 
 
 def normal_laws(q, shift, std):
+    """Of zeta alone: the Gaussians have no end near which 1 - zeta would be needed."""
+
     def density0(zeta, _):
         return expectation.normal(zeta - shift, std)
 
@@ -150,14 +153,15 @@ def network(net, x, averages):
 
 
 def log_prior(rbm, zeta, sides, point, setting):
+    """log p(zeta) + log Z (N,), nats: Eq. 7's Gaussians, or the mean field with r(zeta|0), r(zeta|1) of each unit."""
     if setting.integral:
         return expectation.log_gaussians(rbm, Grid(zeta, np.ones_like(_constant(zeta)), None), point.lam)
-    w0 = np.concatenate([off for off, _ in sides], 1)
-    w1 = np.concatenate([on for _, on in sides], 1)
-    return expectation.log_prior(rbm, Grid(zeta, w0, w1), setting)
+    w0, w1 = zip(*sides, strict=True)
+    return expectation.log_prior(rbm, Grid(zeta, np.concatenate(w0, 1), np.concatenate(w1, 1)), setting)
 
 
 def log_likelihood(params, zeta, point, averages, setting):
+    """log p(x|zeta) (N,), nats: x l - log(1 + e^l), l the logits, to which those of the mean image are added."""
     mean = numpy.clip(setting.mean_x, 0.001, 0.999)
     logits = network(params.decoder, zeta, averages) + numpy.log(mean / (1 - mean))
     x = numpy.repeat(point.x, setting.k, axis=0)

@@ -62,7 +62,7 @@ class Result(NamedTuple):
 
     @property
     def passed(self):
-        return bool(self.findings) and all(f.passed for f in self.findings)
+        return bool(self.findings) and not failed(self.findings)
 
     @property
     def power(self):
@@ -83,6 +83,11 @@ class Result(NamedTuple):
         }
 
 
+def failed(results):
+    """How many of them, findings or results, have not passed."""
+    return sum(not result.passed for result in results)
+
+
 def number(x, digits=4):
     """A number for people: `3.142`, `-1.2e-14`, or nothing."""
     if x is None:
@@ -91,7 +96,7 @@ def number(x, digits=4):
 
 
 def as_text(result):
-    """The findings of a claim as lines of text."""
+    """The findings of a claim as lines of text: estimate, exact number, error and bound, and why that is the bound."""
     head = f"{verdict(result.passed)} ({result.seconds:.1f} s; {power(result) or 'not statistical'})"
     rows = [f"{result.claim.name}: {head}. {result.claim.statement}"]
     width = max((len(f.quantity) for f in result.findings), default=0)
@@ -140,6 +145,7 @@ def check_writable(folder):
 
 
 def page(results, *, quick, seed):
+    """The report as one HTML file, pictures and all."""
     kind = "quick" if quick else "full"
     seconds = sum(r.seconds for r in results)
     facts = (
@@ -148,16 +154,18 @@ def page(results, *, quick, seed):
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}"
     )
     with mpl.rc_context(STYLE):
-        sections = "\n".join(section(r) for r in results)
+        sections = "\n".join(map(section, results))
     return PAGE.format(facts=html.escape(facts), summary=summary(results), sections=sections)
 
 
 def summary(results):
-    failed = sum(not r.passed for r in results)
-    head = f"{failed} of {len(results)} claims fail." if failed else f"All {len(results)} claims hold."
+    """The verdict on all claims, and a table with a row for each."""
+    head = f"All {len(results)} claims hold."
+    if failed(results):
+        head = f"{failed(results)} of {len(results)} claims fail."
     columns = ("Claim", "Statement"), ("Findings", "Largest error / bound"), ("Power", "")
     rows = map(summary_row, results)
-    return f'<p class="{css(not failed)}"><strong>{head}</strong></p>\n{table(columns, rows)}'
+    return f'<p class="{css(not failed(results))}"><strong>{head}</strong></p>\n{table(columns, rows)}'
 
 
 def summary_row(result):
@@ -176,6 +184,7 @@ def table(columns, rows):
 
 
 def cells(*texts, kind="", tag="td"):
+    """Cells of one kind, the class of the style sheet, side by side."""
     opening = f'<{tag} class="{kind}">' if kind else f"<{tag}>"
     return "".join(f"{opening}{text}</{tag}>" for text in texts)
 
@@ -206,6 +215,7 @@ def css(passed):
 
 
 def section(result):
+    """A claim's part of the page: its equations as formulas, its picture, its findings."""
     claim = result.claim
     equations = "\n".join(image("equation", text, equation(text)) for text in claim.equations)
     title = f"<h2>{claim.name.replace('_', ' ')}</h2>{badge(result.passed)}"
@@ -226,8 +236,7 @@ def tables(findings):
     """A table of the findings; of many, those that fail or come closest, and the others folded away."""
     if len(findings) <= SHOWN:
         return table(COLUMNS, map(row, findings))
-    failed = sum(not f.passed for f in findings)
-    ordered = sorted(findings, key=ratio, reverse=True)[: max(6, failed)]
+    ordered = sorted(findings, key=ratio, reverse=True)[: max(6, failed(findings))]
     rest = table(COLUMNS, map(row, findings))
     return (
         f'<p class="soft">Of {len(findings)} findings, those that come closest to their bounds:</p>'

@@ -31,7 +31,7 @@ def walk(rng, dtype):
     """(distance of the worst leaf by step, its error): `update` beside the definition, given the same gradients."""
     config = autoencoder.Config(Structure(2, 3, (5,)), gradients.method("dvaes_power", 3.0, 2))
     params, _ = autoencoder.init(rng, config, np.full(4, 0.5), dtype)
-    params = tree.map(lambda leaf: dtype(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
+    params = gradients.perturbed(rng, params, dtype)
     state, gradients_given, path = optimizer.init(params), [], [params]
     options = {"beta1": BETA1, "beta2": BETA2, "epsilon": EPSILON, "decay": DECAY}
     for t in range(STEPS):
@@ -50,7 +50,7 @@ def walk(rng, dtype):
 def by_leaf(trees):
     """Of trees of one structure: for each leaf its arrays, tree by tree, in float64."""
     rows = zip(*map(tree.leaves, trees), strict=True)
-    return [[np.float64(leaf) for leaf in row] for row in rows]
+    return [list(map(np.float64, row)) for row in rows]
 
 
 def by_definition(name, along, given):
@@ -72,33 +72,36 @@ def by_definition(name, along, given):
 
 def schedules():
     """The learning rate falls behind each boundary; kappa rises to 1 over the first part of a run."""
-    options = {"base": 3.0, "boundaries": (0.6, 0.75, 0.95), "factors": (1, 0.3, 0.1, 0.03)}
+    rate, kappa = of_a_run(3.0)
     wanted = [3.0] * 601 + [0.9] * 150 + [0.3] * 200 + [0.09] * 49
-    found = [optimizer.learning_rate(i, 1000, **options) for i in range(1000)]
-    yield at_most("learning rate", float(np.max(np.abs(np.subtract(found, wanted)))), 1e-12, "1,000 iterations")
-    kappa = [optimizer.warm_up(i, 1000, 0.3) for i in range(1000)]
+    yield at_most("learning rate", float(np.max(np.abs(np.subtract(rate, wanted)))), 1e-12, "1,000 iterations")
     wanted = np.minimum(np.arange(1000) / 300, 1)
     yield at_most("KL warm-up", float(np.max(np.abs(kappa - wanted))), 1e-12, "1,000 iterations")
 
 
+def of_a_run(base):
+    """(learning rate, kappa) at each of 1,000 iterations, with the paper's schedules in round numbers."""
+    options = {"base": base, "boundaries": (0.6, 0.75, 0.95), "factors": (1, 0.3, 0.1, 0.03)}
+    rate = [optimizer.learning_rate(i, 1000, **options) for i in range(1000)]
+    return rate, [optimizer.warm_up(i, 1000, 0.3) for i in range(1000)]
+
+
 def averages(rng):
     """Of batch norm after 20 batches: 0.8^20 of the start and 0.2 0.8^age of each batch."""
-    batches = [layers.Averages(*rng.uniform(0, 2, (2, 3))) for _ in range(20)]
+    batches = rng.uniform(0, 2, (20, 2, 3))
     moving = start = layers.Averages(np.zeros(3), np.ones(3))
-    for batch in batches:
-        moving = layers.update_averages(moving, batch)
+    for mean, variance in batches:
+        moving = layers.update_averages(moving, layers.Averages(mean, variance))
     shares = 0.2 * 0.8 ** np.arange(19, -1, -1)
-    wanted = 0.8**20 * np.array(start) + np.tensordot(shares, np.array(batches), 1)
+    wanted = 0.8**20 * np.array(start) + np.tensordot(shares, batches, 1)
     error = np.max(np.abs(np.array(moving) - wanted))
     return at_most("moving averages of 20 batches", float(error), 1e-13, "rounding")
 
 
 def picture(walks, figure):
-    axes = figure.subplots()
-    i = np.arange(1000)
-    options = {"base": 1.0, "boundaries": (0.6, 0.75, 0.95), "factors": (1, 0.3, 0.1, 0.03)}
-    axes.plot(i, [optimizer.learning_rate(int(n), 1000, **options) for n in i], color="#2b5c8a", label="learning rate")
-    axes.plot(i, [optimizer.warm_up(int(n), 1000, 0.3) for n in i], color="#c9822b", label=r"$\kappa$")
+    axes, (rate, kappa) = figure.subplots(), of_a_run(1.0)
+    axes.plot(rate, color="#2b5c8a", label="learning rate")
+    axes.plot(kappa, color="#c9822b", label=r"$\kappa$")
     axes.set(xlabel="iteration of 1,000", title="schedules of a run")
     axes.legend(frameon=False)
 

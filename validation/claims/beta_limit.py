@@ -81,15 +81,15 @@ def judge(baseline, bounds, elbo):
 
 
 def picture(curves, figure):
-    axes = figure.subplots(1, 2)
-    for place, (names, title) in enumerate(((NAMES[:3], "DVAE and DVAE++"), (NAMES[3:], "DVAE#"))):
+    left, right = figure.subplots(1, 2)
+    for axes, names, title in ((left, NAMES[:3], "DVAE and DVAE++"), (right, NAMES[3:], "DVAE#")):
         for name in names:
             gap, error = np.array(list(curves[name].values())).T
-            axes[place].errorbar(list(curves[name]), np.abs(gap), error, fmt="o-", ms=3, lw=1, label=name)
-        axes[place].plot(BETAS, 1 / np.array(BETAS), color="0.6", ls=":", label=r"$1/\beta$")
-        axes[place].set(xscale="log", yscale="log", xlabel=r"$\beta$", title=title, ylim=(1e-5, 2))
-        axes[place].legend(frameon=False, fontsize=7)
-    axes[0].set_ylabel("|bound - discrete bound|, nats")
+            axes.errorbar(list(curves[name]), np.abs(gap), error, fmt="o-", ms=3, lw=1, label=name)
+        axes.plot(BETAS, 1 / np.array(BETAS), color="0.6", ls=":", label=r"$1/\beta$")
+        axes.set(xscale="log", yscale="log", xlabel=r"$\beta$", title=title, ylim=(1e-5, 2))
+        axes.legend(frameon=False, fontsize=7)
+    left.set_ylabel("|bound - discrete bound|, nats")
 
 
 CLAIM = Claim(

@@ -93,7 +93,7 @@ def model(rng):
     config = autoencoder.Config(Structure(2, LATENTS // 2, (10,)), gradients.method("dvaes_power", 3.0, 2))
     mean_x = rng.uniform(0.02, 0.9, PIXELS)
     params, statistics = autoencoder.init(rng, config, mean_x)
-    params = tree.map(lambda leaf: np.float32(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
+    params = gradients.perturbed(rng, params, np.float32)
     a = rng.normal(-0.3, 0.5, LATENTS)
     W = 0.4 * rng.standard_normal((LATENTS // 2, LATENTS // 2))
     rbm = RBM(np.float32(a), np.float32(W))
@@ -104,14 +104,14 @@ def model(rng):
 
 def plain_log_weights(params, statistics, x, u):
     """-E(z) - log q(z|x) + log p(x|z) with z = [u < q], group by group: (len(u),)."""
-    params, statistics, x = (tree.map(np.float64, part) for part in (params, statistics, x))
+    params, statistics, x = tree.map(np.float64, params), tree.map(np.float64, statistics), np.float64(x)
     rows = np.repeat(x, len(u) // len(x), axis=0)
     z, log_q, width = np.empty((len(u), 0)), 0.0, LATENTS // len(params.encoder)
-    for net, moving in zip(params.encoder, statistics.encoder, strict=True):
+    of_groups = np.split(u, len(params.encoder), axis=1)
+    for net, moving, own_u in zip(params.encoder, statistics.encoder, of_groups, strict=True):
         logit = plain_network(net, moving, np.concatenate([rows - statistics.mean_x, z], 1))[:, :width]
         q = oracles.sigmoid(logit)
-        first = z.shape[1]
-        up = u[:, first : first + width] < q
+        up = own_u < q
         log_q = log_q + np.log(np.where(up, q, 1 - q)).sum(1)
         z = np.concatenate([z, up], 1)
     p = oracles.sigmoid(plain_logits(params, statistics, z))

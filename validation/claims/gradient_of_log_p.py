@@ -56,12 +56,12 @@ class Case:
         self.kl = exact.kl(rbm, b, cache.logit_m)
         p_hat = np.exp(oracles.log_joint(rbm, b) - exact.log_p(rbm, b)[0][:, None])
         true = oracles.moments(rbm, p_hat)
-        by_row = [overlapping.log_p_backward(np.eye(rows)[i], cache) for i in range(rows)]
-        error_a = np.stack([g.a for g, _ in by_row]) - true.z
-        error_W = np.stack([g.W for g, _ in by_row]) - true.zz
+        found_a, found_W = np.empty_like(true.z), np.empty_like(true.zz)
+        for i, row in enumerate(np.eye(rows)):
+            (found_a[i], found_W[i]), _ = overlapping.log_p_backward(row, cache)
         d_b = overlapping.log_p_backward(np.ones(rows), cache)[1]
         self.errors = {
-            "a and W": np.maximum(np.abs(error_a).max(1), np.abs(error_W).max((1, 2))),
+            "a and W": np.maximum(np.abs(found_a - true.z).max(1), np.abs(found_W - true.zz).max((1, 2))),
             "zeta": self.in_zeta(rbm, t, d_b, smoothing),
             "beta": self.in_beta(rbm, t, d_b, smoothing),
         }
@@ -71,14 +71,14 @@ class Case:
         """In t = t(zeta): a change of coordinate scales both sides alike. The exact slope is that of log p(t)."""
         exact_slope, rough = np.empty_like(t), np.empty_like(t)
         for i, unit in enumerate(np.eye(t.shape[1])):
-            exact_slope[:, i], rough[:, i] = oracles.derivative(
-                lambda h, unit=unit: marginal(rbm, t + h * unit, smoothing), step=1e-4
-            )
+            slope = oracles.derivative(lambda h, unit=unit: marginal(rbm, t + h * unit, smoothing), step=1e-4)
+            exact_slope.T[i], rough.T[i] = slope
         found = d_b * smoothing.d_log_ratio(t) + smoothing.d_log_r_max(t)
         return np.max((np.abs(found - exact_slope) - rough) / np.abs(smoothing.d_log_ratio(t)), 1)
 
     @staticmethod
     def in_beta(rbm, t, d_b, smoothing):
+        """At t held fixed: db/dbeta and the change of r(zeta|0), whose exact slope log p's takes as well."""
         exact_slope, rough = oracles.derivative(
             lambda h: marginal(rbm, t, type(smoothing)(smoothing.beta + h)), 1e-3 * smoothing.beta
         )

@@ -81,8 +81,13 @@ def sharpness(exact, error, params):
 
 def by_part(params, flat):
     """Split a flat vector of parameters into those of encoder, decoder, RBM and posterior."""
-    sizes = [sum(leaf.size for leaf in tree.leaves(part)) for part in params]
-    return dict(zip(params._fields, np.split(flat, np.cumsum(sizes)[:-1]), strict=True))
+    *ends, _ = np.cumsum([numbers_in(part) for part in params])
+    return dict(zip(params._fields, np.split(flat, ends), strict=True))
+
+
+def numbers_in(part):
+    """How many there are in the arrays of a tree."""
+    return sum(leaf.size for leaf in tree.leaves(part))
 
 
 def small_model(rng, baseline, groups, k):
@@ -96,12 +101,17 @@ def small_model(rng, baseline, groups, k):
     config = autoencoder.Config(Structure(groups, d // groups), made, k)
     mean_x = rng.uniform(0.2, 0.7, PIXELS)
     params, statistics = autoencoder.init(rng, config, mean_x, np.float64)
-    params = tree.map(lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), params)
+    params = perturbed(rng, params)
     params = params._replace(encoder=tuple(dependent(network) for network in params.encoder))
     W = couplings(rng, d // 2, 1.0 if baseline in WEIGHTED else 2.5)
     rbm = RBM(rng.normal(-0.4, 0.6, d), W)
     extra = tree.map(lambda s: rng.uniform(1.4, 2.0, s.shape), params.posterior)
     return config, params._replace(rbm=rbm, posterior=extra), statistics, np.eye(PIXELS)[:IMAGES]
+
+
+def perturbed(rng, params, dtype=np.float64):
+    """The parameters of fresh networks with noise, so that no bias is 0 and no scale 1."""
+    return tree.map(lambda leaf: dtype(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
 
 
 def couplings(rng, n, size):
@@ -126,6 +136,7 @@ def moved(rng, statistics):
 
 
 def method(baseline, beta, groups):
+    """A baseline's Method with a mean field that has converged, as Eq. 5 supposes."""
     return methods.method(baseline, beta, groups, mean_field_sweeps=expectation.SWEEPS)
 
 
@@ -169,7 +180,22 @@ def even(rng, images, rows, k, latents):
     return inside.reshape(images * rows * k, 2, latents).swapaxes(0, 1)
 
 
+COLORS = {1: "#9db8d2", 2: "#2b5c8a", 4: "#14304d"}  # by groups of latents
+
+
+def draw_variance(axes, outcomes, names, groups, offset):
+    """Bars of the cells with K = 1 and so many groups, beside the places of their names."""
+    places, heights = [], []
+    for place, name in enumerate(names):
+        if (name, groups, 1) in outcomes:
+            places.append(place + offset)
+            heights.append(outcomes[name, groups, 1].variance["encoder"])
+    axes.bar(places, heights, 0.25, label=f"{groups} group{'s' * (groups > 1)}", color=COLORS[groups])
+
+
 def picture(outcomes, figure):
+    """On the left all components' scores beside the normal law, which they would follow if the estimates were exact in
+    the mean; on the right what a single sample's gradient varies."""
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
     scores = np.concatenate([o.scores for o in outcomes.values()])
     left.hist(scores, bins=np.arange(0, 6.1, 0.25), density=True, color="#2b5c8a")
@@ -178,13 +204,10 @@ def picture(outcomes, figure):
     left.axvline(STANDARD_ERRORS, color="#b3261e", lw=0.8, ls="--")
     left.set(xlabel="|error| in standard errors", title=f"{scores.size} components of {len(outcomes)} gradients")
     left.legend(frameon=False)
-    names = [b for b in BASELINES if any(cell[0] == b for cell in outcomes)]
-    for offset, (groups, colour) in enumerate(zip((1, 2, 4), ("#9db8d2", "#2b5c8a", "#14304d"), strict=True)):
-        found = [(place, outcomes.get((name, groups, 1))) for place, name in enumerate(names)]
-        places = np.array([place for place, outcome in found if outcome])
-        heights = [outcome.variance["encoder"] for _, outcome in found if outcome]
-        title = f"{groups} group{'s' * (groups > 1)}"
-        right.bar(places + 0.27 * (offset - 1), heights, 0.25, label=title, color=colour)
+    measured = {baseline for baseline, _, _ in outcomes}
+    names = [name for name in BASELINES if name in measured]
+    for offset, groups in ((-0.27, 1), (0.0, 2), (0.27, 4)):
+        draw_variance(right, outcomes, names, groups, offset)
     right.set(yscale="log", title="variance of one sample's encoder gradient, K = 1", xticks=range(len(names)))
     right.set_xticklabels([n.replace("_", "\n", 1) for n in names], fontsize=7)
     right.legend(frameon=False, fontsize=7)

@@ -38,14 +38,16 @@ def _check(quick, seed):
     key = philox.key(seed)
     runs = 400 if quick else 4000
     given = [pa.anneal(philox.fold_in(key, i), rbm, REPLICAS, 1, SCHEDULE) for i in range(runs)]
-    findings = [
-        *unbiased(rbm, given),
-        *error_bars(key, 900 if quick else 4000),
-        *trajectory(key, runs // 8),
-        default_schedule(key, runs),
-        families(given[0]),
-    ]
+    findings = list(unbiased(rbm, given))
+    findings += error_bars(key, 900 if quick else 4000)
+    findings += trajectory(key, runs // 8)
+    findings += [default_schedule(key, runs), families(given[0])]
     return findings, (given, exact.log_z(rbm))
+
+
+def log_zs(results):
+    """log Z^ of each, nats."""
+    return np.array([result.log_z for result in results])
 
 
 def two_modes():
@@ -56,7 +58,7 @@ def two_modes():
 
 def unbiased(rbm, results):
     """E[Z^] / Z = 1, and E[Z^ E^[z]] / Z = E[z], every moment."""
-    ratio = np.exp(np.array([r.log_z for r in results]) - exact.log_z(rbm))
+    ratio = np.exp(log_zs(results) - exact.log_z(rbm))
     yield mean_score(f"Z^ / Z, {REPLICAS} replicas and given temperatures", ratio, 1.0)
     found = np.array([oracles.flat(r.moments) for r in results]) * ratio[:, None]
     yield worst_score("moments, weighed by Z^", found, oracles.flat(exact.moments(rbm)))
@@ -66,7 +68,7 @@ def error_bars(key, runs):
     """The spread of log Z^ over its error bar, of 200 replicas that a sweep hardly moves: their families matter."""
     rbm = two_modes()
     found = [pa.anneal(philox.fold_in(key, 1, i), rbm, 200, 1, 9) for i in range(runs)]
-    scores = (np.array([r.log_z for r in found]) - exact.log_z(rbm)) / [r.standard_error for r in found]
+    scores = (log_zs(found) - exact.log_z(rbm)) / [r.standard_error for r in found]
     found = spread("spread of log Z over error bar", scores, 0.05)  # measured: 1.05 +- 0.03 and 1.01 +- 0.03
     yield found
     yield at_most("sharpness of the spread", found.would_have_caught, SHARP, "asked for")
@@ -91,8 +93,8 @@ def trajectory(key, runs):
 def default_schedule(key, runs):
     """E[Z^] / Z = 1 with the default schedule, too. A schedule that these replicas chose themselves makes it 0.89."""
     rbm = two_modes()
-    found = [pa.anneal(philox.fold_in(key, 3, i), rbm, FEW, 3).log_z for i in range(runs)]
-    ratio = np.exp(np.array(found) - exact.log_z(rbm))
+    found = [pa.anneal(philox.fold_in(key, 3, i), rbm, FEW, 3) for i in range(runs)]
+    ratio = np.exp(log_zs(found) - exact.log_z(rbm))
     return mean_score(f"Z^ / Z, {FEW} replicas and the default schedule", ratio, 1.0)
 
 
@@ -105,9 +107,10 @@ def families(result):
 
 
 def picture(data, figure):
+    """Z^ / Z of all runs, and how far the weights of each step overlap."""
     given, log_z = data
     left, right = figure.subplots(1, 2)
-    left.hist(np.exp(np.array([r.log_z for r in given]) - log_z), bins=30, color="#2b5c8a", alpha=0.8)
+    left.hist(np.exp(log_zs(given) - log_z), bins=30, color="#2b5c8a", alpha=0.8)
     left.axvline(1, color="#c9822b")
     left.set(xlabel=r"$\hat Z/Z$", title=f"{len(given)} runs of {REPLICAS} replicas")
     right.plot(SCHEDULE[1:], np.mean([r.overlap for r in given], 0), "o-", ms=3, color="#2b5c8a")

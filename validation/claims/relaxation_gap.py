@@ -31,7 +31,8 @@ def check(quick, seed):
         found = [gap(law, beta, coupling) for beta in BETAS]
         gaps[law, coupling] = np.array(found)
         findings += judge(law, coupling, gaps[law, coupling])
-    return [*findings, sampled(seed, 100 if quick else 1000)], gaps
+    findings.append(sampled(seed, 100 if quick else 1000))
+    return findings, gaps
 
 
 def gap(law, beta, coupling):

@@ -27,7 +27,9 @@ def check(quick, seed, baselines=None):
     found = {}
     for baseline in baselines or (QUICK if quick else BASELINES):
         found[baseline] = np.array([ratio(baseline, k, quick, seed) for k in SAMPLES])
-    findings = [finding for baseline, ratios in found.items() for finding in judge(baseline, ratios)]
+    findings = []
+    for baseline, ratios in found.items():
+        findings += judge(baseline, ratios)
     return findings, found
 
 

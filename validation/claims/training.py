@@ -102,7 +102,7 @@ def model(rng, baseline, groups, k):
     config, images = autoencoder.Config(structure, method, k), ROWS // k
     mean_x = rng.uniform(0.2, 0.7, PIXELS)
     params, statistics = autoencoder.init(rng, config, mean_x)
-    params = tree.map(lambda leaf: np.float32(leaf + 0.3 * rng.standard_normal(leaf.shape)), params)
+    params = gradients.perturbed(rng, params, np.float32)
     W = np.float32(gradients.couplings(rng, LATENTS // 2, 0.5))
     rbm = RBM(np.float32(rng.normal(-0.4, 0.6, LATENTS)), W)
     extra = tree.map(lambda s: np.float32(rng.uniform(1.4, 2.0, s.shape)), params.posterior)

@@ -38,10 +38,12 @@ def predictions(compiled):
 
 
 def _row(codes, compiled, rbm, weighed):
+    """A machine's row: what a block takes, and spins a second with each number of chains."""
     name, shared = prediction.kernel(rbm, weighed)
     found = prediction.predict(codes[name], compiled[name].usage, rbm, CHAINS, weighed)
     one = found[-1]
-    cells = [name, "{} x {}".format(*rbm.W.shape), f"{shared / 1024:.0f}", one.blocks]
+    left, right = rbm.W.shape
+    cells = [name, f"{left} x {right}", f"{shared / 1024:.0f}", one.blocks]
     cells += [f"{one.instructions:.0f}", f"{one.requests:.1f}"]
     cells += [f"{each.spins / 1e9:.0f} G/s ({each.limit})" for each in found]
     return "| " + " | ".join(map(str, cells)) + " |"
@@ -57,7 +59,8 @@ def tables():
     """Both tables, with the markers around them."""
     compiled = {name: compiler.compile_kernel(kernel, (9, 0)) for name, kernel in kernels.KERNELS.items()}
     head = f"**Predicted, not measured**: spins per second on one {prediction.H100.name}, and what bounds them."
-    return "\n".join((BEGIN, versions(), "", *resources(compiled), "", head, "", *predictions(compiled), "", END))
+    kernels_table, spins_table = "\n".join(resources(compiled)), "\n".join(predictions(compiled))
+    return "\n".join((BEGIN, versions(), "", kernels_table, "", head, "", spins_table, "", END))
 
 
 def main(argv=None):

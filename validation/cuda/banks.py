@@ -44,8 +44,8 @@ def sweep(rbm, weighed=False, shared_memory=None):
 
     A run of two sweeps less a run of one: what is done once is done in both.
     """
-    runs = [_traced(rbm, sweeps, weighed, shared_memory) for sweeps in (1, 2)]
-    more = [two.less(one) for one, two in zip(*runs, strict=True)]
+    one_sweep, two_sweeps = _traced(rbm, 1, weighed, shared_memory), _traced(rbm, 2, weighed, shared_memory)
+    more = [two.less(one) for one, two in zip(one_sweep, two_sweeps, strict=True)]
     return [access for access in more if access.executed > 0]
 
 

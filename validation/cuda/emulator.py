@@ -54,11 +54,12 @@ def has_sanitizer(name):
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "empty.c"), Path(folder, "empty")
         source.write_text("int main(void) { return 0; }", encoding="utf-8")
-        build, run = [c_compiler(), *_SANITIZERS[name], source, "-o", target], [*_fixed_addresses(), target]
-        return _succeeds(build) and _succeeds(run)
+        build = [c_compiler(), *_SANITIZERS[name], source, "-o", target]
+        return _succeeds(build) and _succeeds([*_fixed_addresses(), target])
 
 
 def _succeeds(command):
+    """Whether it can be run, and ends with 0."""
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -93,9 +94,9 @@ def run(program, blocks, threads, arguments, shared=0, skip=-1):
     for argument in arguments:
         pieces += _flatten(argument)
     parameters = program.path.with_suffix(".parameters")
-    parameters.write_bytes(b"".join(_header(piece) + _payload(piece) for piece in pieces))
+    parameters.write_bytes(b"".join(map(_packed, pieces)))
     nx, ny = threads if isinstance(threads, tuple) else (threads, 1)
-    numbers = map(str, (blocks, nx, ny, shared, skip))
+    numbers = [str(number) for number in (blocks, nx, ny, shared, skip)]
     command = [*_fixed_addresses(), program.path, parameters, *numbers]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -135,6 +136,7 @@ def _garbage(shape, dtype):
 
 
 def _copy(array, out=None):
+    """As `device.get`."""
     if out is None:
         return array.copy()
     out[...] = array
@@ -150,24 +152,23 @@ def _flatten(argument):
     return [argument]
 
 
-def _header(piece):
-    return struct.pack("<Q", piece.nbytes if isinstance(piece, np.ndarray) else 0)
-
-
-def _payload(piece):
+def _packed(piece):
+    """What runtime.c reads of a piece: the bytes of an array, or 0 for a number; then these, or the number's eight."""
     if isinstance(piece, np.ndarray):
-        return piece.tobytes()
+        return struct.pack("<Q", piece.nbytes) + piece.tobytes()
     if isinstance(piece, float):
-        return struct.pack("<d", piece)
-    return struct.pack("<Q", int(piece) & 2**64 - 1)
+        return struct.pack("<Qd", 0, piece)
+    return struct.pack("<QQ", 0, int(piece) & 2**64 - 1)
 
 
 def _read_back(content, pieces):
+    """The arrays among the pieces as the kernel left them, from what it wrote in the place of what it was given."""
+    place = 0
     for piece in pieces:
-        content = content[8:]
         if isinstance(piece, np.ndarray):
-            piece[...] = np.frombuffer(content[: piece.nbytes], piece.dtype).reshape(piece.shape)
-        content = content[len(_payload(piece)) :]
+            found = np.frombuffer(content, piece.dtype, piece.size, place + 8)
+            piece[...] = found.reshape(piece.shape)
+        place += len(_packed(piece))
 
 
 def _fixed_addresses():

@@ -30,6 +30,8 @@ _SHARES = (("LDS",), 24)  # the compiler's other copies of the loop that adds up
 
 
 class GPU(NamedTuple):
+    """What a data sheet says of one."""
+
     name: str
     multiprocessors: int
     clock: float  # Hz
@@ -113,9 +115,14 @@ def cost(code, numbers, cache=False):
     return Cost(len(numbers), clock - begun)
 
 
-def own_cost(code, loop, cache=False):
-    """Cost of a pass of a loop, without the loops inside it."""
-    return cost(code, sass.own(loop), cache)
+def own_cost(code, loop, cache=False, left_out=()):
+    """Cost of a pass of a loop, without the loops inside it, and without these instructions, by number."""
+    return cost(code, [number for number in sass.own(loop) if number not in left_out], cache)
+
+
+def synchronized(code, loops):
+    """Those of the loops that have a barrier in them."""
+    return [loop for loop in loops if sass.count(code, "BAR", loop)]
 
 
 def total(costs):
@@ -128,7 +135,7 @@ def total(costs):
 
 def warps(code, plan):
     """Cost of a sweep, of every warp of a block of `resident`'s, between one barrier and the next: a list for each."""
-    (sweep,) = (loop for loop in code.loops if sass.count(code, "BAR", loop))
+    (sweep,) = synchronized(code, code.loops)
     own = sass.own(sweep)
     between = [[]]
     for number in own:
@@ -166,10 +173,10 @@ def _units(plan, q, warp):
 def _draw(code, loop, shares):
     """Cost of a pass: a unit of eight chains."""
     left_out = sass.skipped(code, *_RARE) | sass.skipped(code, *_SHARES)
-    once = [number for number in sass.own(loop) if number not in left_out]
     adding = max(loop.inside, key=lambda inner: sass.count(code, "LDS", inner))
     at_a_time = sass.count(code, "LDS", adding) / 8
-    found = cost(code, once) + own_cost(code, adding).times(shares / at_a_time)
+    once = own_cost(code, loop, left_out=left_out)
+    found = once + own_cost(code, adding).times(shares / at_a_time)
     for inner in loop.inside:
         if not sass.count(code, "LDS", inner):  # it weighs
             found += own_cost(code, inner)
@@ -185,8 +192,13 @@ def kernel(rbm, weighed=False):
     return name, max(plan.shared, besides(plan))
 
 
+def _nothing(_plan):
+    return 0
+
+
 def _plan(rbm, weighed):
-    besides = ais.gained_bytes if weighed else lambda plan: 0
+    """(layout.Plan of a machine's W in shared memory, None if it does not fit; what gives the bytes besides)."""
+    besides = ais.gained_bytes if weighed else _nothing
     with banks.emulator.emulated():
         return layout.plan(*rbm.W.shape, besides), besides
 
@@ -204,6 +216,7 @@ def predict(code, usage, rbm, chains, weighed=False, gpu=H100):
 
 
 def _resident_block(code, usage, rbm, requests, gpu, shared, plan):
+    """The Block of a kernel that holds W in shared memory: eight chains a block, by all its warps together."""
     lanes, count = plan.threads
     at_a_time, _ = occupancy(usage, lanes * count, gpu, shared)
     parts = warps(code, plan)
@@ -252,9 +265,11 @@ def _finish(block, units, chains, gpu):
 
 
 def _tiled_block(code, usage, rbm, requests, gpu, shared):
-    q_left, q_right = (math.ceil(n / 4) for n in rbm.W.shape)
-    (sweep,) = (loop for loop in code.loops if sass.count(code, "BAR", loop))
-    passes = [loop for loop in sweep.inside if sass.count(code, "BAR", loop)]  # right side, left side
+    """The Block of a kernel that takes W tile by tile from the second-level cache."""
+    left, right = rbm.W.shape
+    q_left, q_right = math.ceil(left / 4), math.ceil(right / 4)
+    (sweep,) = synchronized(code, code.loops)
+    passes = synchronized(code, sweep.inside)  # right side, left side
     warp, loaded = own_cost(code, sweep), 0
     for loop in sweep.inside:
         if loop not in passes:  # the left side is weighed
@@ -271,10 +286,9 @@ def _tiled_block(code, usage, rbm, requests, gpu, shared):
 
 def _pass(code, loop, q_in):
     """Cost of a pass over 128 nibbles out: tiles, and what is done with the fields, once."""
-    (tile,) = (inner for inner in loop.inside if sass.count(code, "BAR", inner))
+    (tile,) = synchronized(code, loop.inside)
     *bits, add = sorted(tile.inside, key=lambda inner: sass.count(code, "FFMA", inner))
-    rare = sass.skipped(code, *_RARE)
-    fields = cost(code, [number for number in sass.own(loop) if number not in rare])
+    fields = own_cost(code, loop, left_out=sass.skipped(code, *_RARE))
     for inner in loop.inside:
         if inner is not tile:
             fields += own_cost(code, inner)

@@ -110,7 +110,8 @@ def skipped(code, opcodes, least):
     found = set()
     for span in spans:
         if not any(other != span and _within(other, span) for other in spans):
-            found |= set(range(*span))
+            first, last = span
+            found |= set(range(first, last))
     return found
 
 

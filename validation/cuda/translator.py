@@ -12,6 +12,10 @@ _TYPES = {"f32": "float", "f64": "double", "pred": "int"}
 for _bits in (8, 16, 32, 64):
     _TYPES |= {f"u{_bits}": f"uint{_bits}_t", f"b{_bits}": f"uint{_bits}_t", f"s{_bits}": f"int{_bits}_t"}
 _BINARY = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "mul": "*", "div": "/"}
+_DIVISIONS = {"div": "/", "rem": "%"}
+_SHIFTS = {"shl": "<<", "shr": ">>"}
+_EXTREMES = {"min": "<", "max": ">"}
+_OF_FLOAT = {"f32": "f", "f64": ""}  # what ends the name of a C function
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _ROUNDINGS = {"rzi": "trunc", "rpi": "ceil", "rn": ""}
 
@@ -25,12 +29,16 @@ class Translation(NamedTuple):
 
 
 class _Instruction(NamedTuple):
+    """e.g. `add.u64 %rd3, %rd1, %rd2`."""
+
     name: str  # the opcode up to its first dot
     modifiers: tuple  # what follows, the last of which is the type
     operands: tuple
 
 
 class _Names(NamedTuple):
+    """What operands may call by name, with its place in the Context of runtime.c."""
+
     parameters: dict  # name -> number
     shared: dict  # name -> number; all dynamic ones have that after the others
 
@@ -44,7 +52,7 @@ def translate(ptx):
     parameters = re.findall(r"\.param \.[uf]64 (\w+)", parameters)
     places = _numbered(name for name, _ in shared) | dict.fromkeys(dynamic, len(shared))
     names = _Names(_numbered(parameters), places)
-    sizes = ", ".join(size for _, size in [*shared, ("", "0")])
+    sizes = ", ".join([size for _, size in shared] + ["0"])
     lines = [
         f"#define PARAMETERS {len(parameters)}",
         f"#define SHARED_COUNT {len(shared)}",
@@ -73,6 +81,7 @@ def _count_calls(source, call):
 
 
 def _declarations(body):
+    """Every register as a variable of 64 bits, zero at first."""
     for prefix, count in re.findall(r"\.reg \.\w+\s+%(\w+)<(\d+)>;", body):
         registers = ", ".join(f"{prefix}{i} = 0" for i in range(int(count)))
         yield f"uint64_t {registers};"
@@ -86,6 +95,7 @@ def _split(body):
 
 
 def _statement(text, names):
+    """A label or an instruction in C; `@%p1 bra $L` runs if the predicate is true, `@!%p1 bra $L` if it is not."""
     if text.endswith(":"):
         return _label(text) + ";"
     guard, negated, condition, rest = re.fullmatch(r"(@(!?)%(\w+)\s+)?(.*)", text, re.S).groups()
@@ -97,6 +107,7 @@ def _statement(text, names):
 
 
 def _code(op, names, text):
+    """The statements of an instruction without its guard. @: a number that `_count_calls` puts there."""
     if op.name == "bra":
         return f"goto {_label(op.operands[0])};"
     if op.name == "ret":
@@ -108,7 +119,7 @@ def _code(op, names, text):
     value = _value(op, names)
     if value is None:
         raise NotImplementedError(f"no translation of the PTX instruction: {text}")
-    return f"{op.operands[0][1:]} = {value};"
+    return f"{_register(op.operands[0])} = {value};"
 
 
 def _memory(op, names):
@@ -117,16 +128,26 @@ def _memory(op, names):
     values, address = op.operands if loads else op.operands[::-1]
     inside, _, offset = address.strip("[]").partition("+")
     if "param" in op.modifiers:
-        return f"{values[1:]} = c->parameters[{names.parameters[inside]}];"
+        return f"{_register(values)} = c->parameters[{names.parameters[inside]}];"
     pointer = f"(({_TYPES[kind]} *)({_read(inside, 'u64', names)} + {offset or 0}))"
     registers = [value.strip() for value in values.strip("{}").split(",")]
     if loads:
-        code = " ".join(f"{r[1:]} = from_{kind}({pointer}[{i}]);" for i, r in enumerate(registers))
+        code = [f"{_register(r)} = from_{kind}({pointer}[{i}]);" for i, r in enumerate(registers)]
     else:
-        code = " ".join(f"{pointer}[{i}] = {_read(r, kind, names)};" for i, r in enumerate(registers))
+        code = [f"{pointer}[{i}] = {_read(r, kind, names)};" for i, r in enumerate(registers)]
     if "shared" in op.modifiers:
-        return f"TOUCH(c, @, {len(registers) * int(kind[1:]) // 8}, {op.name}, {pointer}); {code}"
-    return code
+        code.insert(0, f"TOUCH(c, @, {len(registers) * _bits_of(kind) // 8}, {op.name}, {pointer});")
+    return " ".join(code)
+
+
+def _register(operand):
+    """Its name in C."""
+    return operand.removeprefix("%")
+
+
+def _bits_of(kind):
+    """64 of "s64"."""
+    return int(kind.lstrip("bfsu"))
 
 
 def _value(op, names):
@@ -143,23 +164,23 @@ def _value(op, names):
     if op.name in ("mov", "cvta"):
         return write(read(1))
     if op.name == "mul" and "wide" in modifiers:
-        wide = f"{kind[0]}{2 * int(kind[1:])}"
+        wide = f"{kind[0]}{2 * _bits_of(kind)}"
         return write(f"({_TYPES[wide]}){read(1)} * ({_TYPES[wide]}){read(2)}", wide)
-    if op.name in ("div", "rem") and "f" not in kind:
-        return write(f"{read(1)} {'/' if op.name == 'div' else '%'} {read(2)}")
+    if op.name in _DIVISIONS and "f" not in kind:
+        return write(f"{read(1)} {_DIVISIONS[op.name]} {read(2)}")
     if op.name in _BINARY and not modifiers & {"hi", "approx", "full", "ftz", "sat"}:
         return write(f"{read(1, unsigned)} {_BINARY[op.name]} {read(2, unsigned)}", unsigned)
     if op.name == "fma":
-        return write(f"{'fmaf' if kind == 'f32' else 'fma'}({read(1)}, {read(2)}, {read(3)})")
+        return write(f"fma{_OF_FLOAT[kind]}({read(1)}, {read(2)}, {read(3)})")
     if op.name == "neg":
         return write(f"-{read(1, unsigned)}", unsigned)
     if op.name == "not":
         return write(f"!{read(1)}" if kind == "pred" else f"~{read(1)}")
-    if op.name in ("min", "max") and kind[0] == "f":
-        return write(f"f{op.name}{'f' if kind == 'f32' else ''}({read(1)}, {read(2)})")
-    if op.name in ("min", "max"):
-        return write(f"{read(1)} {'<' if op.name == 'min' else '>'} {read(2)} ? {read(1)} : {read(2)}")
-    if op.name in ("shl", "shr"):
+    if op.name in _EXTREMES and kind in _OF_FLOAT:
+        return write(f"f{op.name}{_OF_FLOAT[kind]}({read(1)}, {read(2)})")
+    if op.name in _EXTREMES:
+        return write(f"{read(1)} {_EXTREMES[op.name]} {read(2)} ? {read(1)} : {read(2)}")
+    if op.name in _SHIFTS:
         return write(_shift(op.name, kind, read(1), read(2, "u32")))
     if op.name == "setp" and op.modifiers[0] in _COMPARISONS and len(op.modifiers) == 2:
         return write(f"{read(1)} {_COMPARISONS[op.modifiers[0]]} {read(2)}", "pred")
@@ -175,9 +196,10 @@ def _value(op, names):
 
 def _shift(name, kind, value, by):
     """A shift by the width or more leaves zeros, or the sign."""
-    bits = int(kind[1:])
-    beyond = f"{value} >> {bits - 1}" if name == "shr" and kind[0] == "s" else "0"
-    return f"{by} >= {bits} ? {beyond} : {value} {'<<' if name == 'shl' else '>>'} {by}"
+    bits, beyond = _bits_of(kind), "0"
+    if name == "shr" and kind[0] == "s":
+        beyond = f"{value} >> {bits - 1}"
+    return f"{by} >= {bits} ? {beyond} : {value} {_SHIFTS[name]} {by}"
 
 
 def _conversion(op, read):
@@ -197,13 +219,16 @@ def _read(operand, kind, names):
     if operand == "%dynamic_smem_size":
         return "c->dynamic_smem_size"
     if operand.startswith("%"):
-        return f"as_{kind}({operand[1:]})"
-    if operand.startswith(("0f", "0d")):
-        return f"as_{'f32' if operand[1] == 'f' else 'f64'}(0x{operand[2:]}u)"
+        return f"as_{kind}({_register(operand)})"
+    if operand.startswith("0f"):  # constants are written as their bits
+        return f"as_f32(0x{operand.removeprefix('0f')}u)"
+    if operand.startswith("0d"):
+        return f"as_f64(0x{operand.removeprefix('0d')}u)"
     if operand in names.shared:
         return f"(uint64_t)c->shared[{names.shared[operand]}]"
     return f"({_TYPES[kind]}){int(operand) & 2**64 - 1:#x}ull"
 
 
 def _label(text):
+    """Its name in C, of "$L__BB0_2"."""
     return text.lstrip("$")
