@@ -49,6 +49,7 @@ def legendre(n):
 
 
 def exponential(beta, n, share=0.0):
+    """r(zeta|0) = (1 - share) beta e^(-beta zeta) / (1 - e^-beta) + share."""
     zeta, weight = legendre(n)
 
     def density(x):
@@ -63,6 +64,7 @@ def uniform_exponential(beta, n):
 
 
 def power(beta, n):
+    """r(zeta|0) = zeta^(1/beta - 1) / beta, in theta: dzeta = (theta (1 - theta))^(beta - 1) / B(beta, beta) dtheta."""
     theta, weight = legendre(n)
     zeta, one_minus = betainc(beta, beta, theta), betainc(beta, beta, 1 - theta)
     d_zeta = (theta * (1 - theta)) ** (beta - 1) / beta_function(beta, beta) * weight
@@ -77,17 +79,20 @@ def line(reach, n):
 
 
 def gaussian(beta, n):
+    """r(zeta|z) = N(zeta | z, 1/beta), to 5.2 standard deviations beyond both vertices."""
     std = beta**-0.5
     zeta, step = line(5.2 * std, n)
     return Grid(zeta, step * normal(zeta, std), step * normal(zeta - 1, std))
 
 
 def gaussian_integral(beta, n):
+    """Nodes alone: r depends on parameters, and `posterior` puts it in; wider by the most that it is shifted."""
     zeta, step = line(5.2 * beta**-0.5 + 0.3, n)
     return Grid(zeta, step, step)
 
 
 def spike(beta, n):
+    """r(zeta|0) all at the node 0, r(zeta|1) on (0, 1] that of the exponential's mirror image: e^(beta (zeta - 1))."""
     zeta, w0, w1 = exponential(beta, n)
     return Grid(numpy.append(0.0, zeta), numpy.append(1.0, 0 * w0), numpy.append(0.0, w1))
 
@@ -222,6 +227,7 @@ def shifted_normal(raw, s):
 
 
 def normal(x, std):
+    """N(x | 0, std^2)."""
     return np.exp(-((x / std) ** 2) / 2) / (np.sqrt(2 * np.pi) * std)
 
 

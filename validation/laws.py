@@ -68,6 +68,8 @@ class Exact:
 
 
 class UnitInterval(Exact):
+    """zeta = sigmoid(t) in (0, 1)."""
+
     def zeta(self, t):
         return 1 / (1 + mpmath.exp(-t))
 
@@ -76,6 +78,8 @@ class UnitInterval(Exact):
 
 
 class RealLine(Exact):
+    """zeta = t + 1/2."""
+
     def zeta(self, t):
         return t + mpmath.mpf(1) / 2
 
@@ -84,6 +88,8 @@ class RealLine(Exact):
 
 
 class Exponential(UnitInterval):
+    """r(zeta|0) = beta e^(-beta zeta) / (1 - e^-beta), mixed with a uniform of weight `share`."""
+
     share = 0.0  # of the uniform
 
     def log_r0(self, t, beta):
@@ -103,6 +109,8 @@ class UniformExponential(Exponential):
 
 
 class Power(UnitInterval):
+    """R(zeta|0) = zeta^(1/beta)."""
+
     def log_r0(self, t, beta):
         return (1 / beta - 1) * mpmath.log(self.zeta(t)) - mpmath.log(beta)
 
@@ -112,6 +120,8 @@ class Power(UnitInterval):
 
 
 class Gaussian(RealLine):
+    """r(zeta|0) = N(zeta | 0, 1/beta)."""
+
     def nats_of_tail(self, t, beta):
         return beta * (abs(t) + 0.5) ** 2 / 2
 
@@ -124,6 +134,8 @@ class Gaussian(RealLine):
 
 
 class Logistic(RealLine):
+    """R(zeta|0) = 1 / (1 + e^(-beta zeta))."""
+
     def nats_of_tail(self, t, beta):
         return beta * (abs(t) + 0.5)
 

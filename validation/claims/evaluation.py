@@ -25,6 +25,7 @@ RARE = 1e-6
 
 
 def check(quick, seed):
+    """One image many times: each has noise of its own. Weights by plain formulas; the summary of made-up ones."""
     rng = oracles.generator(seed, "evaluation")
     params, statistics, x = model(rng)
     found = copies(seed, params, statistics, x[:1])
@@ -133,6 +134,7 @@ def plain_network(net, moving, x):
 
 
 def picture(found, figure):
+    """Means of log w of one image over and over: independent ones follow the normal law."""
     likelihood, log_w = found
     axes, spread = figure.subplots(), log_w.std() / math.sqrt(SAMPLES)
     scores = (likelihood.elbo - log_w.mean()) / spread

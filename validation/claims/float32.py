@@ -13,6 +13,10 @@ ALLOWED = 3e-4  # nats: 400 terms of up to 60 nats, each good to eps / 2, add up
 
 
 def check(quick, seed):
+    """The same t, drawn in float32, in both precisions: the error of log p - log q, and of its gradients, of every row.
+
+    Rounding of t itself is not in it: whether t has the right distribution is the claim `reparameterisation`.
+    """
     rng = oracles.generator(seed, "float32")
     rows, errors, findings = 50 if quick else 400, {}, []
     rbm = RBM(np.float32(rng.normal(-2, 1, 2 * SIDE)), np.float32(rng.normal(0, 0.3, (SIDE, SIDE))))
@@ -44,6 +48,7 @@ def terms(rbm, logit_q, t, smoothing):
 
 
 def picture(errors, figure):
+    """The distribution of a row's error, a curve a smoothing, and what is allowed."""
     axes = figure.subplots()
     for name, values in errors.items():
         axes.plot(np.sort(np.maximum(values, 1e-9)), (np.arange(len(values)) + 0.5) / len(values), label=name)

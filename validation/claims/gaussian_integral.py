@@ -14,6 +14,9 @@ SUM_BOUND = 1e-12  # of 1 + |log p|: sums of 2^5 terms and a determinant, condit
 
 
 def check(quick, seed):
+    """log p and its gradient against sums over z; its integral by quadrature and importance sampling; many units by
+    exact sampling; the limit of large lambda.
+    """
     rng = oracles.generator(seed, "gaussian_integral")
     size = 20_000 if quick else 200_000
     findings = [sum_over_z(rng, lam) for lam in LAMBDAS]
@@ -39,6 +42,7 @@ def margin():
 
 
 def precision_matrix(rbm, lam):
+    """J + lam I, of every Gaussian N(zeta | z, (J + lam I)^-1)."""
     return oracles.couplings(rbm) + lam * np.eye(rbm.a.size)
 
 
@@ -174,6 +178,7 @@ def delta_limit(rng):
 
 
 def picture(data, figure):
+    """The density of two units, with the vertices marked; how log p at a vertex tends to log p(z) as lam grows."""
     (axis, density), deltas = data
     left, right = figure.subplots(1, 2)
     keep = (axis > -1.2) & (axis < 2.2)

@@ -15,6 +15,11 @@ SHARP = {True: 0.2, False: 0.08}
 
 
 def check(quick, seed, only=None):
+    """Two machines: moments over chains and time by enumeration, what `step` reports, its readable oracle; the tails.
+
+    Chains are dealt out to GROUPS, whose spread is the error: within a group chains may hang together, groups do not.
+    only: "tails", for who breaks these alone.
+    """
     if only == "tails":
         return list(tails(philox.fold_in(philox.key(seed), 13))), None
     findings, points = [], []
@@ -47,6 +52,7 @@ def measure(rbm, state):
 
 
 def judge(label, expected, found, error, sharp):
+    """The worst moment, the mean square of all scores, and how small an error of a moment would have been seen."""
     scores = np.abs(found - expected) / error
     worst = np.argmax(scores)
     caught = (STANDARD_ERRORS + 1) * error[worst] / expected[worst]
@@ -101,6 +107,7 @@ def tails(key):
 
 
 def picture(points, figure):
+    """What sampling is off by, moment by moment, with five standard errors."""
     for axes, shape, point in zip(figure.subplots(1, 2), SHAPES, points, strict=True):
         expected, found, error = point
         axes.errorbar(expected, found - expected, 5 * error, fmt=".", ms=3, lw=0.5, color="#2b5c8a")

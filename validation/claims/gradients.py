@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
 
 
 def check(quick, seed, cells=None):
+    """Every cell by `compare`; and that each would have seen a relative error of SHARP in any part of its gradient."""
     findings, outcomes = [], {}
     for baseline, groups, k in cells or CELLS:
         found, outcomes[baseline, groups, k] = compare(baseline, groups, k, quick, seed)

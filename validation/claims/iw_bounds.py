@@ -32,6 +32,7 @@ class ExactlyRelaxed(Relaxed):
 
 
 def check(quick, seed, names=NAMES):
+    """Bounds of nested samples against exact limits by quadrature, with the exact log p(zeta) and the mean field's."""
     findings, curves = [], {}
     for name in names:
         rng = oracles.generator(seed, f"iw_bounds {name}")
@@ -146,6 +147,7 @@ def ordered(curves, name):
 
 
 def picture(curves, figure):
+    """How far the bound is below its limit, over K, beside the first term of its expansion, Var(w) / 2K."""
     for axes, name in zip(figure.subplots(1, 2, sharey=True), NAMES, strict=True):
         for prior, colour in zip(PRIORS, ("#2b5c8a", "#c9822b"), strict=True):
             gaps, oracle = curves[name, prior]

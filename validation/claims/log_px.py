@@ -20,6 +20,7 @@ COARSE = 4  # pixels of 28 / 4: images of 7 x 7
 
 
 def check(quick, seed):
+    """Train, then evaluate: with log Z by enumeration and by AIS, and the lower bound; and that training has helped."""
     images = coarse_digits()
     training, test = images[200:], images[: 40 if quick else 200]
     params, statistics, history = train(training, 300 if quick else 2000, seed)
@@ -109,6 +110,7 @@ def learned(true, training, test):
 
 
 def picture(data, figure):
+    """The bound while it trains; what the estimate is off by, image by image, with five standard errors."""
     true, estimate, history = data
     left, right = figure.subplots(1, 2)
     left.plot(np.convolve(history, np.ones(20) / 20, "valid"), color="#2b5c8a", lw=1)

@@ -16,6 +16,7 @@ PAPER = 5  # sweeps
 
 
 def check(quick, seed):
+    """Rows of zeta ~ p(zeta), three betas a smoothing: H(m) - E^(m) against sums over z, KL >= 0 and falling, m."""
     rng = oracles.generator(seed, "mean_field")
     rbm = oracles.random_rbm(rng, 6, 4, 1.0)
     rows = 20 if quick else 60
@@ -114,6 +115,7 @@ def sharper(curves):
 
 
 def picture(curves, figure):
+    """Mean KL over sweeps for each beta; dotted: the sweeps of the paper."""
     for axes, name in zip(figure.subplots(1, len(BETAS), sharey=True), BETAS, strict=True):
         for beta in BETAS[name]:
             axes.plot(SWEEPS, np.maximum(curves[name, beta], 1e-9), ".-", lw=1, label=rf"$\beta={beta}$")

@@ -34,6 +34,9 @@ def check(quick, seed):
 
 
 def _check(quick, seed):
+    """Annealing and training's steps on machines whose log Z and moments are known by enumeration, with few replicas:
+    what is biased by 1/R then shows.
+    """
     rbm = two_modes()
     key = philox.key(seed)
     runs = 400 if quick else 4000

@@ -26,6 +26,7 @@ EXACT = 1e-9  # nats: rounding of 6,400 terms, and what is left of the mean fiel
 
 
 def check(quick, seed):
+    """At every beta and coupling both sides of the identity, the bound by E[KL], and its fall; once by sampling."""
     findings, gaps = [], {}
     for law, coupling in itertools.product(LAWS, COUPLINGS):
         found = [gap(law, beta, coupling) for beta in BETAS]
@@ -104,6 +105,7 @@ def sampled(seed, runs):
 
 
 def picture(gaps, figure):
+    """What F costs in the limit of many samples, over beta, for weak and strong couplings."""
     for axes, law in zip(figure.subplots(1, 2, sharey=True), LAWS, strict=True):
         for coupling, colour in zip(COUPLINGS, ("#9db8d2", "#2b5c8a", "#14304d"), strict=True):
             log_px, limit, *_ = gaps[law, coupling].T

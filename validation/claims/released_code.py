@@ -17,6 +17,7 @@ LARGEST_Q = 1 - 1e-4  # to which the release clips q in log(1 - q) of the shifte
 
 
 def check(quick, seed):
+    """The guard in the power function's density, the gradient of the shifted Gaussian in its width, the clip of q."""
     rng = oracles.generator(seed, "released_code")
     findings = list(guard())
     missing, ours = missing_shift(rng, 2000 if quick else 20_000)

@@ -162,6 +162,7 @@ def scale_in_beta(name, t, logit, beta):
 
 
 def picture(errors, figure):
+    """Relative errors at every point of the grid, by what is computed and in which precision."""
     labels = ("CDF", r"$\partial t/\partial\,\mathrm{logit}\,q$", r"$\partial t/\partial\beta$")
     for axes, name in zip(figure.subplots(1, len(SMOOTHINGS), sharey=True), SMOOTHINGS, strict=True):
         for place, colour in enumerate(("#2b5c8a", "#c9822b", "#5a8a3a")):

@@ -24,6 +24,7 @@ SLOPE = 0.1  # by which a fitted slope may be off: the next order in 1/K, and 10
 
 
 def check(quick, seed, baselines=None):
+    """Ratios at each K of SAMPLES, and by `judge` the slopes of their logarithms in log K."""
     found = {}
     for baseline in baselines or (QUICK if quick else BASELINES):
         found[baseline] = np.array([ratio(baseline, k, quick, seed) for k in SAMPLES])
@@ -78,6 +79,7 @@ def judge(baseline, ratios):
 
 
 def picture(found, figure):
+    """Signal over noise over K, log-log: slopes of -1/2 and 1/2."""
     for axes, part, column in zip(figure.subplots(1, 2), ("encoder", "prior"), (0, 1), strict=True):
         for baseline, ratios in found.items():
             axes.plot(SAMPLES, ratios[:, column], "o-", ms=3, lw=1, label=baseline)
