@@ -8,7 +8,7 @@ import numpy as np
 from dvae_ref.conformance import names, vectors, verdict
 from dvae_ref.conformance.kit import as_array
 from dvae_ref.conformance.pairs import SECONDS
-from dvae_ref.conformance.tolerances import Tolerance
+from dvae_ref.conformance.tolerances import of_record
 from dvae_ref.files import npz, reading
 
 NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
@@ -95,7 +95,7 @@ def _of_json(everything, entry):
 def check_quantity(entry, ours, theirs, every=False, seconds=SECONDS):
     """The Verdict on arrays by name, by the kit's own arrays and the tolerances of its manifest."""
     arrays = {array["name"]: array for array in entry["arrays"]}
-    allowed = {name: _tolerance(array) for name, array in arrays.items() if array["role"] != "input"}
+    allowed = {name: of_record(array["tolerance"]) for name, array in arrays.items() if array["role"] != "input"}
     given = {name: ours[name] for name in arrays if name not in allowed}
     found = verdict.judge(vectors.known(entry, given, allowed), given, ours, allowed, theirs, every, seconds)
     return found if found.attempted or not theirs else verdict.unreadable(entry["name"], _misspelt(theirs, allowed))
@@ -104,11 +104,6 @@ def check_quantity(entry, ours, theirs, every=False, seconds=SECONDS):
 def _misspelt(theirs, allowed):
     name = next(iter(theirs))
     return f"it holds none of {', '.join(allowed)}, but {name}{names.guess(name, list(allowed))}"
-
-
-def _tolerance(array):
-    """That of an array of the manifest, which may say more of it."""
-    return Tolerance(**{field: array["tolerance"][field] for field in Tolerance._fields})
 
 
 def misspelt(theirs, manifest):

@@ -7,7 +7,6 @@ import numpy as np
 from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.mistakes import REGISTRY, Case
 from dvae_ref.conformance.pairs import SECONDS, explaining
-from dvae_ref.conformance.tolerances import Tolerance
 
 BLOWN_UP = 1e3  # times what is right
 HALF_THE_DIGITS = 1e-8
@@ -54,8 +53,8 @@ def sharpened(tolerances, ours, theirs, failing):
     for name in failing:
         error = float(np.max(ratio(theirs[name], ours[name], tolerances[name])))
         scale = min(1.0, error / (4 * SLACK))
-        absolute, relative, why = tolerances[name]
-        found[name] = Tolerance(scale * absolute, scale * relative, why)
+        before = tolerances[name]
+        found[name] = before._replace(absolute=scale * before.absolute, relative=scale * before.relative)
     return found
 
 

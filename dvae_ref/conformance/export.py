@@ -13,7 +13,8 @@ from dvae_ref.conformance.quantities import trouble
 from dvae_ref.files import writing
 
 CONVENTIONS = {
-    "agreement": "|theirs - ours| <= absolute + relative |ours|, element by element",
+    "agreement": "|theirs - ours| <= absolute + relative |ours|, element by element; in a tolerance with rows, so many "
+    "times as much in each row, counted along axis",
     "tolerances": " ".join(tolerances.MEANING.split()),
     "inputs": "numbers that float32 holds exactly, in either dtype",
     "flags": {**trouble.MEANINGS, "rows": "0 alone where a flag concerns the whole quantity"},
@@ -72,7 +73,7 @@ def export_quantity(folder, item, seed, dtype):
     arrays = [entry(name, value, "input") for name, value in given.items()]
     for name, value in found.items():
         role = "gradient" if quantity.is_gradient(name) else "output"
-        arrays.append(entry(name, value, role) | {"tolerance": allowed[name]._asdict()})
+        arrays.append(entry(name, value, role) | {"tolerance": allowed[name].as_record()})
     about = {"name": item.name, "equation": item.equation, "meaning": item.meaning, "gradients_of": item.gradient_of}
     flags = {name: [int(n) for n in rows.nonzero()[0]] for name, rows in trouble.flags(given).items()}
     marks = {"inputs": fingerprint.of_inputs(given), "flags": flags}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dvae_ref.conformance import quantity as quantities
+from dvae_ref.conformance.quantities import trouble
 
 MEANING = """Tolerances from an error estimate: what rounding may do to an output, not what some implementation reached.
 
@@ -23,7 +24,8 @@ With u the unit roundoff (2^-53, 2^-24), the error of an element y is taken to b
 
 64 is 10, sums of a hundred terms in another order, times 2, since both sides round, times 3, for formulas that round
 more often than ours. Of the pairs with absolute + relative |y| >= 64 u kappa for every element, the one that is
-tightest in the geometric mean is taken. Whole numbers (spins) have to agree.
+tightest in the geometric mean is taken. Rows of known trouble (flags) have no part in that: where they need more, rows
+says how many times as much each of them gets, along axis. Whole numbers (spins) have to agree.
 """
 
 FACTOR = 64
@@ -34,14 +36,30 @@ BETWEEN_0_AND_1 = {"zeta", "q", "rho", "mean_x"}
 
 
 class Tolerance(NamedTuple):
-    """|theirs - ours| <= absolute + relative |ours|."""
+    """|theirs - ours| <= (absolute + relative |ours|) rows, rows being counted along an axis; 1 without rows."""
 
     absolute: float
     relative: float
     why: str
+    rows: tuple = ()
+    axis: int = 0
 
     def allow(self, ours):
-        return self.absolute + self.relative * np.abs(ours)
+        allowed = self.absolute + self.relative * np.abs(ours)
+        if not self.rows:
+            return allowed
+        return np.swapaxes(np.swapaxes(allowed, self.axis, -1) * self.rows, self.axis, -1)
+
+    def as_record(self):
+        """What a manifest says of it; `of_record` reads it."""
+        found = {"absolute": self.absolute, "relative": self.relative, "why": self.why}
+        return found | ({"rows": list(self.rows), "axis": self.axis} if self.rows else {})
+
+
+def of_record(record):
+    """The Tolerance of a manifest, which may say more of it."""
+    rows, axis = tuple(record.get("rows", ())), record.get("axis", 0)
+    return Tolerance(record["absolute"], record["relative"], record["why"], rows, axis)
 
 
 EXACT = Tolerance(0.0, 0.0, "whole numbers: rounding cannot change them")
@@ -54,13 +72,15 @@ def roundoff(dtype):
 def estimate(quantity, seed, dtype):
     """{output: Tolerance} of the quantity for the inputs of this seed."""
     found, parts = _parts(quantity, seed)
-    parts = parts | {"subtraction": {}} if dtype == np.float32 else parts
-    return {
-        name: _tolerance(value, {part: sizes.get(name, 0.0) for part, sizes in parts.items()}, roundoff(dtype))
-        if value.dtype.kind == "f"
-        else EXACT
-        for name, value in found.items()
-    }
+    if dtype == np.float32:
+        parts = parts | {"subtraction": {}}
+    troubled, allowed = trouble.rows(quantities.inputs(quantity, seed)), {}
+    for name, value in found.items():
+        of_parts = {part: sizes.get(name, 0.0) for part, sizes in parts.items()}
+        axis = trouble.axis_of_rows(quantity, name, value.shape, len(troubled))
+        is_float = value.dtype.kind == "f"
+        allowed[name] = _tolerance(value, of_parts, roundoff(dtype), troubled, axis) if is_float else EXACT
+    return allowed
 
 
 @functools.lru_cache(1024)
@@ -93,13 +113,34 @@ def _moved(rng, name, value):
     return value + STEP * rng.choice([-1.0, 1.0], value.shape) * size
 
 
-def _tolerance(value, parts, u):
+def _tolerance(value, parts, u, troubled, axis):
+    """The tightest for all rows without trouble, and by how much more the others get.
+
+    parts: {part of kappa: its sizes}; troubled: booleans over the rows, which are counted along an axis, or None.
+    """
     size = np.abs(value)
     kappa = size + 1 + functools.reduce(np.add, parts.values())
-    absolute, relative = min(
-        ((float(np.max(np.maximum(kappa - r * size, 1))), r) for r in 2.0 ** np.arange(12)),
-        key=lambda pair: np.mean(np.log(pair[0] + pair[1] * size)),
-    )
+    plain = np.ones(value.shape, bool)
+    if axis is not None and not troubled.all():
+        np.moveaxis(plain, axis, 0)[troubled] = False
+    absolute, relative = _tightest(kappa[plain], size[plain])
+    rows = () if plain.all() else _factors(kappa / (absolute + relative * size), axis)
     why = ", ".join(f"{name} {np.max(part):.2g}" for name, part in {"|y|": size, **parts}.items())
     why = f"{FACTOR} u kappa, u = {u:.2g}; largest {why}"
-    return Tolerance(FACTOR * u * absolute, FACTOR * u * float(relative), why)
+    return Tolerance(FACTOR * u * absolute, FACTOR * u * relative, why, rows, axis if rows else 0)
+
+
+def _tightest(kappa, size):
+    """(absolute, relative) with absolute + relative |y| >= kappa, the tightest in the geometric mean."""
+    found = []
+    for relative in 2.0 ** np.arange(12):
+        absolute = float(np.max(np.maximum(kappa - relative * size, 1)))
+        found.append((np.mean(np.log(absolute + relative * size)), absolute, float(relative)))
+    return min(found)[1:]
+
+
+def _factors(short, axis):
+    """Powers of 2, 1 at least, by which rows need more; () if none does."""
+    of_rows = np.moveaxis(short, axis, 0).reshape(short.shape[axis], -1).max(1)
+    found = 2.0 ** np.ceil(np.log2(np.maximum(of_rows, 1)) - 1e-9)  # but for rounding
+    return tuple(map(float, found)) if np.any(found > 1) else ()

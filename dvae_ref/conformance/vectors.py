@@ -69,7 +69,11 @@ def _check_entry(entry, path):
     _demand_once(entry["arrays"], path)
     for array in entry["arrays"]:
         if array["role"] != "input":
-            schema.check(array.get("tolerance"), schema.TOLERANCE, path, f"the tolerance of {array['name']}")
+            tolerance = array.get("tolerance")
+            schema.check(tolerance, schema.TOLERANCE, path, f"the tolerance of {array['name']}")
+            rows, axis = tolerance.get("rows"), tolerance.get("axis", 0)
+            if rows is not None and (axis >= len(array["shape"]) or array["shape"][axis] != len(rows)):
+                raise ValueError(f"{path} is damaged: the tolerance of {array['name']} is of other rows than the array")
 
 
 def _demand_once(entries, path):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dvae_ref.conformance import diagnosis, fingerprint, report
-from dvae_ref.conformance import quantity as quantities
 from dvae_ref.conformance.compare import Finding, compare
 from dvae_ref.conformance.pairs import SECONDS
 from dvae_ref.conformance.quantities import trouble
@@ -77,22 +76,16 @@ def _shaped(ours, theirs):
 
 def by_flag(item, given, ours, theirs, allowed):
     """{flag: (rows that fail, rows)} of the flags of single rows, and of the rows without one; {} if no row fails."""
-    flags = {name: rows for name, rows in trouble.flags(given).items() if len(rows) > 1}
-    if not flags:
-        return {}
-    fails = np.zeros(len(next(iter(flags.values()))), bool)
+    flags = trouble.of_rows(given)
+    flagged = trouble.rows(given)
+    fails = np.zeros_like(flagged)
     for name, value in theirs.items():
-        if not quantities.is_gradient(name) or np.shape(given.get(name.removeprefix("d_")))[:1] == fails.shape:
+        axis = trouble.axis_of_rows(item, name, value.shape, len(flagged))
+        if axis is not None:
             ratio = diagnosis.ratio(value, ours[name].astype(float), allowed[name])
-            fails |= _rows(~(ratio <= 1), item.row_axis, fails)  # NaN fails
-    none = ~np.logical_or.reduce([*flags.values()])
-    counts = {name: (int(np.sum(fails & rows)), int(rows.sum())) for name, rows in (flags | {"no flag": none}).items()}
-    return counts if fails.any() else {}
-
-
-def _rows(wrong, axis, like):
-    """Rows in which anything is wrong, if the array has rows."""
-    axis = min(axis, wrong.ndim - 1)
-    if axis < 0 or wrong.shape[axis] != len(like):
-        return np.zeros_like(like)
-    return np.moveaxis(wrong, axis, 0).reshape(len(like), -1).any(1)
+            agrees = np.moveaxis(ratio <= 1, axis, 0).reshape(len(flagged), -1)  # NaN does not
+            fails |= ~agrees.all(1)
+    if not fails.any():
+        return {}
+    flags |= {"no flag": ~flagged}
+    return {name: (int(np.sum(fails & rows)), int(rows.sum())) for name, rows in flags.items()}

@@ -35,6 +35,11 @@ def whole(least):
     return Rule(f"a whole number of {least} or more", lambda value: is_whole(value, least))
 
 
+def are_factors(value):
+    """Is it a list of numbers of 1 or more?"""
+    return isinstance(value, list) and all(is_number(one) and one >= 1 for one in value)
+
+
 def text(pattern=".*", said="a text"):
     return Rule(said, lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value, re.DOTALL)))
 
@@ -121,7 +126,13 @@ ARRAY = {
     "shape": [whole(0)],
     "dtype": text(r"float64|float32|u?int(8|16|32|64)", "a type of numbers"),
 }
-TOLERANCE = {"absolute": at_least(0), "relative": at_least(0), "why": text()}
+TOLERANCE = {
+    "absolute": at_least(0),
+    "relative": at_least(0),
+    "why": text(),
+    "rows": Rule("a list of numbers of 1 or more", are_factors, optional=True),
+    "axis": whole(0)._replace(optional=True),
+}
 QUANTITY = {
     "name": text(r"\w+", "a name"),
     "file": text(r"\w+\.npz", "the name of an npz file beside it"),

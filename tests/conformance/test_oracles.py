@@ -9,7 +9,6 @@ from judging import SEEDS, entry_of, judge, load, representative
 from dvae_ref.conformance import compare, quantity, tolerances, vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.conformance.quantities import own_networks, smoothings
-from dvae_ref.conformance.tolerances import Tolerance
 from dvae_ref.runs import evaluation
 from dvae_ref.theory import mixture, spike
 
@@ -36,7 +35,7 @@ def test_float32_agrees_with_the_plain_implementation_in_float64(kits, plain_ans
     for array in entry_of(kit, name)["arrays"]:
         if array["role"] != "input":
             error = np.abs(arrays[array["name"]].astype(float) - exact[array["name"]])
-            assert np.all(error <= Tolerance(**array["tolerance"]).allow(exact[array["name"]]))
+            assert np.all(error <= tolerances.of_record(array["tolerance"]).allow(exact[array["name"]]))
 
 
 @pytest.mark.parametrize("name", QUANTITIES)
@@ -47,7 +46,7 @@ def test_what_is_off_by_more_than_the_tolerance_is_rejected(kits, name):
     ours = vectors.read_ours(kits(), entry)
     rng = np.random.default_rng(0)
     for array in (a for a in entry["arrays"] if a["role"] != "input"):
-        value, tolerance = ours[array["name"]].astype(float), Tolerance(**array["tolerance"])
+        value, tolerance = ours[array["name"]].astype(float), tolerances.of_record(array["tolerance"])
         index = tuple(rng.integers(n) for n in value.shape)
         allowed = tolerance.allow(value)[index]
         for factor, passes in ((1.02, False), (0.98, True)):

@@ -327,6 +327,17 @@ SABOTAGE |= {
         ["ais_weights"],
     ),
 }
+MIXED = 'weights = sigmoid(-v["logit_q"]), sigmoid(v["logit_q"])'
+SABOTAGE |= {
+    "q r(zeta|1) alone: (1 - q) r(zeta|0) is left out": (
+        [(WEIGHTS, 'weights = (0 * v["q"], v["q"])'), (MIXED, MIXED.replace("= ", "= 0 * ", 1))],
+        ["log_q_exp", "log_q_gauss", "own_networks_dvaes_power"],
+    ),
+    "(1 - q) r(zeta|0) alone: q r(zeta|1) is left out": (
+        [(MIXED, MIXED.replace(", ", ", 0 * "))],
+        ["own_networks_dvaes_power"],
+    ),
+}
 SIDES_OF_Q = "    left, right = q[:, :n], q[:, n:]"
 SABOTAGE |= {
     f"q is clipped: min(q, {name})": (

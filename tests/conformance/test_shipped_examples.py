@@ -28,9 +28,6 @@ def test_the_example_of_pytorch_passes(kits, tmp_path):
     assert cli.main(["conformance", "check", str(kits(5)), str(tmp_path), "--only", *names]) == 0
 
 
-SIGNS = [("", "", ""), ("-linear - sum", "-linear + sum", "looks like: the couplings have the opposite sign")]
-
-
 @pytest.mark.skipif(not shutil.which("node"), reason="this example needs Node")
 @pytest.mark.parametrize(
     ("old", "new", "said"), [("", "", ""), ("-linear - sum", "-linear + sum", "the couplings have")]
@@ -47,6 +44,33 @@ def test_the_example_of_javascript(one_file, tmp_path, capsys, old, new, said):
     out = capsys.readouterr().out
     assert said in out
     assert out.splitlines()[-1].startswith("1 of 5 quantities disagree" if said else "all 5 quantities agree")
+
+
+MY_ENERGY = """export function myEnergy({ a, W, z }) {
+  const d = a.length, n = d / 2, energies = [];
+  for (let r = 0; r < z.length; r += d) {
+    let energy = 0;
+    for (let i = 0; i < d; i++) energy -= a[i] * z[r + i];
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) energy -= z[r + i] * W[i * n + j] * z[r + n + j];
+    energies.push(energy);
+  }
+  return energies;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="this block of the page needs Node")
+@pytest.mark.parametrize(("old", "new", "said"), [("", "", ""), ("energy -= z", "energy += z", "the couplings have")])
+def test_the_documented_javascript(one_file, tmp_path, capsys, old, new, said):
+    """The page's block with an energy of one's own, right and with a sign turned."""
+    (block,) = re.findall(r"```js\n(.*?)```", (EXAMPLES.parent / "conformance.md").read_text(), re.DOTALL)
+    (tmp_path / "mine.mjs").write_text(MY_ENERGY.replace(old, new))
+    (tmp_path / "page.mjs").write_text(block)
+    shutil.copy(one_file, tmp_path / "kit.json")
+    subprocess.run(["node", "page.mjs"], cwd=tmp_path, check=True, timeout=60)
+    code = cli.main(["conformance", "check", str(one_file), str(tmp_path / "theirs.json"), "--only", "energy"])
+    assert code == bool(said)
+    assert said in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ THEMES = (
     "smoothings",
     "relaxations",
     "densities",
+    "partial",
     "bounds",
     "objectives",
     "layers",

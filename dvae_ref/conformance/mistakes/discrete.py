@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from dvae_ref.conformance.mistakes import formulas
+from dvae_ref.conformance.mistakes.layers import trained
 from dvae_ref.conformance.mistakes.objectives import DISCRETE, regrouped
 from dvae_ref.conformance.mistakes.registry import mistake, replaced, scaled
 from dvae_ref.model import networks
@@ -55,11 +56,7 @@ def mean_of_logs(case):
 
 @mistake("batch norm takes the batch's statistics in place of the moving averages", DISCRETE)
 def of_the_batch(case):
-    def evaluate(params, moving, x, zeta=None):
-        out = networks.network(params, x, zeta)[1].out
-        return out.x, out.zeta
-
-    with replaced(networks, hidden_evaluate=evaluate):
+    with replaced(networks, hidden_evaluate=trained):
         return case.again()
 
 

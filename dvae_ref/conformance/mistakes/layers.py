@@ -6,7 +6,7 @@ import numpy as np
 
 from dvae_ref.conformance.mistakes.objectives import DISCRETE, EVERY
 from dvae_ref.conformance.mistakes.registry import closest, mistake, replaced
-from dvae_ref.model import autoencoder, layers
+from dvae_ref.model import autoencoder, layers, networks
 from dvae_ref.theory.elementary import sigmoid
 
 NONLINEAR = ("objective_*nonlin_*",)
@@ -164,12 +164,96 @@ def doubled_zeta(case):
     return given(case, lambda rows, pixels, g: 2 * np.eye(rows), ["decoder"])
 
 
-@mistake("max(x, 0) in place of tanh", *NONLINEAR)
+@mistake("max(x, 0) in place of tanh", *NONLINEAR, DISCRETE)
 def rectified(case):
-    def backward(d, y):
-        return d * (y > 0)
+    return activated(case, lambda x: np.maximum(x, 0), lambda y: y > 0)
 
-    with replaced(layers, tanh=lambda x: 2 * (np.maximum(x, 0),), tanh_backward=backward):
+
+@mistake("sigmoid in place of tanh", *NONLINEAR, DISCRETE)
+def sigmoid_units(case):
+    return activated(case, sigmoid, lambda y: y * (1 - y))
+
+
+def activated(case, function, slope):
+    """With another function in the place of tanh, and its slope in terms of its value."""
+
+    def forward(x):
+        return function(x), function(x)
+
+    def backward(d_y, y):
+        return d_y * slope(y)
+
+    def evaluate(params, moving, x, zeta=None):
+        for layer, averages in zip(params.hidden, moving, strict=True):
+            y, _ = layers.dense(layers.folded(*layer, averages), x, zeta)
+            x, zeta = function(y), None
+        return x, zeta
+
+    with replaced(layers, tanh=forward, tanh_backward=backward), replaced(networks, hidden_evaluate=evaluate):
+        return case.again()
+
+
+@mistake("layer norm in place of batch norm: mean and variance over the units of a row", *NONLINEAR, DISCRETE)
+def layer_norm(case):
+    """With 0.01 added to the variance, or PyTorch's 1e-5, or Keras's 1e-3."""
+    return closest(case, [normed_by_row(case, epsilon) for epsilon in (layers.BATCH_NORM_EPSILON, 1e-5, 1e-3)])
+
+
+def normed_by_row(case, epsilon):
+    def forward(params, x):
+        mean, variance = x.mean(1, keepdims=True), x.var(1, keepdims=True)
+        inverse_std = 1 / np.sqrt(variance + epsilon)
+        normed = (x - mean) * inverse_std
+        cache = layers.BatchNormCache(normed, params.scale, inverse_std, layers.Averages(mean, variance))
+        return normed * params.scale + params.offset, cache
+
+    def backward(d_y, cache):
+        normed, scale, inverse_std, _ = cache
+        d = d_y * scale
+        moved = d - d.mean(1, keepdims=True) - normed * np.mean(d * normed, 1, keepdims=True)
+        return layers.BatchNorm(np.sum(d_y * normed, 0), d_y.sum(0)), moved * inverse_std
+
+    with (
+        replaced(layers, batch_norm=forward, batch_norm_backward=backward),
+        replaced(networks, hidden_evaluate=trained),
+    ):
+        return case.again()
+
+
+def trained(params, moving, x, zeta=None):
+    """networks.hidden_evaluate as in training: without the moving averages."""
+    out = networks.network(params, x, zeta)[1].out
+    return out.x, out.zeta
+
+
+class DecoderOfQ:
+    """`networks`, but that the decoder is given q(z=1|x) in the place of zeta."""
+
+    def __getattr__(self, name):
+        return getattr(networks, name)
+
+    def encode(self, *arguments, **options):
+        """The sample, which is kept."""
+        self.sample, cache = networks.encode(*arguments, **options)
+        return self.sample, cache
+
+    def network(self, decoder, zeta):
+        return networks.network(decoder, sigmoid(self.sample.logit_q))
+
+    def network_backward(self, d_logits, cache, need_x):
+        """The decoder's cotangent goes to q, and none to zeta."""
+        d_decoder, self.d_q, _ = networks.network_backward(d_logits, cache, need_x=need_x)
+        return d_decoder, np.zeros_like(self.d_q), None
+
+    def encode_backward(self, d_sample, cache, posterior):
+        logit_q = self.sample.logit_q
+        d_logit_q = d_sample.logit_q + self.d_q * sigmoid(logit_q) * sigmoid(-logit_q)
+        return networks.encode_backward(d_sample._replace(logit_q=d_logit_q), cache, posterior=posterior)
+
+
+@mistake("the decoder sees q(z=1|x), not zeta", EVERY)
+def decoder_of_q(case):
+    with replaced(autoencoder, networks=DecoderOfQ()):
         return case.again()
 
 

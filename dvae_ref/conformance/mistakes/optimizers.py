@@ -144,3 +144,17 @@ def belief(case):
 def decay_in_gradient(case):
     found = [case.again({"g": case.inputs["g"] + decay * case.inputs["p"]}) for decay in (1e-4, 1e-5, 1e-3, 1e-2)]
     return closest(case, found)
+
+
+@mistake("AdaMax: the largest |g|, each step beta2 times smaller, in place of sqrt(v)", "adam")
+def infinity_norm(case):
+    """v = max(beta2 v, |g|), p - learning_rate / (1 - beta1^t) m / (v + epsilon): Keras; PyTorch has it in the max."""
+    i = case.inputs
+    epsilon, of_m = i["adam_epsilon"], corrections(case)[0]
+    keras = np.maximum(i["beta2"] * i["v"], np.abs(i["g"]))
+    torch = np.maximum(i["beta2"] * i["v"], np.abs(i["g"]) + epsilon)
+    found = [
+        stepped(case, denominator=keras + epsilon, correction=of_m) | {"v_after": keras},
+        stepped(case, denominator=torch, correction=of_m) | {"v_after": torch},
+    ]
+    return closest(case, found)

@@ -5,6 +5,8 @@ A quantity's `draw` puts them in; `flags` finds them again, row by row, and a ve
 
 import numpy as np
 
+from dvae_ref.conformance.quantity import is_gradient
+
 LOGITS = np.array([12.0, -40.0, 40.0, -12.0])  # of q: the authors' release clips q from 6.9 and from 9.2 on
 NEAR = 2.0**-21  # from a vertex, below 1e-6; float32 holds it and 1 minus it
 FIELD = 30.0  # of a unit of the machine: e^-30 is below float32's last place, and above its smallest number
@@ -55,6 +57,28 @@ def flags(inputs):
             found["underflow"] = inputs[name].max(-1) < -745
     found = {name: rows.reshape(len(rows), -1).any(1) for name, rows in found.items()}
     return {name: rows for name, rows in (found | _of_all(inputs)).items() if rows.any()}
+
+
+def of_rows(inputs):
+    """The flags of single rows."""
+    return {name: rows for name, rows in flags(inputs).items() if len(rows) > 1}
+
+
+def rows(inputs):
+    """Rows with any flag of their own, booleans; of no rows where none has one."""
+    found = list(of_rows(inputs).values())
+    return np.logical_or.reduce(found) if found else np.zeros(0, bool)
+
+
+BY_ROW = {"zeta", "q", "logit_q", "logits", "z", "log_p", "log_q", "log_px", "minus_kl"}  # inputs that have gradients
+
+
+def axis_of_rows(quantity, name, shape, number):
+    """The axis of an output along which so many rows of the inputs are counted, None if it has no such rows."""
+    differentiated = name.removeprefix("d_").partition("_d_")[0]  # zeta of d_zeta_d_q
+    axis = min(quantity.row_axis, len(shape) - 1)
+    summed = is_gradient(name) and differentiated not in BY_ROW
+    return None if summed or axis < 0 or shape[axis] != number else axis
 
 
 def _logits(name, value):
