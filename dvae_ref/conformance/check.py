@@ -15,9 +15,12 @@ NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 SEARCH = 60.0  # seconds of a whole check in which two mistakes at once are looked for
 
 
-def check(folder, theirs, manifest, chosen, on_verdict=lambda _: None, every=False):
-    """The Verdicts of the named quantities. ValueError for a kit, or a JSON file of theirs, that cannot be used; an npz
-    file of theirs that cannot be is a verdict. every: what is missing fails, too."""
+def check(folder, theirs, manifest, chosen, on_verdict=None, every=False):
+    """The Verdicts of the named quantities, each handed to on_verdict as soon as it is there.
+
+    ValueError for a kit, or a JSON file of theirs, that cannot be used; an npz file of theirs that cannot be is a
+    verdict. every: what is missing fails, too.
+    """
     verdicts, left = [], SEARCH
     theirs = answers(theirs)
     for entry in manifest["quantities"]:
@@ -25,11 +28,13 @@ def check(folder, theirs, manifest, chosen, on_verdict=lambda _: None, every=Fal
             start = time.monotonic()
             verdicts.append(_check_file(folder, theirs, entry, every, min(SECONDS, left)))
             left = max(0.0, left - (time.monotonic() - start))
-            on_verdict(verdicts[-1])
+            if on_verdict:
+                on_verdict(verdicts[-1])
     return verdicts
 
 
 def _check_file(folder, theirs, entry, every, seconds):
+    """The Verdict on their file of a quantity."""
     ours = vectors.read_ours(folder, entry)
     try:
         found = read_theirs(theirs, entry)
@@ -81,37 +86,46 @@ def _with_nan(value):
 
 
 def _of_json(everything, entry):
+    """Their arrays of a quantity, of the content of one JSON file."""
     given = everything.get(entry["name"], {})
     if not isinstance(given, dict):
         raise ValueError(f"{entry['name']}: expected an object of arrays")
-    shapes, found = {array["name"]: tuple(array["shape"]) for array in entry["arrays"]}, {}
-    for name, value in given.items():
-        found[name] = array = as_array(name, _with_nan(value))
-        if array.ndim == 1 and name in shapes and array.size == np.prod(shapes[name], dtype=int):
-            found[name] = array.reshape(shapes[name])
-    return found
+    shapes = {array["name"]: tuple(array["shape"]) for array in entry["arrays"]}
+    return {name: _unflattened(as_array(name, _with_nan(value)), shapes.get(name)) for name, value in given.items()}
+
+
+def _unflattened(array, shape):
+    """A flat list that has as many numbers as are expected, in the shape that is expected."""
+    if array.ndim == 1 and shape is not None and array.size == np.prod(shape, dtype=int):
+        return array.reshape(shape)
+    return array
 
 
 def check_quantity(entry, ours, theirs, every=False, seconds=SECONDS):
     """The Verdict on arrays by name, by the kit's own arrays and the tolerances of its manifest."""
-    arrays = {array["name"]: array for array in entry["arrays"]}
-    allowed = {name: of_record(array["tolerance"]) for name, array in arrays.items() if array["role"] != "input"}
-    given = {name: ours[name] for name in arrays if name not in allowed}
-    found = verdict.judge(vectors.known(entry, given, allowed), given, ours, allowed, theirs, every, seconds)
-    return found if found.attempted or not theirs else verdict.unreadable(entry["name"], _misspelt(theirs, allowed))
+    given, allowed = {}, {}
+    for array in entry["arrays"]:
+        if array["role"] == "input":
+            given[array["name"]] = ours[array["name"]]
+        else:
+            allowed[array["name"]] = of_record(array["tolerance"])
+    item = vectors.known(entry, given, allowed)
+    if theirs and not every and set(theirs).isdisjoint(allowed):
+        return verdict.unreadable(entry["name"], _misspelt(theirs, allowed))
+    return verdict.judge(item, given, ours, allowed, theirs, every, seconds)
 
 
 def _misspelt(theirs, allowed):
+    """What to say of arrays none of which is the quantity's."""
     name = next(iter(theirs))
     return f"it holds none of {', '.join(allowed)}, but {name}{names.guess(name, list(allowed))}"
 
 
 def misspelt(theirs, manifest):
     """A line a file of theirs, or a name in their JSON file, that is no quantity's."""
-    listed, suffix = {entry["file"].removesuffix(".npz") for entry in manifest["quantities"]}, ".npz"
-    if isinstance(theirs, dict):
-        given, suffix = theirs, ""
-    else:
-        given = (path.stem for path in Path(theirs).glob("*.npz"))
-    found = sorted(name for name in given if name not in listed)
+    listed = {entry["file"].removesuffix(".npz") for entry in manifest["quantities"]}
+    given, suffix = theirs, ""
+    if not isinstance(theirs, dict):
+        given, suffix = [path.stem for path in Path(theirs).glob("*.npz")], ".npz"
+    found = sorted(set(given) - listed)
     return [f"??    {name}{suffix} is no quantity's{names.guess(name, sorted(listed))}" for name in found]

@@ -14,7 +14,8 @@ from dvae_ref.program.console import UsageError, at_least, bar_style, conclude
 
 def run(args):
     """Say what there is, export a kit, or check somebody's outputs."""
-    return {"show": show, "export": export, "check": check}[args.action](args)
+    actions = {"show": show, "export": export, "check": check}
+    return actions[args.action](args)
 
 
 def show(args):
@@ -23,29 +24,38 @@ def show(args):
         chosen = names.matching(QUANTITIES, args.names)
     except ValueError as error:
         raise UsageError(error) from error
-    for item in (QUANTITIES[name] for name in chosen or QUANTITIES):
-        print(description(item) if args.names else f"{item.name:38s} {item.equation}")
+    if not args.names:
+        for item in QUANTITIES.values():
+            print(f"{item.name:38s} {item.equation}")
+    for name in chosen:
+        print(description(QUANTITIES[name]))
     return 0
 
 
 def description(item):
     """A Quantity in words, and its arrays."""
+    text = " ".join(item.meaning.split()).removesuffix(".") + "."
+    if item.gradient_of:
+        text += f" Gradients: of {item.gradient_of}."
     given = quantities.inputs(item, 0)
-    arrays = {"inputs": given, "outputs": quantities.outputs(item, given)}
-    gradients = f" Gradients: of {item.gradient_of}." if item.gradient_of else ""
-    text = " ".join(item.meaning.split()).removesuffix(".") + "." + gradients
-    lines = [f"{item.name}  ({item.equation})", *textwrap.wrap(text, 100, initial_indent="  ", subsequent_indent="  ")]
-    for role, named in arrays.items():
-        lines.append(f"  {role}:")
-        for name, value in named.items():
-            lines.append(f"    {name:32s} {value.shape!s:10s} {glossary.meaning(name, role == 'outputs')}")
+    lines = [f"{item.name}  ({item.equation})"]
+    lines += textwrap.wrap(text, 100, initial_indent="  ", subsequent_indent="  ")
+    lines += ["  inputs:", *_arrays(given, False)]
+    lines += ["  outputs:", *_arrays(quantities.outputs(item, given), True)]
     return "\n".join(lines) + "\n"
 
 
+def _arrays(named, is_output):
+    """A line an array."""
+    for name, value in named.items():
+        yield f"    {name:32s} {value.shape!s:10s} {glossary.meaning(name, is_output)}"
+
+
 def export(args):
+    """Write a kit, and say where."""
     at_least(args, seed=0)
+    write = {"npz": exporting.export, "json": exporting.export_json}[args.format]
     with tqdm(total=len(QUANTITIES), desc="export", unit="quantity", leave=False, **bar_style()) as bar:
-        write = {"npz": exporting.export, "json": exporting.export_json}[args.format]
         write(args.folder, args.seed, args.dtype, lambda name: bar.update())
     record = {"folder": str(args.folder), "quantities": len(QUANTITIES), "seed": args.seed, "dtype": args.dtype}
     what = f" and {vectors.MANIFEST}" if args.format == "npz" else ""
@@ -79,7 +89,8 @@ def show_verdict(verdict):
 def asked_for(manifest, args, theirs):
     """The quantities to check; ValueError if there are none, or none of their files."""
     listed = {entry["name"]: entry for entry in manifest["quantities"]}
-    if unknown := sorted(set(listed) - set(QUANTITIES)):
+    unknown = sorted(set(listed) - set(QUANTITIES))
+    if unknown:
         raise ValueError(f"{args.folder} has quantities that this version does not know: {', '.join(unknown)}")
     chosen = names.matching(listed, args.only or ["*"])
     if not checking.any_of(theirs, [listed[name] for name in chosen]):

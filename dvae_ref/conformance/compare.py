@@ -32,20 +32,29 @@ def compare(name, ours, theirs, tolerance):
         text += patterns.of_shape(ours.astype(float), theirs.astype(float), tolerance)
         return Finding(name, "shape", np.inf, text)
     ours, theirs = ours.astype(float), theirs.astype(float)
-    allowed = tolerance.allow(ours)
     if not np.all(np.isfinite(theirs)):
-        index = tuple(np.argwhere(~np.isfinite(theirs))[0])
-        number = np.sum(~np.isfinite(theirs))
-        found = f"{number} of {theirs.size} are NaN or infinite, e.g. {_at(name, index, theirs, ours, allowed)}"
-        others = int(np.sum(np.abs(theirs - ours)[np.isfinite(theirs)] > allowed[np.isfinite(theirs)]))
-        found += f"; of the others {others} differ" if others else ""
-        return Finding(name, "not finite", np.inf, found)
+        return Finding(name, "not finite", np.inf, _not_finite(name, ours, theirs, tolerance))
     ratio = diagnosis.ratio(theirs, ours, tolerance)
-    index = tuple(int(n) for n in np.unravel_index(np.argmax(ratio), ratio.shape))
-    where, differs = _at(name, index, theirs, ours, allowed), ratio[index] > 1
-    digits = agreement(ours, theirs)
-    hint = _hint(name, ours, theirs, tolerance, index, digits) if differs else ""
-    return Finding(name, "differs" if differs else "", float(ratio[index]), where + hint, digits)
+    index = _indices(ratio == np.max(ratio))
+    where, digits = _at(name, index, theirs, ours, tolerance), agreement(ours, theirs)
+    if ratio[index] <= 1:
+        return Finding(name, "", float(ratio[index]), where, digits)
+    hint = _hint(name, ours, theirs, tolerance, index, digits)
+    return Finding(name, "differs", float(ratio[index]), where + hint, digits)
+
+
+def _indices(where):
+    """Those of the first element that is true."""
+    return tuple(map(int, np.argwhere(where)[0]))
+
+
+def _not_finite(name, ours, theirs, tolerance):
+    """How many are NaN or infinite, one of them, and how many others differ."""
+    finite = np.isfinite(theirs)
+    place = _at(name, _indices(~finite), theirs, ours, tolerance)
+    found = f"{np.sum(~finite)} of {theirs.size} are NaN or infinite, e.g. {place}"
+    others = np.sum(diagnosis.ratio(theirs, ours, tolerance)[finite] > 1)
+    return found + (f"; of the others {others} differ" if others else "")
 
 
 def agreement(ours, theirs):
@@ -56,20 +65,19 @@ def agreement(ours, theirs):
 
 def _hint(name, ours, theirs, tolerance, index, digits):
     """What else is known of numbers that differ."""
-    if known := patterns.of_numbers(name, ours, theirs, tolerance):
+    known = patterns.of_numbers(name, ours, theirs, tolerance)
+    if known or tolerance.absolute == 0:
         return known
-    if tolerance.absolute == 0:
-        return ""
-    if precision := _precision(ours, theirs, tolerance):
-        return precision
+    few = _precision(ours, theirs, tolerance)
     off, size = abs(theirs[index] - ours[index]), max(abs(ours[index]), np.median(np.abs(ours)))
-    if tolerance.absolute >= FLOAT32_ONLY or digits < 4 or off > 1e-3 * size:
-        return ""
+    if few or tolerance.absolute >= FLOAT32_ONLY or digits < 4 or off > 1e-3 * size:
+        return few
+    cause = "finite differences?" if name.startswith("d_") else "a guard of 1e-7?"
     if digits >= 11:
-        return f"; it agrees to {digits} digits: rounding, in a form that cancels?"
-    if digits in (6, 7):
-        return f"; it agrees to {digits} digits: a constant in float32?"
-    return f"; it agrees to {digits} digits: {'finite differences?' if name.startswith('d_') else 'a guard of 1e-7?'}"
+        cause = "rounding, in a form that cancels?"
+    elif digits in (6, 7):
+        cause = "a constant in float32?"
+    return f"; it agrees to {digits} digits: {cause}"
 
 
 def _precision(ours, theirs, tolerance):
@@ -84,9 +92,8 @@ def _precision(ours, theirs, tolerance):
     return "; it looks computed in half precision" if found and off < 2.0**-7 else ""
 
 
-def _at(name, index, theirs, ours, allowed):
+def _at(name, index, theirs, ours, tolerance):
+    """An element in words."""
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
-    off = theirs[index] - ours[index]
-    return (
-        f"{place}: theirs {theirs[index]:.10g}, ours {ours[index]:.10g}, off by {off:.2g}, allowed {allowed[index]:.2g}"
-    )
+    mine, yours, allowed = ours[index], theirs[index], tolerance.allow(ours)[index]
+    return f"{place}: theirs {yours:.10g}, ours {mine:.10g}, off by {yours - mine:.2g}, allowed {allowed:.2g}"

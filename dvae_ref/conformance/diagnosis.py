@@ -29,8 +29,11 @@ def case_of(quantity, given, theirs=None):
 def alternatives(case):
     """(mistake, {output: what it makes of it}) of every mistake that may be made in a quantity with these inputs; what
     a mistake leaves alone is as it should be."""
-    concerned = [mistake for mistake in REGISTRY if mistake.concerns(case.quantity.name)]
-    return [(mistake, case.outputs | mistake.wrong(case)) for mistake in concerned]
+    found = []
+    for mistake in REGISTRY:
+        if mistake.concerns(case.quantity.name):
+            found.append((mistake, case.outputs | mistake.wrong(case)))
+    return found
 
 
 def of(quantity, given, theirs, failing, tolerances, seconds=SECONDS):
@@ -42,7 +45,11 @@ def of(quantity, given, theirs, failing, tolerances, seconds=SECONDS):
     found = diagnose(wrongs, theirs, failing, tolerances, case.outputs)
     if len(found) == 1 and set(found[0].arrays) == failing:
         return found
-    pairs = explaining(case, wrongs, failing, lambda wrong: errors(wrong, theirs, tolerances, case.outputs), seconds)
+
+    def errors_of(wrong):
+        return errors(wrong, theirs, tolerances, case.outputs)
+
+    pairs = explaining(case, wrongs, failing, errors_of, seconds)
     return [Diagnosis(tuple(pairs), tuple(sorted(failing)))] if pairs else found
 
 
@@ -63,15 +70,18 @@ def diagnose(wrongs, theirs, failing, tolerances, ours):
     is not in any."""
     compared = [(mistake, errors(wrong, theirs, tolerances, ours)) for mistake, wrong in wrongs]
     found, remaining = [], set(failing)
-    while best := best_explanation(compared, remaining, failing):
+    best = best_explanation(compared, remaining, failing)
+    while best:
         found.append(best)
         remaining -= set(best.arrays)
+        best = best_explanation(compared, remaining, failing)
     return found
 
 
 def as_floats(arrays):
-    """In float64, but for the integers."""
-    return {name: value.astype(float) if value.dtype.kind == "f" else value for name, value in arrays.items()}
+    """Arrays of any float in float64, integers as they are."""
+    floats = {name: value.astype(float) for name, value in arrays.items() if value.dtype.kind == "f"}
+    return arrays | floats
 
 
 def errors(wrong, theirs, tolerances, ours):
@@ -102,8 +112,9 @@ def best_explanation(compared, remaining, failing):
     no slack. None if nothing explains any."""
     ranked = {}
     for mistake, error in compared:
-        explained = tuple(sorted(name for name in remaining if error.get(name, np.inf) <= SLACK))
-        contradicted = set() if mistake.anywhere else {name for name, value in error.items() if value > SLACK}
+        fits = {name for name, value in error.items() if value <= SLACK}
+        explained = tuple(sorted(remaining & fits))
+        contradicted = set() if mistake.anywhere else set(error) - fits
         right = contradicted - failing
         if explained and _credible(explained, right):
             tight = max(error[name] for name in explained) <= 1

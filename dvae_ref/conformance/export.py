@@ -23,7 +23,7 @@ CONVENTIONS = {
 }
 
 
-def export(folder, seed, dtype, on_quantity=lambda name: None):
+def export(folder, seed, dtype, on_quantity=None):
     """Write the kit into a folder, which is made if need be; returns the manifest, which is written last."""
     folder = Path(folder)
     writing.make_folder(folder)
@@ -33,13 +33,14 @@ def export(folder, seed, dtype, on_quantity=lambda name: None):
     entries = []
     for item in QUANTITIES.values():
         entries.append(export_quantity(folder, item, seed, dtype))
-        on_quantity(item.name)
+        if on_quantity:
+            on_quantity(item.name)
     manifest = {**kind, "seed": seed, "dtype": dtype, "conventions": CONVENTIONS, "quantities": entries}
     writing.write_json(folder / vectors.MANIFEST, manifest)
     return manifest
 
 
-def export_json(path, seed, dtype, on_quantity=lambda name: None):
+def export_json(path, seed, dtype, on_quantity=None):
     """Write the kit as one JSON file: the manifest, and in each quantity the values of its arrays, row by row."""
     path = Path(path)
     if os.path.lexists(path) and not vectors.is_of_a_kit(path):
@@ -74,10 +75,17 @@ def export_quantity(folder, item, seed, dtype):
     for name, value in found.items():
         role = "gradient" if quantity.is_gradient(name) else "output"
         arrays.append(entry(name, value, role) | {"tolerance": allowed[name].as_record()})
-    about = {"name": item.name, "equation": item.equation, "meaning": item.meaning, "gradients_of": item.gradient_of}
-    flags = {name: [int(n) for n in rows.nonzero()[0]] for name, rows in trouble.flags(given).items()}
-    marks = {"inputs": fingerprint.of_inputs(given), "flags": flags}
-    return {**about, "file": file, "sha256": digest, **marks, "arrays": arrays}
+    return {
+        "name": item.name,
+        "equation": item.equation,
+        "meaning": item.meaning,
+        "gradients_of": item.gradient_of,
+        "file": file,
+        "sha256": digest,
+        "inputs": fingerprint.of_inputs(given),
+        "flags": {name: rows.nonzero()[0].tolist() for name, rows in trouble.flags(given).items()},
+        "arrays": arrays,
+    }
 
 
 def entry(name, value, role):

@@ -6,14 +6,20 @@ from fnmatch import fnmatch
 
 def matching(known, patterns):
     """The known names that a pattern fits; ValueError, with a guess, for patterns that fit none."""
+    found = set()
     for pattern in patterns:
-        if not any(fnmatch(name, pattern) for name in known):
+        fitting = {name for name in known if fnmatch(name, pattern)}
+        if not fitting:
             raise ValueError(f"no quantity {pattern}{guess(pattern, known)}")
-    return [name for name in known if any(fnmatch(name, pattern) for pattern in patterns)]
+        found |= fitting
+    return [name for name in known if name in found]
 
 
 def guess(name, known):
     """ "; did you mean ...?", or what there is."""
-    longer = sorted(other for other in known if other.startswith(name))
-    near = difflib.get_close_matches(name, known, 3, 0.75) or ([f"{name}*"] if name and longer else [])
-    return f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}"
+    near = difflib.get_close_matches(name, known, 3, 0.75)
+    if not near and name and any(other.startswith(name) for other in known):
+        near = [f"{name}*"]
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; there are {', '.join(known)}"

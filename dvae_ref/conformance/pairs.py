@@ -4,11 +4,12 @@ import time
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
 from dvae_ref.conformance import quantity as quantities
-from dvae_ref.conformance.mistakes import Case
+from dvae_ref.conformance.mistakes import Case, Mistake
 
 SECONDS = 5.0  # for the pairs of a quantity
 SLACK = 4  # tolerances, as for a single mistake
@@ -22,34 +23,49 @@ def explaining(case, wrongs, failing, errors, seconds=SECONDS):
     that change all that fails, those first that explain most by themselves; where only one of the two changes an array,
     it has to explain it by itself.
     """
-    until, found = time.monotonic() + seconds, []
-    single = [(one, _changed(case, wrong), errors(wrong)) for one, wrong in wrongs if one.combines]
-    single.sort(key=lambda one: -sum(one[2].get(name, np.inf) <= SLACK for name in failing))
-    for first, second in combinations([one for one in single if one[1]], 2):
+    until, single = time.monotonic() + seconds, []
+    for mistake, wrong in wrongs:
+        changed = {name for name, value in case.outputs.items() if not np.array_equal(wrong[name], value)}
+        if mistake.combines and changed:
+            single.append(Single(mistake, changed, errors(wrong)))
+    single.sort(key=lambda one: -len(failing & one.fits()))
+    found = []
+    for first, second in combinations(single, 2):
         if time.monotonic() > until:
             break
-        if _may_explain(first, second, failing) and _explains(case, first[0], second[0], errors):
-            found.append(first[0].name + JOINED + second[0].name)
+        if _may_explain(first, second, failing) and _explains(case, first.mistake, second.mistake, errors):
+            found.append(first.mistake.name + JOINED + second.mistake.name)
     return found
 
 
-def _changed(case, wrong):
-    """The arrays that a mistake changes."""
-    return {name for name, value in case.outputs.items() if not np.array_equal(wrong[name], value)}
+class Single(NamedTuple):
+    """A mistake by itself: the arrays it changes, and the errors of theirs that are left."""
+
+    mistake: Mistake
+    changed: set
+    errors: dict  # of each of their arrays, in tolerances
+
+    def fits(self):
+        """Their arrays that it explains."""
+        return {name for name, error in self.errors.items() if error <= SLACK}
 
 
 def _may_explain(first, second, failing):
-    if not failing <= first[1] | second[1]:
-        return False
-    alone = [(name, one) for one, other in ((first, second), (second, first)) for name in one[1] - other[1]]
-    return all(one[2].get(name, 0) <= SLACK for name, one in alone)
+    """Do they change all that fails, and is what one alone changes explained by that one, where it is given?"""
+    return (
+        failing <= first.changed | second.changed
+        and (first.changed - second.changed) & set(first.errors) <= first.fits()
+        and (second.changed - first.changed) & set(second.errors) <= second.fits()
+    )
 
 
 def _explains(case, first, second, errors):
     """In either order: most mistakes commute."""
-    return any(
-        max(errors(_both(case, *pair)).values(), default=np.inf) <= SLACK for pair in ((first, second), (second, first))
-    )
+    for inner, outer in ((first, second), (second, first)):
+        left = errors(_both(case, inner, outer))
+        if left and max(left.values()) <= SLACK:
+            return True
+    return False
 
 
 def _both(case, inner, outer):

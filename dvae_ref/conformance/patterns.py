@@ -43,7 +43,7 @@ INVERSES = {  # what was done to the right numbers, and what takes it back
     "log(x)": np.exp,
     "logit(x)": sigmoid,
     "sigmoid(x)": lambda y: np.log(y) - np.log1p(-y),
-    "1 / x": lambda y: 1 / y,
+    "1 / x": np.reciprocal,
     "x^2": np.sqrt,
 }
 
@@ -56,10 +56,17 @@ def _affine(ours, theirs, tolerance):
         return ""
     factor, constant = np.sum(theirs * ours) / size, np.median(theirs - ours)
     if abs(factor - 1) > CLOSE and same(theirs / factor, ours, tolerance):
-        named = [name for name, known in KNOWN.items() if abs(factor / known - 1) < 1e-9]
-        return f"; all are {factor:.8g} times what is expected{''.join(f': {name}' for name in named)}"
+        return f"; all are {factor:.8g} times what is expected{_known(factor)}"
     if abs(constant) > CLOSE * np.median(np.abs(ours)) and same(theirs - constant, ours, tolerance):
         return f"; all are {abs(constant):.8g} {'more' if constant > 0 else 'less'} than what is expected"
+    return ""
+
+
+def _known(factor):
+    """ ": bits?", say, of a factor that has a name."""
+    for name, known in KNOWN.items():
+        if abs(factor / known - 1) < 1e-9:
+            return f": {name}"
     return ""
 
 
@@ -86,11 +93,16 @@ def of_shape(ours, theirs, tolerance):
 
 def _moved(ours, theirs, tolerance):
     """The right numbers under another shape."""
-    if theirs.size == ours.size:
-        for what, moved in (("transposed", theirs.T), ("in another shape", theirs), ("column by column", theirs)):
-            moved = moved.reshape(ours.shape, order="F" if what == "column by column" else "C")
-            if (what != "transposed" or theirs.T.shape == ours.shape) and same(moved, ours, tolerance):
-                return f"; the numbers are right, but {what}"
+    if theirs.size != ours.size:
+        return ""
+    found = {
+        "transposed": theirs.T,
+        "in another shape": theirs.reshape(ours.shape),
+        "column by column": theirs.reshape(ours.shape, order="F"),
+    }
+    for what, moved in found.items():
+        if same(moved, ours, tolerance):
+            return f"; the numbers are right, but {what}"
     return ""
 
 

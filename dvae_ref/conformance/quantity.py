@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def nothing(inputs):
+    """No output has anything of the kind."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Quantity:
     """An equation of the paper, in the paper's coordinates zeta and q.
@@ -21,8 +26,8 @@ class Quantity:
     draw: Callable
     compute: Callable
     gradient_of: str = ""  # what the gradients are gradients of
-    terms: Callable = lambda inputs: {}  # by output, the size of the terms it is a sum of, where they may cancel
-    subtracted: Callable = lambda inputs: {}  # by output, the size of what cancels in plain formulas alone
+    terms: Callable = nothing  # by output, the size of the terms it is a sum of, where they may cancel
+    subtracted: Callable = nothing  # by output, the size of what cancels in plain formulas alone
     row_axis: int = 0  # of outputs with so many axes, or else their last one: where the inputs' rows are counted
 
 
@@ -32,19 +37,26 @@ def inputs(quantity, seed, dtype=np.float64):
     Every quantity has random numbers of its own, so that one more quantity leaves the others as they are.
     """
     rng = np.random.default_rng([seed, zlib.crc32(quantity.name.encode())])
-    return {name: _exact(np.asarray(value), dtype) for name, value in quantity.draw(rng).items()}
+    found = {}
+    for name, value in quantity.draw(rng).items():
+        found[name] = _cast(_cast(np.asarray(value), np.float32), dtype)
+    return found
 
 
-def _exact(value, dtype):
-    return value.astype(np.float32).astype(dtype) if value.dtype.kind == "f" else value
+def _cast(value, dtype):
+    """In the dtype, if it is an array of floats."""
+    return value.astype(dtype) if value.dtype.kind == "f" else value
 
 
 def outputs(quantity, given, **hooks):
     """The outputs for these inputs, arrays of the inputs' dtype (integers stay integers)."""
     dtype = next(value.dtype for value in given.values() if value.dtype.kind == "f")
-    found = {name: np.asarray(value) for name, value in quantity.compute(given, **hooks).items()}
-    return {name: value.astype(dtype) if value.dtype.kind == "f" else value for name, value in found.items()}
+    found = {}
+    for name, value in quantity.compute(given, **hooks).items():
+        found[name] = _cast(np.asarray(value), dtype)
+    return found
 
 
 def is_gradient(name):
+    """Is an output of this name a gradient?"""
     return name.startswith("d_")

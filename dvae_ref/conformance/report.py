@@ -9,29 +9,47 @@ MOST = 12  # arrays of a verdict that are listed, one a line, and by name: a who
 
 def as_text(verdict):
     """A line a quantity, or more if it fails."""
-    rest = f"; not attempted: {', '.join(verdict.skipped)}" if verdict.skipped and verdict.attempted else ""
     if not verdict.attempted:
         return f"--    {verdict.quantity:38s} not attempted"
-    worst = verdict.worst
+    rest = f"; not attempted: {', '.join(verdict.skipped)}" if verdict.skipped else ""
     if verdict.passed:
+        worst = verdict.worst
         return f"ok    {verdict.quantity:38s} worst {worst.ratio:8.2g} of the tolerance, at {worst.where}{rest}"
-    lines = [f"FAIL  {verdict.quantity}{rest}"]
-    failed = [finding for finding in verdict.findings if not finding.passed]
-    lines += [f"        {finding.where}" for finding in failed[:MOST]]
-    lines += [f"        and {len(failed) - MOST} arrays more"] * (len(failed) > MOST)
+    lines = [f"FAIL  {verdict.quantity}{rest}", *_failures(verdict)]
     if verdict.flags:
-        counts = (f"{name} {bad} of {rows}" for name, (bad, rows) in verdict.flags.items() if rows)
-        lines.append(f"      rows that fail: {', '.join(counts)}")
+        lines.append(f"      rows that fail: {', '.join(_counts(verdict.flags))}")
     if verdict.note:
-        return "\n".join([*lines, f"      {verdict.note}"])
-    for diagnosis in verdict.diagnoses:
-        whole = len(verdict.diagnoses) == 1 and not verdict.not_explained
-        arrays = "all that differ" if whole else listed(diagnosis.arrays)
-        lines.append(f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({arrays})")
-    if verdict.not_explained:
-        lines.append(f"      like no mistake known here: {listed(verdict.not_explained)}")
-        lines += [f"      {line}" for line in located(verdict)]
+        lines.append(f"      {verdict.note}")
+    else:
+        lines += _causes(verdict)
     return "\n".join(lines)
+
+
+def _failures(verdict):
+    """A line an array, of the first so many."""
+    failed = [finding.where for finding in verdict.findings if not finding.passed]
+    for where in failed[:MOST]:
+        yield f"        {where}"
+    if len(failed) > MOST:
+        yield f"        and {len(failed) - MOST} arrays more"
+
+
+def _counts(flags):
+    for name, (bad, rows) in flags.items():
+        if rows:
+            yield f"{name} {bad} of {rows}"
+
+
+def _causes(verdict):
+    """What it looks like, and what like nothing known."""
+    whole = len(verdict.diagnoses) == 1 and not verdict.not_explained
+    for diagnosis in verdict.diagnoses:
+        arrays = "all that differ" if whole else listed(diagnosis.arrays)
+        yield f"      looks like: {' -- or: '.join(diagnosis.mistakes)}  ({arrays})"
+    if verdict.not_explained:
+        yield f"      like no mistake known here: {listed(verdict.not_explained)}"
+        for line in located(verdict):
+            yield f"      {line}"
 
 
 def located(verdict):
@@ -53,17 +71,26 @@ def listed(names):
 
 
 def as_record(verdict):
-    findings = [finding._asdict() | {"ratio": min(finding.ratio, sys.float_info.max)} for finding in verdict.findings]
-    diagnoses = [diagnosis._asdict() for diagnosis in verdict.diagnoses]
-    more = {"attempted": verdict.attempted, "skipped": verdict.skipped, "flags": verdict.flags, "note": verdict.note}
-    return {"quantity": verdict.quantity, "passed": verdict.passed, "arrays": findings, "diagnoses": diagnoses, **more}
+    """A Verdict for JSON, which has no infinity."""
+    arrays = []
+    for finding in verdict.findings:
+        arrays.append(finding._asdict() | {"ratio": min(finding.ratio, sys.float_info.max)})
+    return {
+        "quantity": verdict.quantity,
+        "passed": verdict.passed,
+        "arrays": arrays,
+        "diagnoses": [diagnosis._asdict() for diagnosis in verdict.diagnoses],
+        "attempted": verdict.attempted,
+        "skipped": verdict.skipped,
+        "flags": verdict.flags,
+        "note": verdict.note,
+    }
 
 
 def mend_first(verdicts):
     """ "; mend first: ..." of the failing quantities that contain no other that fails, if some do."""
     failed = [verdict.quantity for verdict in verdicts if not verdict.passed]
-    contain = {name: [other for other in failed if other in needed_by(name)] for name in failed}
-    first = [name for name in failed if not contain[name]]
+    first = [name for name in failed if needed_by(name).isdisjoint(failed)]
     if len(first) == len(failed):
         return ""
     return f"; mend first: {', '.join(first)} ({len(failed) - len(first)} of the others contain these)"
@@ -72,10 +99,13 @@ def mend_first(verdicts):
 def summary(verdicts):
     """The last line: how many agree, fail and were not attempted, and where to begin."""
     tried = [verdict for verdict in verdicts if verdict.attempted]
-    failed = sum(not verdict.passed for verdict in tried)
+    failed = len([verdict for verdict in tried if not verdict.passed])
     if len(tried) == 1:
         text = f"the one quantity that is there {'disagrees' if failed else 'agrees'}"
+    elif failed:
+        text = f"{failed} of {len(tried)} quantities disagree"
     else:
-        text = f"{failed} of {len(tried)} quantities disagree" if failed else f"all {len(tried)} quantities agree"
-    skipped = len(verdicts) - len(tried)
-    return text + (f"; not attempted: {skipped}" if skipped else "") + mend_first(tried)
+        text = f"all {len(tried)} quantities agree"
+    if len(tried) < len(verdicts):
+        text += f"; not attempted: {len(verdicts) - len(tried)}"
+    return text + mend_first(tried)

@@ -66,6 +66,7 @@ EXACT = Tolerance(0.0, 0.0, "whole numbers: rounding cannot change them")
 
 
 def roundoff(dtype):
+    """u of a dtype: 2^-53 or 2^-24."""
     return float(np.finfo(dtype).eps) / 2
 
 
@@ -106,6 +107,7 @@ def condition(quantity, given, found, seed):
 
 
 def _moved(rng, name, value):
+    """A float input with every number moved up or down by STEP of its size, 0 and whole numbers excepted."""
     if value.dtype.kind != "f":
         return value
     size = np.abs(value) * (np.minimum(1, np.abs(1 - value)) if name in BETWEEN_0_AND_1 else 1)

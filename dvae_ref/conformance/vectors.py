@@ -40,7 +40,9 @@ def read_manifest(folder):
         manifest = reading.json_file(path)
     except FileNotFoundError:
         raise ValueError(f"{folder} has no {MANIFEST}: it is not a folder that `conformance export` wrote") from None
-    found = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else type(manifest).__name__
+    found = type(manifest).__name__
+    if isinstance(manifest, dict):
+        found = manifest.get("format"), manifest.get("version")
     if found == (FORMAT, 1):
         options = f"--seed {shown(manifest.get('seed', 0))} --dtype {str(manifest.get('dtype', 'float64'))[:20]}"
         raise ValueError(f"{path} is a kit of dvae_ref 0.1; `conformance export DIR {options}` makes one of today")
@@ -77,8 +79,10 @@ def _check_entry(entry, path):
 
 
 def _demand_once(entries, path):
+    """ValueError for two entries of one name."""
     names = [entry["name"] for entry in entries]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
         raise ValueError(f"{path} is damaged: {', '.join(twice)} there more than once")
 
 

@@ -35,12 +35,24 @@ class Verdict:
     @property
     def not_explained(self):
         """The arrays whose numbers differ for no reason that is known."""
-        explained = {name for found in self.diagnoses for name in found.arrays}
-        return [f.array for f in self.findings if f.failure == "differs" and f.array not in explained]
+        explained = set()
+        for found in self.diagnoses:
+            explained |= set(found.arrays)
+        return [name for name in failing(self.findings) if name not in explained]
 
     @property
     def worst(self):
-        return max(self.findings, key=lambda finding: (not finding.passed, finding.ratio))
+        """The finding that needs the largest share of its tolerance, one that fails before one that does not."""
+        return max(self.findings, key=_badness)
+
+
+def _badness(finding):
+    return not finding.passed, finding.ratio
+
+
+def failing(findings):
+    """The names of arrays whose numbers differ, in the order of the findings."""
+    return [finding.array for finding in findings if finding.failure == "differs"]
 
 
 def unreadable(quantity, error):
@@ -49,29 +61,29 @@ def unreadable(quantity, error):
 
 
 def judge(item, given, ours, allowed, theirs, every=False, seconds=SECONDS):
-    """The Verdict on arrays by name. item: the Quantity; given, ours: its inputs and outputs; allowed: the Tolerance of
-    each output; every: all outputs are demanded, not only judged where they are there; seconds: for the search of two
-    mistakes at once."""
-    names = [name for name in allowed if every or name in theirs]
-    findings = [compare(name, ours[name], theirs.get(name), allowed[name]) for name in names]
-    usable = {name: theirs[name].astype(float) for name in allowed if _usable(ours[name], theirs.get(name))}
-    failing = {finding.array for finding in findings if finding.failure == "differs"}
-    skipped = [name for name in allowed if name not in names]
-    shaped = {name: theirs[name].astype(float) for name in allowed if _shaped(ours[name], theirs.get(name))}
-    flags = by_flag(item, given, ours, shaped, allowed)
-    if not failing:
+    """The Verdict on arrays by name.
+
+    item: the Quantity; given, ours: its inputs and outputs; allowed: the Tolerance of each output; every: all outputs
+    are demanded, not only judged where they are there; seconds: for the search of two mistakes at once. Mistakes are
+    looked for in arrays whose numbers are all finite, and not where they are the outputs for other inputs.
+    """
+    findings, skipped, shaped, usable = [], [], {}, {}
+    for name, tolerance in allowed.items():
+        array = theirs.get(name)
+        if array is None and not every:
+            skipped.append(name)
+            continue
+        findings.append(compare(name, ours[name], array, tolerance))
+        if findings[-1].failure not in ("missing", "shape"):
+            shaped[name] = array.astype(float)
+        if findings[-1].failure in ("", "differs"):
+            usable[name] = array.astype(float)
+    flags, wrong = by_flag(item, given, ours, shaped, allowed), set(failing(findings))
+    if not wrong:
         return Verdict(item.name, findings, [], skipped, flags)
     note = fingerprint.other_inputs(item, given, theirs, usable, allowed)
-    found = [] if note else diagnosis.of(item, given, usable, failing, allowed, seconds)
+    found = [] if note else diagnosis.of(item, given, usable, wrong, allowed, seconds)
     return Verdict(item.name, findings, found, skipped, flags, note)
-
-
-def _usable(ours, theirs):
-    return _shaped(ours, theirs) and bool(np.all(np.isfinite(theirs)))
-
-
-def _shaped(ours, theirs):
-    return theirs is not None and theirs.shape == ours.shape
 
 
 def by_flag(item, given, ours, theirs, allowed):

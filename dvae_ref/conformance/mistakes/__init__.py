@@ -12,6 +12,7 @@ import importlib
 from dvae_ref.conformance.mistakes.registry import REGISTRY, Case, Mistake, mistake
 
 THEMES = (
+    "entropies",
     "machines",
     "sampling",
     "chains",

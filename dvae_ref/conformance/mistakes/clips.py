@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from dvae_ref.conformance.mistakes.objectives import with_fields
 from dvae_ref.conformance.mistakes.registry import mistake
+from dvae_ref.conformance.quantities.changes import with_posterior, with_prior
 from dvae_ref.model.priors import GaussianIntegral, SpikeJoint
 from dvae_ref.theory.elementary import sigmoid, softplus
 
@@ -20,29 +20,29 @@ def in_log_q(largest, case):
 
 
 def in_objective(largest, case):
+    """The same of logit q, the network's first outputs."""
     most = np.log(largest) - np.log1p(-largest)
 
-    def change(method):
-        class Clipped(type(method.posterior)):
+    def derived(posterior):
+        class Clipped(posterior):
             def draw(self, out, noise, *extra):
-                units = noise.rho.shape[1]
-                return super().draw(
-                    np.concatenate([np.minimum(out[:, :units], most), out[:, units:]], 1), noise, *extra
-                )
+                out, units = out.copy(), range(noise.rho.shape[1])
+                out[:, units] = np.minimum(out[:, units], most)
+                return super().draw(out, noise, *extra)
 
             def draw_backward(self, d, sample, noise, *extra):
                 d_out, d_extra = super().draw_backward(d, sample, noise, *extra)
-                d_out[:, : sample.logit_q.shape[1]] *= sample.logit_q < most
+                d_out[:, range(sample.logit_q.shape[1])] *= sample.logit_q < most
                 return d_out, d_extra
 
-        return method._replace(posterior=with_fields(Clipped, method.posterior))
+        return Clipped
 
-    return case.again(change=change)
+    return case.again(change=with_posterior(derived))
 
 
 for _name, _largest in LARGEST.items():
-    for _clip, _where in ((in_log_q, "log_q_*"), (in_objective, "objective_*")):
-        mistake(f"q is clipped: min(q, {_name})", _where)(functools.partial(_clip, _largest))
+    mistake(f"q is clipped: min(q, {_name})", "log_q_*")(functools.partial(in_log_q, _largest))
+    mistake(f"q is clipped: min(q, {_name})", "objective_*")(functools.partial(in_objective, _largest))
 
 
 @mistake("q <= 1 - 1e-4 in log(1 - q), in front of both components: the authors' release", "objective_dvaes_gi_*")
@@ -57,10 +57,10 @@ def clipped_logarithm(case):
         def term_backward(self, d_term, cache, extra):
             d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
             logit_q = cache.sample.logit_q
-            more = d_term[:, None] * np.where(softplus(logit_q) > np.log(1e4), sigmoid(logit_q), 0)
+            more = np.expand_dims(d_term, 1) * np.where(softplus(logit_q) > np.log(1e4), sigmoid(logit_q), 0)
             return d_rbm, d_sample._replace(logit_q=d_sample.logit_q - more), d_extra
 
-    return case.again(change=lambda method: method._replace(prior=with_fields(Clipped, method.prior)))
+    return case.again(change=with_prior(Clipped))
 
 
 @mistake("the gradient passes through min(0.999, q): the authors' release", "objective_dvae_*")
@@ -73,4 +73,4 @@ def clipped_gradient(case):
             stopped = (sigmoid(cache.logit_q) > 0.999) & (self.groups > 1)
             return d_rbm, d_sample._replace(logit_q=np.where(stopped, 0, d_sample.logit_q)), d_extra
 
-    return case.again(change=lambda method: method._replace(prior=with_fields(Clipped, method.prior)))
+    return case.again(change=with_prior(Clipped))

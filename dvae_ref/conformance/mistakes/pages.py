@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from dvae_ref.conformance.mistakes.registry import closest, mistake
+from dvae_ref.conformance.mistakes.chains import log_base
+from dvae_ref.conformance.mistakes.registry import closest, mistake, scaled
+from dvae_ref.theory.boltzmann import split
 
 
 @mistake("E[z_left] E[z_right]' in place of E[z_left z_right']", "log_z", "negative_phase")
 def product_of_means(case):
     """Page 1, mistake 4, and page 5, mistake 3. (Of these means no covariance is left.)"""
-    z, n = case.outputs["mean_z"], len(case.inputs["W"])
-    found = {"mean_zz": np.outer(z[:n], z[n:])}
-    gone = {"covariance": 0 * case.outputs["covariance"]} if "covariance" in case.outputs else {}
-    return closest(case, [found | gone, found])
+    left, right = split(case.outputs["mean_z"], case.machine)
+    found = {"mean_zz": np.outer(left, right)}
+    return closest(case, [found | scaled(case.outputs, 0, "covariance"), found])
 
 
 @mistake("a in place of a - lam / 2", "log_p_gaussian_integral")
@@ -34,4 +35,4 @@ def mu_on_both_sides(case):
 @mistake("log Z of the base, units x log 2, is left out", "ais_weights")
 def without_base(case):
     """Page 9, mistake 3."""
-    return {"log_z": case.outputs["log_z"] - len(case.inputs["a"]) * np.log(2)}
+    return {"log_z": case.outputs["log_z"] - log_base(case)}

@@ -3,13 +3,12 @@
 import numpy as np
 
 from dvae_ref.conformance.mistakes.registry import closest, mistake, replaced
-from dvae_ref.conformance.quantities.smoothings import logit, smoothing_of
+from dvae_ref.conformance.mistakes.smoothings import OVERLAPPING
+from dvae_ref.conformance.quantities.smoothings import logit
 from dvae_ref.theory import mixture
 from dvae_ref.theory.elementary import sigmoid, softplus
-from dvae_ref.theory.smoothing import SMOOTHINGS
 
 ONE, ZERO = "q r(zeta|1) alone: (1 - q) r(zeta|0) is left out", "(1 - q) r(zeta|0) alone: q r(zeta|1) is left out"
-OVERLAPPING = tuple(f"smoothing_{kind}" for kind in SMOOTHINGS)
 LOG_Q, MODELS = "log_q_*", ("objective_dvaes_*", "own_networks_dvaes_*")
 
 
@@ -19,58 +18,47 @@ LOG_Q, MODELS = "log_q_*", ("objective_dvaes_*", "own_networks_dvaes_*")
 @mistake(ONE, LOG_Q)
 def log_q_of_one(case):
     """log q(zeta|x) = sum_i log q_i + log r(zeta_i|1); where q is 0, as for a logit of -80."""
-    smoothing, d = smoothing_of(case.inputs, case.quantity.name.removeprefix("log_q_")), case.inputs["cotangent"]
-    t, logit_q = smoothing.t(case.inputs["zeta"]), logit(case.inputs["q"])
+    smoothing, t, logit_q = case.smoothing, case.t, logit(case.inputs["q"])
     return {
-        "log_q": np.sum(-softplus(-logit_q) + smoothing.log_r1(t), -1),
-        "d_q": d[:, None] / sigmoid(logit_q),
-        "d_zeta": -d[:, None] * smoothing.d_log_r0(-t) / smoothing.d_zeta(t),
+        "log_q": np.sum(smoothing.log_r1(t) - softplus(-logit_q), -1),
+        "d_q": case.d / sigmoid(logit_q),
+        "d_zeta": -case.d * smoothing.d_log_r0(-t) / smoothing.d_zeta(t),
     }
 
 
 @mistake(ZERO, LOG_Q)
 def log_q_of_zero(case):
     """log q(zeta|x) = sum_i log(1 - q_i) + log r(zeta_i|0); where q is 1, as for a logit of 80."""
-    smoothing, d = smoothing_of(case.inputs, case.quantity.name.removeprefix("log_q_")), case.inputs["cotangent"]
-    t, logit_q = smoothing.t(case.inputs["zeta"]), logit(case.inputs["q"])
+    smoothing, t, logit_q = case.smoothing, case.t, logit(case.inputs["q"])
     return {
-        "log_q": np.sum(-softplus(logit_q) + smoothing.log_r0(t), -1),
-        "d_q": -d[:, None] / sigmoid(-logit_q),
-        "d_zeta": d[:, None] * smoothing.d_log_r0(t) / smoothing.d_zeta(t),
+        "log_q": np.sum(smoothing.log_r0(t) - softplus(logit_q), -1),
+        "d_q": -case.d / sigmoid(-logit_q),
+        "d_zeta": case.d * smoothing.d_log_r0(t) / smoothing.d_zeta(t),
     }
 
 
 # -- its CDF, and Eq. 9, which divides by its density ------------------------------------------------------------------
 
 
-@mistake(ONE, *OVERLAPPING)
+@mistake(ONE, OVERLAPPING)
 def mixture_of_one(case):
     """CDF = q R(zeta|1)."""
-    smoothing, t, q = law(case)
-    r, cdf = np.exp(smoothing.log_r1(t)), smoothing.cdf1(t)
-    return of_component(case, {"cdf": q * cdf}, q * r, q * smoothing.d_beta_cdf1(t))
+    smoothing, t, q = case.smoothing, case.t, sigmoid(logit(case.inputs["q"]))
+    return of_component(case, q, smoothing.log_r1(t), smoothing.cdf1(t), smoothing.d_beta_cdf1(t))
 
 
-@mistake(ZERO, *OVERLAPPING)
+@mistake(ZERO, OVERLAPPING)
 def mixture_of_zero(case):
     """CDF = (1 - q) R(zeta|0)."""
-    smoothing, t, q = law(case)
-    rest = sigmoid(-logit(q))
-    r, cdf = np.exp(smoothing.log_r0(t)), smoothing.cdf0(t)
-    return of_component(case, {"cdf": rest * cdf}, rest * r, rest * smoothing.d_beta_cdf0(t))
+    smoothing, t, rest = case.smoothing, case.t, sigmoid(-logit(case.inputs["q"]))
+    return of_component(case, rest, smoothing.log_r0(t), smoothing.cdf0(t), smoothing.d_beta_cdf0(t))
 
 
-def law(case):
-    """(smoothing, t, q)"""
-    smoothing = smoothing_of(case.inputs, case.quantity.name.removeprefix("smoothing_"))
-    return smoothing, smoothing.t(case.inputs["zeta"]), case.inputs["q"]
-
-
-def of_component(case, cdf, density, d_beta_cdf):
+def of_component(case, weight, log_r, cdf, d_beta_cdf):
     """The CDF alone is of one component, or the density in Eq. 9 as well."""
-    gap = case.outputs["cdf0"] - case.outputs["cdf1"]
-    slopes = {"d_zeta_d_q": gap / density, "d_zeta_d_beta": -d_beta_cdf / density}
-    return closest(case, [cdf | slopes, cdf])
+    gap, alone = case.outputs["cdf0"] - case.outputs["cdf1"], {"cdf": weight * cdf}
+    slopes = {"d_zeta_d_q": gap / (weight * np.exp(log_r)), "d_zeta_d_beta": -d_beta_cdf / np.exp(log_r)}
+    return closest(case, [alone | slopes, alone])
 
 
 @mistake(ONE, "smoothing_spike")
@@ -82,7 +70,7 @@ def spike_left_out(case):
 # -- in whole models ---------------------------------------------------------------------------------------------------
 
 
-@mistake(ONE, *MODELS)
+@mistake(ONE, MODELS)
 def model_of_one(case):
     """log q(zeta|x) - log r_max = sum_i log q_i - max(-b_i, 0)."""
 
@@ -90,13 +78,13 @@ def model_of_one(case):
         return np.sum(-softplus(-logit_q) - np.maximum(-b, 0), -1), mixture.LogQ(logit_q, b)
 
     def backward(d_log_q, cache):
-        d = d_log_q[:, None]
+        d = np.expand_dims(d_log_q, 1)
         return d * sigmoid(-cache.logit_q), d * (cache.b < 0)
 
     return with_log_q(case, log_q, backward)
 
 
-@mistake(ZERO, *MODELS)
+@mistake(ZERO, MODELS)
 def model_of_zero(case):
     """log q(zeta|x) - log r_max = sum_i log(1 - q_i) - max(b_i, 0)."""
 
@@ -104,7 +92,7 @@ def model_of_zero(case):
         return np.sum(-softplus(logit_q) - np.maximum(b, 0), -1), mixture.LogQ(logit_q, b)
 
     def backward(d_log_q, cache):
-        d = d_log_q[:, None]
+        d = np.expand_dims(d_log_q, 1)
         return -d * sigmoid(cache.logit_q), -d * (cache.b > 0)
 
     return with_log_q(case, log_q, backward)

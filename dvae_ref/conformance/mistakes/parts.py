@@ -4,38 +4,41 @@ import functools
 
 import numpy as np
 
-from dvae_ref.conformance.mistakes.machines import BIPARTITE, GENERAL, coupled
-from dvae_ref.conformance.mistakes.registry import mistake, negated, scaled
-from dvae_ref.conformance.quantities.machines import machine
-from dvae_ref.conformance.quantities.smoothings import smoothing_of
-from dvae_ref.theory.boltzmann import couple, split
+from dvae_ref.conformance.mistakes.machines import GENERAL, with_parameters
+from dvae_ref.conformance.mistakes.registry import mistake, negated
+from dvae_ref.theory.boltzmann import couple, energy, split
 from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 
 KL, PLUS, SPIKE, FREE, ISING = "kl_*", "kl_dvaepp_*", "kl_dvae", "free_energy", "ising"
-ON_E = (*(name for name in BIPARTITE if not name.startswith(("own", "log_p", "kl", "ais"))), GENERAL)
+ON_E = ("energy", "log_z", "mean_field", "gibbs", FREE, ISING, GENERAL)
 
 
-@mistake("the biases are left out", *ON_E)
+@mistake("the biases are left out", ON_E)
 def without_biases(case):
-    found = case.again({"a": 0 * case.inputs["a"]})
-    return found | scaled(found, 0, "d_a")
+    """E(z) = -z_left W z_right."""
+    return with_parameters(case, 0, 1)
 
 
-@mistake("the couplings are left out", *ON_E)
+@mistake("the couplings are left out", ON_E)
 def without_couplings(case):
-    return coupled(case, 0)
+    """E(z) = -a·z."""
+    return with_parameters(case, 1, 0)
 
 
-# -- the KL of DVAE++ and DVAE -----------------------------------------------------------------------------------------
+# -- the KL of DVAE++ and DVAE: minus it is H(q) + a·q + nu_left W q_right, with z_left for nu_left --------------------
+
+
+def slope(logit):
+    """dq/dlogit q = q (1 - q)."""
+    return sigmoid(logit) * sigmoid(-logit)
 
 
 def with_entropy(factor, case):
-    """`factor` times H(q); d H / d logit q = -logit q q (1 - q)."""
-    logit = case.inputs["logit_q"]
-    slope = -logit * sigmoid(logit) * sigmoid(-logit)
-    return case.outputs | {
-        "minus_kl": case.outputs["minus_kl"] + (factor - 1) * bernoulli_entropy(logit).sum(-1),
-        "d_logit_q": case.outputs["d_logit_q"] + (factor - 1) * case.inputs["cotangent"][:, None] * slope,
+    """`factor` times H(q); dH/dlogit q = -logit q q (1 - q)."""
+    logit_q = case.inputs["logit_q"]
+    return {
+        "minus_kl": case.outputs["minus_kl"] + (factor - 1) * bernoulli_entropy(logit_q).sum(-1),
+        "d_logit_q": case.outputs["d_logit_q"] - (factor - 1) * case.d * logit_q * slope(logit_q),
     }
 
 
@@ -46,109 +49,111 @@ for _name, _factor in ENTROPIES.items():
 
 @mistake("the mean over units of H(q)", KL)
 def mean_entropy(case):
+    """H(q) over the number of units."""
     return with_entropy(1 / case.inputs["logit_q"].shape[1], case)
 
 
-def with_probabilities(case, left, right, linear):
-    """H(q) + a·linear + left W right of DVAE++, each of them "mu", or "nu", which zeta has a say in."""
-    logit, rbm = case.inputs["logit_q"], machine(case.inputs)
-    smoothing = smoothing_of(case.inputs, case.quantity.name.rpartition("_")[2])
-    t, d = smoothing.t(case.inputs["zeta"]), case.inputs["cotangent"][:, None]
-    logits = {"mu": logit, "nu": logit + smoothing.log_ratio(t)}
-    p_left, p_right = split(sigmoid(logits[left]), rbm)[0], split(sigmoid(logits[right]), rbm)[1]
-    d_left, d_right = split(couple(rbm, np.concatenate([p_left, p_right], -1)), rbm)
-    parts = [(linear, np.broadcast_to(rbm.a, logit.shape)), (left, half(d_left, 0)), (right, half(d_right, 1))]
-    moved = {kind: sum(slope for which, slope in parts if which == kind) for kind in ("mu", "nu")}
-    by = {kind: d * moved[kind] * sigmoid(logits[kind]) * sigmoid(-logits[kind]) for kind in moved}
-    entropy = -d * logit * sigmoid(logit) * sigmoid(-logit)
-    value = bernoulli_entropy(logit).sum(-1) + sigmoid(logits[linear]) @ rbm.a + np.sum((p_left @ rbm.W) * p_right, -1)
+def of_units(case, x):
+    """H(q) - E(x), x (rows, units), with the gradients in a and W, and its own in logit q."""
+    logit_q, (left, right) = case.inputs["logit_q"], split(x, case.machine)
     return {
-        "minus_kl": value,
-        "d_logit_q": entropy + by["mu"] + by["nu"],
-        "d_zeta": by["nu"] * smoothing.d_log_ratio(t) / smoothing.d_zeta(t),
-        "d_a": np.sum(d * sigmoid(logits[linear]), 0),
-        "d_W": (d * p_left).T @ p_right,
+        "minus_kl": bernoulli_entropy(logit_q).sum(-1) - energy(case.machine, x),
+        "d_logit_q": -case.d * logit_q * slope(logit_q),
+        "d_a": np.sum(case.d * x, 0),
+        "d_W": (case.d * left).T @ right,
     }
 
 
-def half(slope, side):
-    """Of one side, with zeros for the other: both sides are as large."""
-    return np.concatenate([slope, 0 * slope] if side == 0 else [0 * slope, slope], -1)
+def with_nu(case, in_linear, in_pairs):
+    """H(q) + a·p + p'_left W p'_right of DVAE++: p and p' are nu in the parts that are told by 1, q where by 0.
+
+    nu = sigmoid(logit q + b): what moves it moves logit q, and zeta by db/dzeta.
+    """
+    (a, _), smoothing, t = case.machine, case.smoothing, case.t
+    logit_q, b = case.inputs["logit_q"], smoothing.log_ratio(t)
+    linear, pairs = logit_q + in_linear * b, logit_q + in_pairs * b
+    by_linear = case.d * a * slope(linear)
+    by_pairs = case.d * couple(case.machine, sigmoid(pairs)) * slope(pairs)
+    d_b = in_linear * by_linear + in_pairs * by_pairs
+    found = of_units(case, sigmoid(pairs))
+    return {
+        "minus_kl": found["minus_kl"] + (sigmoid(linear) - sigmoid(pairs)) @ a,
+        "d_logit_q": found["d_logit_q"] + by_linear + by_pairs,
+        "d_zeta": d_b * smoothing.d_log_ratio(t) / smoothing.d_zeta(t),
+        "d_a": np.sum(case.d * sigmoid(linear), 0),
+        "d_W": found["d_W"],
+    }
 
 
 @mistake("nu = q(z = 1 | x, zeta) on both sides, which the last group does not have", PLUS)
 def nu_on_both_sides(case):
-    return with_probabilities(case, "nu", "nu", "mu")
+    """H(q) + a·q + nu_left W nu_right."""
+    return with_nu(case, 0, 1)
 
 
 @mistake("nu = q(z = 1 | x, zeta) in all of E, in a·q as well", PLUS)
 def nu_everywhere(case):
-    return with_probabilities(case, "nu", "nu", "nu")
+    """H(q) + a·nu + nu_left W nu_right."""
+    return with_nu(case, 1, 1)
 
 
 @mistake("b has the opposite sign in nu", PLUS)
 def opposite_ratio(case):
-    """As at 1 - zeta."""
+    """nu = sigmoid(logit q - b): as at 1 - zeta."""
     return negated(case.again({"zeta": 1 - case.inputs["zeta"]}), "d_zeta")
 
 
 @mistake("nu is held fixed in the gradient", PLUS)
 def fixed_nu(case):
-    rbm, logit, d = machine(case.inputs), case.inputs["logit_q"], case.inputs["cotangent"][:, None]
-    smoothing = smoothing_of(case.inputs, case.quantity.name.rpartition("_")[2])
-    nu = sigmoid(logit + smoothing.log_ratio(smoothing.t(case.inputs["zeta"])))
-    slope = sigmoid(logit) * sigmoid(-logit)
-    right = half(split(nu, rbm)[0] @ rbm.W, 1)
-    return {"d_logit_q": d * slope * (rbm.a - logit + right), "d_zeta": 0 * case.outputs["d_zeta"]}
+    """d/dlogit q = (a - logit q + nu_left W on the right) q (1 - q)."""
+    (a, W), logit_q = case.machine, case.inputs["logit_q"]
+    nu = sigmoid(logit_q + case.smoothing.log_ratio(case.t))
+    of_pairs = couple(case.machine, nu) * (np.arange(len(a)) >= len(W))
+    return {
+        "d_logit_q": case.d * slope(logit_q) * (a - logit_q + of_pairs),
+        "d_zeta": 0 * case.outputs["d_zeta"],
+    }
 
 
 @mistake("E at zeta itself: a·zeta + zeta_left W zeta_right", PLUS)
 def energy_of_zeta(case):
-    rbm, zeta, d = machine(case.inputs), case.inputs["zeta"], case.inputs["cotangent"]
-    logit, (left, right) = case.inputs["logit_q"], split(zeta, rbm)
-    return {
-        "minus_kl": bernoulli_entropy(logit).sum(-1) + zeta @ rbm.a + np.sum((left @ rbm.W) * right, -1),
-        "d_logit_q": -d[:, None] * logit * sigmoid(logit) * sigmoid(-logit),
-        "d_zeta": d[:, None] * (rbm.a + couple(rbm, zeta)),
-        "d_a": d @ zeta,
-        "d_W": (d[:, None] * left).T @ right,
-    }
+    """H(q) - E(zeta)."""
+    (a, _), zeta = case.machine, case.inputs["zeta"]
+    return of_units(case, zeta) | {"d_zeta": case.d * (a + couple(case.machine, zeta))}
 
 
-def of_left_logits(case, slope):
-    """d_logit_q of DVAE with another estimate for the left units: slope(a - logit q, J z, z, q), times q."""
-    rbm, logit = machine(case.inputs), case.inputs["logit_q"]
-    n, up = len(rbm.W), (case.inputs["zeta"] > 0).astype(float)
-    z = np.concatenate([up[:, :n], sigmoid(logit[:, n:])], -1)
-    found = slope(rbm.a - logit, couple(rbm, z), z, sigmoid(logit)) * sigmoid(logit)
-    left = case.inputs["cotangent"][:, None] * found
-    return {"d_logit_q": np.concatenate([left[:, :n], case.outputs["d_logit_q"][:, n:]], -1)}
+def of_left_logits(case, estimate):
+    """d_logit_q of DVAE with another estimate for the left units: estimate(a - logit q, J z, q), times q."""
+    (a, W), logit_q = case.machine, case.inputs["logit_q"]
+    on_left, q = np.arange(len(a)) < len(W), sigmoid(logit_q)
+    z = np.where(on_left, case.inputs["zeta"] > 0, q)
+    found = case.d * estimate(a - logit_q, couple(case.machine, z), q) * q
+    return {"d_logit_q": np.where(on_left, found, case.outputs["d_logit_q"])}
 
 
 @mistake("the jumps of z = [zeta > 0] are left out of the gradient, as automatic differentiation does", SPIKE)
 def without_jumps(case):
-    return of_left_logits(case, lambda own, pull, z, q: own * (1 - q))
-
-
-@mistake("q(z = 1 | x) on both sides: z = [zeta > 0] of the left side is not taken", SPIKE)
-def without_z(case):
-    rbm, logit, d = machine(case.inputs), case.inputs["logit_q"], case.inputs["cotangent"]
-    q, (left, right) = sigmoid(logit), split(sigmoid(logit), rbm)
-    return {
-        "minus_kl": bernoulli_entropy(logit).sum(-1) + q @ rbm.a + np.sum((left @ rbm.W) * right, -1),
-        "d_logit_q": d[:, None] * (rbm.a - logit + couple(rbm, q)) * q * sigmoid(-logit),
-        "d_a": d @ q,
-        "d_W": (d[:, None] * left).T @ right,
-    }
+    """d/dlogit q_i = (a_i - logit q_i) q_i (1 - q_i) on the left."""
+    return of_left_logits(case, lambda own, pull, q: own * (1 - q))
 
 
 @mistake("straight through: z = [zeta > 0] moves as q does", SPIKE)
 def straight_through(case):
-    return of_left_logits(case, lambda own, pull, z, q: (own + pull) * (1 - q))
+    """d/dlogit q_i = (a_i - logit q_i + (J z)_i) q_i (1 - q_i) on the left, too."""
+    return of_left_logits(case, lambda own, pull, q: (own + pull) * (1 - q))
+
+
+@mistake("q(z = 1 | x) on both sides: z = [zeta > 0] of the left side is not taken", SPIKE)
+def without_z(case):
+    """H(q) - E(q)."""
+    (a, _), logit_q = case.machine, case.inputs["logit_q"]
+    pull = a - logit_q + couple(case.machine, sigmoid(logit_q))
+    return of_units(case, sigmoid(logit_q)) | {"d_logit_q": case.d * pull * slope(logit_q)}
 
 
 @mistake("z = [zeta > 1/2] in place of [zeta > 0]", SPIKE)
 def other_threshold(case):
+    """zeta below 1/2 is taken for 0."""
     zeta = case.inputs["zeta"]
     return case.again({"zeta": np.where(zeta > 0.5, zeta, 0)})
 
@@ -158,17 +163,21 @@ def other_threshold(case):
 
 @mistake("the left side's biases are left out", FREE)
 def without_left_biases(case):
-    n = len(case.inputs["W"])
-    return {"free_energy": case.outputs["free_energy"] + case.inputs["z"][:, :n] @ case.inputs["a"][:n]}
+    """-sum_j log(1 + e^field_j) alone."""
+    left, _ = split(case.inputs["z"], case.machine)
+    a_left, _ = split(case.inputs["a"], case.machine)
+    return {"free_energy": case.outputs["free_energy"] + left @ a_left}
 
 
 @mistake("p(z_right = 0 | left) in place of p(z_right = 1 | left)", FREE)
 def of_zero(case):
+    """sigmoid(-field)."""
     return {"p_right": 1 - case.outputs["p_right"]}
 
 
 @mistake("E with the right side's means in place of the free energy: -sum field p, its entropy left out", FREE)
 def without_right_entropy(case):
+    """-a_left·left - sum_j field_j p_j."""
     p = case.outputs["p_right"]
     entropy = -np.sum(p * np.log(p) + (1 - p) * np.log1p(-p), -1)
     return {"free_energy": case.outputs["free_energy"] + entropy}
@@ -176,24 +185,29 @@ def without_right_entropy(case):
 
 @mistake("h lacks the couplings: a / 2 alone", ISING)
 def bare_h(case):
+    """h = -a / 2, where -a / 2 - J 1 / 4 is due."""
     return {"h": -case.inputs["a"] / 2}
 
 
 @mistake("s = 1 - 2 z: h has the opposite sign", ISING)
 def opposite_spins(case):
+    """h = a / 2 + J 1 / 4."""
     return {"h": -case.outputs["h"]}
 
 
 @mistake("the offset is left out", ISING)
 def without_offset(case):
+    """0."""
     return {"offset": 0 * case.outputs["offset"]}
 
 
 @mistake("E(z) is that in spins, without the offset", ISING)
 def energy_without_offset(case):
+    """h·s + s_left J s_right."""
     return {"energy": case.outputs["energy"] - case.outputs["offset"]}
 
 
 @mistake("the signs are those of -h·s - s J s", ISING)
 def negative_ising(case):
-    return {name: -case.outputs[name] for name in ("h", "J")}
+    """E(z) = -h·s - s_left J s_right + offset."""
+    return {"h": -case.outputs["h"], "J": -case.outputs["J"]}

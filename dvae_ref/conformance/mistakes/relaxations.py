@@ -5,14 +5,11 @@ import math
 import numpy as np
 
 from dvae_ref import exact
-from dvae_ref.conformance.mistakes.machines import guarded, on_alone
 from dvae_ref.conformance.mistakes.registry import mistake, negated
 from dvae_ref.conformance.mistakes.smoothings import log_normaliser
-from dvae_ref.conformance.quantities.machines import machine
-from dvae_ref.conformance.quantities.smoothings import smoothing_of
 from dvae_ref.theory import overlapping
 from dvae_ref.theory.boltzmann import RBM, couple, field, split
-from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
+from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.mean_field import mean_field
 from dvae_ref.theory.overlapping import log_p_backward
 from dvae_ref.theory.smoothing import SMOOTHINGS, UniformExponential, named
@@ -28,7 +25,7 @@ def through_mean_field(sweeps):
         rbm, b, logit = cache
         d_rbm, d_b = log_p_backward(d_log_p, cache)
         m = sigmoid(logit)
-        d_logit = d_log_p[:, None] * (field(rbm, m) + b - logit) * m * sigmoid(-logit)  # of H(m) - E^(m)
+        d_logit = np.expand_dims(d_log_p, 1) * (field(rbm, m) + b - logit) * m * sigmoid(-logit)  # of H(m) - E^(m)
         d_left, d_right = split(d_logit, rbm)
         d_bias, d_W = np.zeros_like(b), np.zeros_like(rbm.W)
         for n in range(sweeps, 0, -1):
@@ -45,96 +42,64 @@ def through_mean_field(sweeps):
 
 @mistake("the gradient runs through the mean field, which Eq. 5 holds fixed", OVERLAPPING)
 def differentiated_mean_field(case):
+    """d/d(a, b, W) of H(m) - E^(m), dm/d(a, b, W) included."""
     return case.again(backward=through_mean_field(int(case.inputs["sweeps"])))
 
 
 @mistake("-log Z is included", OVERLAPPING, GAUSSIAN)
 def with_log_z(case):
-    rbm, total = machine(case.inputs), case.inputs["cotangent"].sum()
+    """log p(zeta), normalised; its gradient with the negative phase."""
+    rbm, total = case.machine, case.inputs["cotangent"].sum()
     z, zz = exact.moments(rbm)
     less = {"log_p": exact.log_z(rbm), "d_a": total * z, "d_W": total * zz, "d_zeta": 0}
     return {name: value - less[name] for name, value in case.outputs.items()}
 
 
-def law(case):
-    return smoothing_of(case.inputs, case.quantity.name.removeprefix("log_p_overlapping_"))
-
-
 @mistake("c = log r(zeta|0) is left out", OVERLAPPING)
 def without_c(case):
     """d_zeta = m db/dzeta; to take dc/dzeta away again would leave its rounding."""
-    smoothing, t = law(case), law(case).t(case.inputs["zeta"])
-    logit = overlapping.mean_field(machine(case.inputs), smoothing.log_ratio(t), int(case.inputs["sweeps"]))
-    d_zeta = case.inputs["cotangent"][:, None] * sigmoid(logit) * smoothing.d_log_ratio(t) / smoothing.d_zeta(t)
-    return case.outputs | {"log_p": case.outputs["log_p"] - smoothing.log_r0(t).sum(-1), "d_zeta": d_zeta}
+    smoothing, t = case.smoothing, case.t
+    logit = overlapping.mean_field(case.machine, smoothing.log_ratio(t), int(case.inputs["sweeps"]))
+    return {
+        "log_p": case.outputs["log_p"] - smoothing.log_r0(t).sum(-1),
+        "d_zeta": case.d * sigmoid(logit) * smoothing.d_log_ratio(t) / smoothing.d_zeta(t),
+    }
 
 
-@mistake("r(zeta|z) is not normalised", *NORMALISED)
+@mistake("r(zeta|z) is not normalised", NORMALISED)
 def not_normalised(case):
-    return case.outputs | {"log_p": case.outputs["log_p"] - log_normaliser(case) * case.inputs["zeta"].shape[1]}
+    """c without the constant in front of r(zeta|0)."""
+    return {"log_p": case.outputs["log_p"] - log_normaliser(case) * case.inputs["zeta"].shape[1]}
 
 
 @mistake("z = 0 and z = 1 are exchanged in r(zeta|z)", OVERLAPPING)
 def exchanged_ends(case):
+    """log p(1 - zeta)."""
     return negated(case.again({"zeta": 1 - case.inputs["zeta"]}), "d_zeta")
 
 
 @mistake("b has the opposite sign", OVERLAPPING)
 def opposite_b(case):
     """What is b's alone at 1 - zeta, where b is -b, and c as it should be."""
-    smoothing, zeta, d = law(case), case.inputs["zeta"], case.inputs["cotangent"][:, None]
+    zeta = case.inputs["zeta"]
     mirrored = case.again({"zeta": 1 - zeta})
-
-    def of_c(zeta):
-        t = smoothing.t(zeta)
-        return smoothing.log_r0(t).sum(-1), d * smoothing.d_log_r0(t) / smoothing.d_zeta(t)
-
-    (there, d_there), (here, d_here) = of_c(1 - zeta), of_c(zeta)
-    moved = {"log_p": mirrored["log_p"] - there + here, "d_zeta": d_there - mirrored["d_zeta"] + d_here}
-    return mirrored | moved
+    (there, d_there), (here, d_here) = of_c(case, 1 - zeta), of_c(case, zeta)
+    return mirrored | {
+        "log_p": mirrored["log_p"] - there + here,
+        "d_zeta": d_there - mirrored["d_zeta"] + d_here,
+    }
 
 
-def with_entropy(case, change):
-    """log_p with the entropy changed by change(m, H(m))."""
-    smoothing = law(case)
-    b = smoothing.log_ratio(smoothing.t(case.inputs["zeta"]))
-    logit = overlapping.mean_field(machine(case.inputs), b, int(case.inputs["sweeps"]))
-    entropy = bernoulli_entropy(logit).sum(-1)
-    return case.outputs | {"log_p": case.outputs["log_p"] - entropy + change(sigmoid(logit), entropy)}
-
-
-@mistake("H(m) is left out", OVERLAPPING)
-def without_entropy(case):
-    return with_entropy(case, lambda m, entropy: 0)
-
-
-@mistake("H(m) has the opposite sign", OVERLAPPING)
-def opposite_entropy(case):
-    return with_entropy(case, lambda m, entropy: -entropy)
-
-
-@mistake("1e-7 is added inside the logarithms of H(m)", OVERLAPPING)
-def guarded_entropy(case):
-    return with_entropy(case, lambda m, entropy: guarded(m))
-
-
-@mistake("H(m) is in bits", OVERLAPPING)
-def entropy_in_bits(case):
-    return with_entropy(case, lambda m, entropy: entropy / math.log(2))
-
-
-@mistake("the mean over units of H(m)", OVERLAPPING)
-def mean_entropy(case):
-    return with_entropy(case, lambda m, entropy: entropy / m.shape[-1])
-
-
-@mistake("H(m) lacks (1 - m) log(1 - m)", OVERLAPPING)
-def half_entropy(case):
-    return with_entropy(case, lambda m, entropy: on_alone(m))
+def of_c(case, zeta):
+    """The sum over units of c = log r(zeta|0), and its weighted gradient in zeta."""
+    smoothing, t = case.smoothing, case.smoothing.t(zeta)
+    return smoothing.log_r0(t).sum(-1), case.d * smoothing.d_log_r0(t) / smoothing.d_zeta(t)
 
 
 @mistake("log p(zeta) is summed over all states, exact, and not the mean field's", OVERLAPPING)
 def exact_sum(case):
+    """log sum_z exp(-E(z) + b·z + c)."""
+
     def log_p(rbm, b, sweeps):
         return exact.log_p(rbm, b)
 
@@ -143,75 +108,82 @@ def exact_sum(case):
 
 @mistake("b does not move in the gradient", OVERLAPPING)
 def fixed_b(case):
-    smoothing, t = law(case), law(case).t(case.inputs["zeta"])
-    d_c = case.inputs["cotangent"][:, None] * smoothing.d_log_r0(t)
-    return {"d_zeta": d_c / smoothing.d_zeta(t)}
+    """dc/dzeta alone."""
+    return {"d_zeta": of_c(case, case.inputs["zeta"])[1]}
 
 
 @mistake("c = log r(zeta|1) in place of log r(zeta|0)", OVERLAPPING)
 def c_of_one(case):
-    smoothing, t = law(case), law(case).t(case.inputs["zeta"])
-    b, d_b = smoothing.log_ratio(t), smoothing.d_log_ratio(t)
-    d = case.inputs["cotangent"][:, None]
+    """c + b in the place of c."""
+    smoothing, t = case.smoothing, case.t
     return {
-        "log_p": case.outputs["log_p"] + b.sum(-1),
-        "d_zeta": case.outputs["d_zeta"] + d * d_b / smoothing.d_zeta(t),
+        "log_p": case.outputs["log_p"] + smoothing.log_ratio(t).sum(-1),
+        "d_zeta": case.outputs["d_zeta"] + case.d * smoothing.d_log_ratio(t) / smoothing.d_zeta(t),
     }
 
 
-def parts(case):
-    """(rbm, lam, zeta, rows' weights, (J + lam I) zeta)."""
-    rbm, lam, zeta = machine(case.inputs), float(case.inputs["lam"]), case.inputs["zeta"]
-    return rbm, lam, zeta, case.inputs["cotangent"], lam * zeta + couple(rbm, zeta)
+# -- the Gaussian integral ---------------------------------------------------------------------------------------------
 
 
 @mistake("the factor 1/2 of zeta·(J + lam I) zeta / 2 is missing", GAUSSIAN)
 def whole_square(case):
-    rbm, _, zeta, d, turned = parts(case)
-    left, right = split(zeta, rbm)
-    log_p = case.outputs["log_p"] - np.sum(turned * zeta, -1) / 2
-    d_zeta, d_W = case.outputs["d_zeta"] - d[:, None] * turned, case.outputs["d_W"] - (d[:, None] * left).T @ right
-    return case.outputs | {"log_p": log_p, "d_zeta": d_zeta, "d_W": d_W}
+    """-zeta·(J + lam I) zeta."""
+    zeta = case.inputs["zeta"]
+    left, right = split(zeta, case.machine)
+    turned = case.inputs["lam"] * zeta + couple(case.machine, zeta)
+    return {
+        "log_p": case.outputs["log_p"] - np.sum(turned * zeta, -1) / 2,
+        "d_zeta": case.outputs["d_zeta"] - case.d * turned,
+        "d_W": case.outputs["d_W"] - (case.d * left).T @ right,
+    }
 
 
 def with_log_det(case, factor, constant=1.0):
     """log det((J + lam I) / 2 pi) / 2 taken `factor` times, its log 2 pi `constant` times."""
-    rbm, lam, _, d, _ = parts(case)
-    scaled = np.eye(rbm.W.shape[1]) - rbm.W.T @ rbm.W / lam**2
-    log_det = len(rbm.a) * math.log(lam) / 2 + np.linalg.slogdet(scaled)[1] / 2
-    half_log_2_pi = len(rbm.a) * math.log(2 * math.pi) / 2
-    d_log_det = -np.linalg.solve(scaled, rbm.W.T).T / lam**2
-    log_p = case.outputs["log_p"] + (factor - 1) * log_det - (constant - 1) * half_log_2_pi
-    return case.outputs | {"log_p": log_p, "d_W": case.outputs["d_W"] + (factor - 1) * d.sum() * d_log_det}
+    (a, W), lam, weight = case.machine, float(case.inputs["lam"]), case.inputs["cotangent"].sum()
+    scaled = np.eye(W.shape[1]) - W.T @ W / lam**2
+    log_det = len(a) * math.log(lam) / 2 + np.linalg.slogdet(scaled)[1] / 2
+    half_log_2_pi = len(a) * math.log(2 * math.pi) / 2
+    d_log_det = -np.linalg.solve(scaled, W.T).T / lam**2
+    return {
+        "log_p": case.outputs["log_p"] + (factor - 1) * log_det - (constant - 1) * half_log_2_pi,
+        "d_W": case.outputs["d_W"] + (factor - 1) * weight * d_log_det,
+    }
 
 
 @mistake("the factor 1/2 of log det(J + lam I) / 2 is missing", GAUSSIAN)
 def whole_log_det(case):
+    """log det((J + lam I) / 2 pi)."""
     return with_log_det(case, 2, 2)
 
 
 @mistake("log det((J + lam I) / 2 pi) / 2 has the opposite sign", GAUSSIAN)
 def opposite_log_det(case):
+    """-log det((J + lam I) / 2 pi) / 2."""
     return with_log_det(case, -1, -1)
 
 
 @mistake("the determinant of the covariance in place of that of J + lam I", GAUSSIAN)
 def covariance_log_det(case):
+    """log det((J + lam I)^-1 / 2 pi) / 2."""
     return with_log_det(case, -1)
 
 
 @mistake("log det(J + lam I) / 2 is left out", GAUSSIAN)
 def without_log_det(case):
+    """The density of the Gaussians is not normalised."""
     return with_log_det(case, 0, 0)
 
 
 @mistake("the 2 pi of the determinant is left out", GAUSSIAN)
 def without_two_pi(case):
+    """log det(J + lam I) / 2."""
     return with_log_det(case, 1, 0)
 
 
 @mistake("the determinant is taken for a constant: no gradient in W", GAUSSIAN)
 def constant_log_det(case):
+    """Without -W (lam^2 I - W'W)^-1."""
     return {"d_W": with_log_det(case, 0)["d_W"]}
 
 

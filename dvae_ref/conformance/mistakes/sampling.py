@@ -1,77 +1,128 @@
 """Mistakes in the probabilities of Gibbs sampling whose size is nobody's to know: it is read off somebody's outputs."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from dvae_ref.conformance.mistakes.registry import mistake
-from dvae_ref.conformance.quantities.machines import machine
 from dvae_ref.theory.boltzmann import couple, split
 from dvae_ref.theory.elementary import sigmoid
 
 
+class Way(NamedTuple):
+    """A way in which probabilities may be wrong, by one number."""
+
+    chance: Callable  # (number, field) -> p
+    from_p: Callable  # (p, field) -> number
+    from_spins: Callable  # (u, field) -> (bound, side): z = 1 says that side (number - bound) > 0, z = 0 the opposite
+    example: float  # the number where nobody's outputs are known
+
+
+# -- p = sigmoid(beta field) -------------------------------------------------------------------------------------------
+
+
+def cooled(beta, field):
+    """sigmoid(beta field)."""
+    return sigmoid(beta * field)
+
+
+def slope_of_logits(p, field):
+    """logit(p) / field, where neither is small or large."""
+    usual = (np.abs(field) > 0.5) & (np.abs(field) < 4)
+    logit = np.log(p) - np.log1p(-p)
+    return np.median(logit[usual] / field[usual])
+
+
+def bounds_of_slope(u, field):
+    """z = [u < sigmoid(beta field)] says on which side of logit(u) / field beta is."""
+    return (np.log(u) - np.log1p(-u)) / field, np.sign(field)
+
+
 @mistake("the inverse temperature is not 1", "gibbs")
 def temperature(case):
-    def from_p(p, field):
-        usual = (np.abs(field) > 0.5) & (np.abs(field) < 4)
-        return np.median((np.log(p) - np.log1p(-p))[usual] / field[usual])
+    """p = sigmoid(beta field)."""
+    return fitted(case, Way(cooled, slope_of_logits, bounds_of_slope, 0.97))
 
-    def from_spins(u, field):
-        """Their z = [u < sigmoid(beta field)] says on which side of logit(u) / field beta is."""
-        return (np.log(u) - np.log1p(-u)) / field, np.sign(field)
 
-    return fitted(case, from_p, from_spins, lambda beta, field: sigmoid(beta * field), 0.97)
+# -- p = sigmoid(field) + constant -------------------------------------------------------------------------------------
+
+
+def raised(by, field):
+    """sigmoid(field) + constant."""
+    return sigmoid(field) + by
+
+
+def constant_of(p, field):
+    """p - sigmoid(field)."""
+    return np.median(p - sigmoid(field))
+
+
+def bounds_of_constant(u, field):
+    """z = [u < sigmoid(field) + constant]: on which side of u - sigmoid(field) the constant is."""
+    return u - sigmoid(field), np.ones_like(u)
 
 
 @mistake("something is added to every probability", "gibbs")
 def offset(case):
-    return fitted(
-        case,
-        lambda p, field: np.median(p - sigmoid(field)),
-        lambda u, field: (u - sigmoid(field), np.ones_like(u)),
-        lambda by, field: sigmoid(field) + by,
-        0.002,
-    )
+    """p = sigmoid(field) + constant."""
+    return fitted(case, Way(raised, constant_of, bounds_of_constant, 0.002))
+
+
+# -- p = sigmoid(field), within [least, 1 - least] ---------------------------------------------------------------------
+
+
+def held(least, field):
+    """sigmoid(field) within [least, 1 - least]."""
+    return sigmoid(field).clip(least, 1 - least)
+
+
+def least_of(p, field):
+    """The smallest p or 1 - p."""
+    return min(p.min(), 1 - p.max())
+
+
+def bounds_of_least(u, field):
+    """Near 0, z = 1 says that u < least; near 1, z = 0 says that u > 1 - least; the others say nothing."""
+    p = sigmoid(field)
+    low, high = (p <= u) & (u < 0.5), (u < p) & (u > 0.5)
+    bound = np.select([low, high], [u, 1 - u], np.nan)
+    return bound, np.where(low, 1.0, -1.0)
 
 
 @mistake("probabilities are clipped away from 0 and 1", "gibbs")
 def clipped(case):
-    def from_spins(u, field):
-        """Near 0, z = 1 says that u < least; near 1, z = 0 says that u > 1 - least; the others say nothing."""
-        p = sigmoid(field)
-        low, high = (p <= u) & (u < 0.5), (u < p) & (u > 0.5)
-        return np.where(low, u, np.where(high, 1 - u, np.nan)), np.where(low, 1.0, -1.0)
-
-    return fitted(
-        case,
-        lambda p, field: min(p.min(), 1 - p.max()),
-        from_spins,
-        lambda least, field: sigmoid(field).clip(least, 1 - least),
-        0.01,
-    )
+    """p = sigmoid(field) within [least, 1 - least]."""
+    return fitted(case, Way(held, least_of, bounds_of_least, 0.01))
 
 
-def fitted(case, from_p, from_spins, chance, number):
-    """The outputs with the probabilities chance(number, field), the number from their p, or their spins, where given.
+# -- the number --------------------------------------------------------------------------------------------------------
 
-    from_p(p, field) -> number, of the first half-sweep's; from_spins(u, field) -> (bound, side): z = 1 is to say that
-    side (number - bound) > 0, z = 0 the opposite.
-    """
-    theirs = case.theirs
+
+def fitted(case, way):
+    """The outputs with wrong probabilities, the number from somebody's p of the first half-sweep, or his spins, where
+    given; {} where no number explains them."""
+    number = way.example
     with np.errstate(all="ignore"):
-        if "p" in theirs:
-            n = len(case.inputs["W"])
-            field = (couple(machine(case.inputs), case.inputs["z"]) + case.inputs["a"])[:, n:]
-            number = from_p(theirs["p"][0][:, n:], field)
-        elif "z_after" in theirs:
-            number = between(theirs["z_after"] > 0.5, *from_spins(case.inputs["u"], fields(case, theirs["z_after"])))
-        return case.again(chance=lambda field: chance(number, field)) if np.isfinite(number) else {}
+        if "p" in case.theirs:
+            _, p = split(case.theirs["p"][0], case.machine)
+            _, field = split(case.inputs["a"] + couple(case.machine, case.inputs["z"]), case.machine)
+            number = way.from_p(p, field)
+        elif "z_after" in case.theirs:
+            after = case.theirs["z_after"]
+            bound, side = way.from_spins(case.inputs["u"], fields(case, after))
+            number = between(after > 0.5, bound, side)
+        if not np.isfinite(number):
+            return {}
+        return case.again(chance=lambda field: way.chance(number, field))
 
 
 def fields(case, after):
     """Of each unit at its turn, if these were the states."""
-    rbm, found, before = machine(case.inputs), [], case.inputs["z"]
+    found, before = [], case.inputs["z"]
     for z in after:
-        left, right = split(before, rbm)[0], split(z, rbm)[1]
-        found.append(rbm.a + couple(rbm, np.concatenate([left, right], -1)))
+        (left, _), (_, right) = split(before, case.machine), split(z, case.machine)
+        found.append(case.inputs["a"] + couple(case.machine, np.concatenate([left, right], -1)))
         before = z
     return np.stack(found)
 

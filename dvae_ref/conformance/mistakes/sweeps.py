@@ -12,30 +12,34 @@ from dvae_ref.theory.boltzmann import split
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.mean_field import mean_field
 
-IN_LOG_P = ("log_p_overlapping_*", *RELAXED, "own_networks_dvaes_*")
+IN_LOG_P, OWN = "log_p_overlapping_*", "own_networks_dvaes_*"
 
 
-def alone(*wrongs):
+def alone(wrongs, case):
     """As the mean field itself; of several the one that is closest to somebody's."""
-    return lambda case: closest(case, [case.again(iterate=wrong) for wrong in wrongs])
+    return closest(case, [case.again(iterate=wrong) for wrong in wrongs])
 
 
-def inside(*wrongs):
+def inside(wrongs, case):
     """In the place of the one that log p(zeta) calls."""
+    found = []
+    for wrong in wrongs:
+        with replaced(overlapping, mean_field=wrong):
+            found.append(case.again())
+    return closest(case, found)
 
-    def made(case):
-        found = []
-        for wrong in wrongs:
-            with replaced(overlapping, mean_field=wrong):
-                found.append(case.again())
-        return closest(case, found)
 
-    return made
+def register(name, wrongs, *quantities, read_off=False):
+    """Functions in the place of theory.mean_field's, of which the first is the usual one: alone, and in quantities."""
+    mistake(name, "mean_field", read_off=read_off)(functools.partial(alone, wrongs))
+    mistake(name, quantities, read_off=read_off)(functools.partial(inside, wrongs))
 
 
 for _name, _wrong in MEAN_FIELD.items():
-    mistake(_name, "mean_field")(alone(_wrong))
-    mistake(_name, *IN_LOG_P)(inside(_wrong))
+    register(_name, [_wrong], IN_LOG_P, RELAXED, OWN)
+
+
+# -- other starts ------------------------------------------------------------------------------------------------------
 
 
 def swept(rbm, b, sweeps, left, keep=0.0):
@@ -50,52 +54,59 @@ def swept(rbm, b, sweeps, left, keep=0.0):
         return (np.log(m) - np.log1p(-m)).clip(-700, 700)
 
 
-def from_biases(rbm, b, sweeps=5, own=1.0):
-    """m = sigmoid(own a + b) before the first sweep, on either side."""
+def started(rbm, b, sweeps, logit):
+    """From sigmoid(logit) on either side."""
     if sweeps == 0:
-        return own * rbm.a + b
-    return swept(rbm, b, sweeps, sigmoid(split(own * rbm.a + b, rbm)[0]))
+        return logit
+    left, _ = split(sigmoid(logit), rbm)
+    return swept(rbm, b, sweeps, left)
+
+
+def from_biases(rbm, b, sweeps=5):
+    """m_left = sigmoid(a + b) before the first sweep."""
+    return started(rbm, b, sweeps, rbm.a + b)
+
+
+def from_b(rbm, b, sweeps=5):
+    """m_left = sigmoid(b) before the first sweep."""
+    return started(rbm, b, sweeps, b)
 
 
 def from_one(rbm, b, sweeps=5):
-    if sweeps == 0:
-        return np.full_like(b, 700.0)
-    return swept(rbm, b, sweeps, np.ones_like(split(b, rbm)[0]))
+    """m_left = 1 before the first sweep."""
+    return started(rbm, b, sweeps, np.full_like(b, 700.0))
 
 
-def damped(rbm, b, sweeps=5, keep=0.1):
-    return swept(rbm, b, sweeps, np.full_like(split(b, rbm)[0], 0.5), keep)
+register("m starts from sigmoid(a + b)", [from_biases], IN_LOG_P, OWN)
+register("m starts from sigmoid(b)", [from_b], IN_LOG_P, OWN)
+register("m starts from 1", [from_one], IN_LOG_P, OWN)
 
 
-def clipped(rbm, b, sweeps=5, least=1e-6):
+# -- with a number that is read off ------------------------------------------------------------------------------------
+
+
+def damped(keep, rbm, b, sweeps=5):
+    """m <- keep m + (1 - keep) (new m)."""
+    left, _ = split(np.full_like(b, 0.5), rbm)
+    return swept(rbm, b, sweeps, left, keep)
+
+
+def clipped(least, rbm, b, sweeps=5):
+    """m within [least, 1 - least], after the sweeps."""
     most = np.log1p(-least) - np.log(least)
     return mean_field(rbm, b, sweeps).clip(-most, most)
 
 
-STARTS = {
-    "m starts from sigmoid(a + b)": from_biases,
-    "m starts from sigmoid(b)": functools.partial(from_biases, own=0.0),
-    "m starts from 1": from_one,
-}
-for _name, _wrong in STARTS.items():
-    mistake(_name, "mean_field")(alone(_wrong))
-    mistake(_name, "log_p_overlapping_*", "own_networks_dvaes_*")(inside(_wrong))
+DAMPED = [functools.partial(damped, keep) for keep in (0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9)]
+CLIPPED = [functools.partial(clipped, least) for least in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)]
+register("the sweeps are damped, by a factor that is not 1/2", DAMPED, IN_LOG_P, read_off=True)
+register("m is clipped away from 0 and 1", CLIPPED, IN_LOG_P, read_off=True)
 
-READ_OFF = {
-    "the sweeps are damped, by a factor that is not 1/2": [
-        functools.partial(damped, keep=keep) for keep in (0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9)
-    ],
-    "m is clipped away from 0 and 1": [functools.partial(clipped, least=10.0**-n) for n in (3, 4, 5, 6, 7, 8)],
-}
-for _name, _wrongs in READ_OFF.items():
-    mistake(_name, "mean_field", read_off=True)(alone(*_wrongs))
-    mistake(_name, "log_p_overlapping_*", read_off=True)(inside(*_wrongs))
+NUMBERS = [10, *range(1, 10), *range(11, 31), 50, 100, 1000]
 
 
-@mistake("another number of sweeps", "log_p_overlapping_*", read_off=True)
+@mistake("another number of sweeps", IN_LOG_P, read_off=True)
 def other_number(case):
     """As somebody's numbers say: two more at least, or as many as it takes to converge."""
     given = int(case.inputs["sweeps"])
-    numbers = [n for n in (*range(1, 31), 50, 100, 1000) if abs(n - given) > 1]
-    numbers.sort(key=lambda n: n != 10)
-    return closest(case, [case.again({"sweeps": np.array(n)}) for n in numbers])
+    return closest(case, [case.again({"sweeps": np.array(n)}) for n in NUMBERS if abs(n - given) > 1])

@@ -10,12 +10,14 @@ from dvae_ref.theory import bounds
 
 
 def draw_importance_weighted(rng, images=6, k=3):
+    """log p(zeta), log q(zeta|x) and log p(x|zeta), (images, K) each, of the last two images far off; kappa."""
     log_p, log_q, log_px = rng.normal([[[-3]], [[-1]], [[-6]]], 2, (3, images, k))
     log_px[-2:] = far(log_px[-2:])
     return {"log_p": log_p, "log_q": log_q, "log_px": log_px, "kappa": rng.uniform(0.3, 0.8)}
 
 
 def draw_variational(rng, images=6, k=3):
+    """Minus the KL and log p(x|zeta), (images, K) each, of the last two images far off; kappa."""
     minus_kl, log_px = rng.normal([[[-2]], [[-6]]], 2, (2, images, k))
     log_px[-2:] = far(log_px[-2:])
     return {"minus_kl": minus_kl, "log_px": log_px, "kappa": rng.uniform(0.3, 0.8)}
@@ -41,6 +43,7 @@ def compute_bound(inputs, bound):
 
 
 def _terms(inputs):
+    """The largest log-densities of an image, which are added."""
     return {"bound": sum(np.abs(inputs[name]).max(-1) for name in inputs if np.ndim(inputs[name]) == 2)}
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dvae_ref.conformance.quantities.changes import with_posterior, with_prior
+from dvae_ref.conformance.quantity import is_gradient
 from dvae_ref.model.priors import Relaxed
 from dvae_ref.theory.elementary import sigmoid
 
@@ -9,17 +11,18 @@ from dvae_ref.theory.elementary import sigmoid
 def with_slope_times(factor):
     """A change of a method: dzeta/dlogit q (Eq. 9) times factor(logit q)."""
 
-    def change(method):
-        class Scaled(type(method.posterior)):
+    def derived(posterior):
+        class Scaled(posterior):
             def draw_backward(self, d, sample, noise, extra=()):
                 d_out, d_extra = super().draw_backward(d, sample, noise, extra)
-                units = sample.logit_q.shape[1]
-                moved = d_out[:, :units] - d.logit_q
-                return np.concatenate([d.logit_q + moved * factor(sample.logit_q), d_out[:, units:]], 1), d_extra
+                units = range(sample.logit_q.shape[1])  # of outputs, of which a unit may have several
+                by_zeta = d_out[:, units] - d.logit_q
+                d_out[:, units] = d.logit_q + by_zeta * factor(sample.logit_q)
+                return d_out, d_extra
 
-        return method._replace(posterior=Scaled(**vars(method.posterior)))
+        return Scaled
 
-    return change
+    return with_posterior(derived)
 
 
 def by_q(logit_q):
@@ -39,19 +42,28 @@ class Apart(Relaxed):
 
     def term_backward(self, d_term, cache, extra=()):
         d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
-        shared = d_term[:, None] * self.posterior.smoothing.d_log_r_max(cache.sample.t)
+        shared = np.expand_dims(d_term, 1) * self.posterior.smoothing.d_log_r_max(cache.sample.t)
         return d_rbm, d_sample._replace(t=d_sample.t + shared), d_extra
 
 
-def apart(method):
-    """A change of a method whose prior is of an overlapping relaxation."""
-    return method._replace(prior=Apart(**vars(method.prior)))
+CHANGES = {  # by the prior's name in a Baseline: what is subtracted
+    "spike_joint": [with_slope_times(by_rest)],
+    "overlapping_joint": [with_slope_times(by_q)],
+    "gaussian_integral": [with_slope_times(by_q)],
+    "relaxed": [with_slope_times(by_q), with_prior(Apart)],
+}
+
+
+def unchanged(method):
+    """The method as it is."""
+    return method
 
 
 def sizes(compute, prior):
     """{gradient: the size of what cancels in it}; compute(change) -> outputs; prior: its name in a Baseline."""
-    right = compute(lambda method: method)
-    changes = [with_slope_times(by_rest if prior == "spike_joint" else by_q)] + [apart] * (prior == "relaxed")
-    found = [compute(change) for change in changes]
-    gradients = [name for name in right if name.startswith("d_")]
-    return {name: sum(np.abs(other[name] - right[name]) for other in found) for name in gradients}
+    right, found = compute(unchanged), {}
+    for change in CHANGES[prior]:
+        for name, value in compute(change).items():
+            if is_gradient(name):
+                found[name] = found.get(name, 0.0) + np.abs(value - right[name])
+    return found

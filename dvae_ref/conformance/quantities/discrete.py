@@ -20,6 +20,7 @@ CONFIG = autoencoder.Config(STRUCTURE, methods.relaxed(Power(2.0)))  # neither r
 
 
 def draw(rng):
+    """Images, uniform numbers u (images K, D) away from their thresholds, parameters, moving averages, log Z."""
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
     x = objectives.draw_images(rng, IMAGES)
     params, statistics = autoencoder.init(rng, CONFIG, mean_x, np.float64)
@@ -31,6 +32,7 @@ def draw(rng):
 
 
 def _skewed_average(rng, name, leaf):
+    """A mean, or a variance."""
     return rng.uniform(0.3, 2, leaf.shape) if name.endswith("variance") else rng.normal(0, 0.5, leaf.shape)
 
 
@@ -65,6 +67,7 @@ def _uniform(rng, params, statistics, x):
 
 
 def compute(inputs):
+    """z and log q(z|x) by row, log w = -E(z) - log Z - log q(z|x) + log p(x|z) (images, K), log (1/K) sum_k w_k."""
     params, statistics = _model(inputs, inputs["mean_x"])
     x, u = inputs["x"], inputs["u"]
     z, log_q = networks.encode_discrete(params.encoder, statistics.encoder, x - statistics.mean_x, u)
@@ -93,12 +96,14 @@ def draw_bound(rng):
 
 
 def compute_bound(inputs, bound=bounds.importance_weighted):
+    """log (1/K) sum_k w_k - log Z of the first K samples, (numbers of samples, images); minus its mean, the NLL."""
     log_w = inputs["log_w"] - inputs["log_z"]
     log_p_x = np.stack([bound(log_w[:, : int(k)])[0] for k in inputs["samples"]])
     return {"log_p_x": log_p_x, "nll": -log_p_x.mean(1)}
 
 
 def bound_terms(inputs):
+    """Log-weights and log Z, which are subtracted."""
     return dict.fromkeys(("log_p_x", "nll"), np.abs(inputs["log_w"]).max() + np.abs(inputs["log_z"]))
 
 

@@ -30,10 +30,12 @@ def draw_machine(rng, left, right, scale=0.8):
 
 
 def machine(inputs):
+    """The RBM of the inputs a (D,) and W (left, right)."""
     return RBM(inputs["a"], inputs["W"])
 
 
 def draw_energy(rng):
+    """States z (rows, D), all 0 first and two of means last; the rows' weights."""
     z = (rng.random((ROWS, 2 * SIDE)) < 0.4).astype(float)
     z[-2:] = rng.random((2, 2 * SIDE))  # the energy is multilinear: means will do, too
     z[0] = 0
@@ -41,12 +43,14 @@ def draw_energy(rng):
 
 
 def compute_energy(inputs):
+    """E(z) = -a·z - z_left W z_right, (rows,), and the gradient of sum(cotangent E)."""
     rbm = machine(inputs)
     d_rbm, d_z = energy_backward(inputs["cotangent"], rbm, inputs["z"])
     return {"energy": energy(rbm, inputs["z"]), "d_a": d_rbm.a, "d_W": d_rbm.W, "d_z": d_z}
 
 
 def compute_log_z(inputs):
+    """log Z = log sum_z exp(-E(z)), E[z] (D,) and E[z_left z_right'] (left, right), by enumeration."""
     z, zz = exact.moments(machine(inputs))
     return {"log_z": exact.log_z(machine(inputs)), "mean_z": z, "mean_zz": zz}
 
@@ -70,6 +74,7 @@ def compute_general(inputs):
 
 
 def draw_mean_field(rng):
+    """b and c (rows, D), b of the last two rows of hundreds; numbers of sweeps."""
     b, c = rng.normal(1, 5, (ROWS, 2 * SIDE)), rng.normal(-2, 2, (ROWS, 2 * SIDE))
     b[-2:, :: SIDE - 1] = trouble.B * np.array([[1, -1, 1], [-1, 1, -1]])
     return {**trouble.in_machine(draw_machine(rng, SIDE, SIDE)), "b": b, "c": c, "sweeps": np.array(SWEEPS)}
@@ -89,11 +94,13 @@ def compute_mean_field(inputs, iterate=mean_field):
 
 
 def mean_field_terms(inputs):
+    """What is added up in E^(z) = E(z) - b·z - sum(c)."""
     size = sum(np.abs(inputs[name]).sum(-1) for name in ("a", "b", "c")) + np.abs(inputs["W"]).sum()
     return dict.fromkeys(("lower_bound", "log_partition", "kl"), size)
 
 
 def draw_gibbs(rng, chains=25, sweeps=2, side=6):
+    """States (chains, D) and uniform numbers (sweeps, chains, D), close to the probabilities they are compared with."""
     found = trouble.in_machine(draw_machine(rng, side, side))
     rbm, z = machine(found), (rng.random((chains, 2 * side)) < 0.5).astype(float)
     u = []

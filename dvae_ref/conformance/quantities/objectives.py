@@ -29,11 +29,13 @@ IMAGES, PIXELS, SAMPLES = 4, 5, (1, 3)
 
 
 def method_of(inputs, baseline, structure):
+    """The method of a column of Table 1, with the inputs' beta and epsilon."""
     options = {"epsilon": float(inputs["epsilon"])} if "epsilon" in inputs else {}
     return methods.method(baseline, float(inputs["beta"]), structure.groups, **options)
 
 
 def draw(rng, baseline, structure, k):
+    """Images, the mean image, zeta (images K, D) as drawn and at hard places, and all parameters by name."""
     hyper = draw_hyper(rng, baseline, k)
     method = method_of(hyper, baseline, structure)
     mean_x = rng.uniform(0.1, 0.7, PIXELS)
@@ -57,6 +59,7 @@ def draw_images(rng, number):
 
 
 def draw_hyper(rng, baseline, k):
+    """beta, kappa, K, epsilon and the number of sweeps."""
     record = BASELINES[baseline]
     hyper = {"beta": record.law.tried_in_models * rng.uniform(0.8, 1.2), "kappa": rng.uniform(0.3, 0.8), "k": k}
     hyper |= share_of_uniform(record.law.name)
@@ -75,6 +78,7 @@ def at_hard_places(rng, zeta, posterior, k):
 
 
 def skewed(rng, name, leaf):
+    """Random numbers for a parameter of this name, nowhere 0 or 1 as a fresh model has them."""
     if name == "rbm.W":
         return np.tanh(0.3 + rng.standard_normal(leaf.shape))
     if name == "posterior.s":
@@ -96,6 +100,7 @@ def _ends(posterior):
 
 
 def params_of(named, statistics, config):
+    """Params of named arrays."""
     like, _ = autoencoder.init(np.random.default_rng(0), config, statistics.mean_x)
     return tree.unflatten(like, [named[name] for name, _ in tree.items(like)])
 
@@ -123,6 +128,7 @@ def compute(inputs, baseline, structure, change=lambda method: method):
 
 
 def about_networks(latent, statistics, structure):
+    """What an implementer has to know of them."""
     layers = {0: "", 1: f"dense, batch norm with {statistics} and 0.01 added to the variance, tanh, "}
     hidden = layers[min(len(structure.hidden), 1)] * len(structure.hidden)
     return (
@@ -165,6 +171,7 @@ BOUNDS = {  # by whether they are importance-weighted
 
 
 def of(baseline, structure_name, k):
+    """The Quantity of a column and a row of Table 1, with K samples."""
     record, structure = BASELINES[baseline], SMALL[structure_name]
     method = methods.method(baseline, record.law.tried_in_models, structure.groups)
     equation, bound = BOUNDS[method.importance_weighted]
@@ -195,6 +202,7 @@ def terms(inputs, baseline):
 
 
 def subtracted(inputs, baseline, structure):
+    """What backpropagation through a sigmoid, and log p and log q apart, subtract."""
     again = functools.partial(compute, inputs, baseline, structure)
     return cancelling.sizes(again, BASELINES[baseline].prior)
 

@@ -13,6 +13,7 @@ def draw_adam(rng, shape=(3, 5)):
 
 
 def compute_adam(inputs, update=optimizer.update):
+    """p - learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon), and the moments m and v."""
     options = {name: inputs[name].item() for name in ("iteration", "learning_rate", "beta1", "beta2")}
     p, g, m, v = (inputs[name] for name in "pgmv")
     new, state = update(p, g, optimizer.Adam(m, v), epsilon=inputs["adam_epsilon"].item(), **options)

@@ -20,6 +20,7 @@ CHOSEN = ("dvaes_power", "dvaepp_power", "dvae_spike_exp")  # one of each family
 
 
 def draw(rng, baseline):
+    """What networks put out, logit q and zeta (rows, D), the decoder's logits (rows, pixels); images, log Z."""
     record = BASELINES[baseline]
     found = draw_kl(rng, "spike" if record.prior == "spike_joint" else record.law.name)
     del found["cotangent"]
@@ -39,6 +40,7 @@ def method_of(inputs, baseline):
 
 
 def sample_of(inputs, method):
+    """The posterior's Sample of logit q and zeta."""
     logit_q, zeta = inputs["logit_q"], inputs["zeta"]
     if "beta" not in inputs:
         return method.posterior.Sample(logit_q, zeta)
@@ -46,6 +48,7 @@ def sample_of(inputs, method):
 
 
 def compute(inputs, baseline):
+    """The bound (images,) of Eq. 2 or 3 with log w = kappa (term - log Z) + log p(x|zeta), and its gradients."""
     method, kappa = method_of(inputs, baseline), float(inputs["kappa"])
     sample = sample_of(inputs, method)
     term, cache = method.prior.term(machine(inputs), sample, ())
@@ -62,6 +65,7 @@ def compute(inputs, baseline):
 
 
 def terms(inputs):
+    """Biases, couplings, log Z and logits, which are added."""
     size = np.abs(inputs["a"]).sum() + np.abs(inputs["W"]).sum() + np.abs(inputs["log_z"])
     return {"bound": size + np.abs(inputs["logits"]).sum(-1).max()}
 
@@ -75,6 +79,7 @@ def subtracted(inputs):
 
 
 def of(baseline):
+    """The Quantity of one baseline."""
     record = BASELINES[baseline]
     method = methods.method(baseline, record.law.tried_in_models, GROUPS)
     equation, bound = objectives.BOUNDS[method.importance_weighted]

@@ -27,6 +27,7 @@ def draw_logits(rng):
 
 
 def draw_kl(rng, kind):
+    """A machine, logit q and zeta (rows, D), and the rows' weights; zeta of the last three rows at the vertices."""
     found = {**draw_machine(rng, SIDE, SIDE), "logit_q": draw_logits(rng), "cotangent": rng.normal(0.5, 1, ROWS)}
     if kind == "spike":
         zeta = np.where(rng.random((ROWS, D)) < 0.4, 0, rng.uniform(0.03, 1, (ROWS, D)))
@@ -38,6 +39,7 @@ def draw_kl(rng, kind):
 
 
 def compute_kl(inputs, kind, smoothing=None):
+    """Minus the KL without log Z (Eq. 2), (rows,): H(q) + a·q + nu_left W q_right, or z_left for nu_left; gradients."""
     rbm, logit_q, d = machine(inputs), inputs["logit_q"], inputs["cotangent"]
     if kind == "spike":
         value, cache = joint.spike_term(rbm, logit_q, inputs["zeta"], GROUPS)
@@ -60,6 +62,7 @@ def slope_in_b(rbm, logit_q, b):
 
 
 def draw_states(rng, rows=ROWS):
+    """A machine and states (rows, D), all 0 first."""
     z = (rng.random((rows, D)) < 0.4).astype(float)
     z[0] = 0
     return {**draw_machine(rng, SIDE, SIDE), "z": z}
@@ -81,6 +84,7 @@ def compute_free_energy(inputs, log_sum=softplus):
 
 
 def compute_ising(inputs):
+    """h = -a/2 - J 1/4 (D,), J = [[0, W], [W', 0]]; couplings -W/4; offset -sum(a)/2 - sum(W)/4; E(z) (rows,)."""
     rbm = machine(inputs)
     a, W = rbm
     h = -a / 2 - np.concatenate([W.sum(1), W.sum(0)]) / 4
@@ -88,11 +92,13 @@ def compute_ising(inputs):
 
 
 def ising_terms(inputs):
+    """Biases and couplings, which are added."""
     size = np.abs(inputs["a"]).sum() + np.abs(inputs["W"]).sum()
     return dict.fromkeys(("offset", "energy"), size)
 
 
 def compute_negative_phase(inputs):
+    """Means over chains of z and z_left z_right', and of the latter what is not E[z_left] E[z_right]'."""
     rbm = machine(inputs)
     found, left = moments(rbm, inputs["z"]), slice(0, SIDE)
     return {
@@ -113,6 +119,7 @@ def draw_ais(rng, temperatures=6, chains=5):
 
 
 def compute_ais(inputs):
+    """log w = sum_k log f_{t_k}(left_k) - log f_{t_{k-1}}(left_k), (chains,); log Z = D log 2 + log mean w."""
     rbm, left, t = machine(inputs), inputs["left"], inputs["t"]
     linear, right = left @ rbm.a[:SIDE], rbm.a[SIDE:] + left @ rbm.W
 
@@ -132,11 +139,13 @@ def draw_population(rng, chains=400):
 
 
 def relative_weights(energies, step):
+    """tau = exp(-step E) over its mean, (chains,)."""
     log_w = -step * energies
     return np.exp(log_w - np.logaddexp.reduce(log_w)) * len(log_w)
 
 
 def compute_population(inputs):
+    """log mean exp(-step E), tau, and floor(tau) + [u < tau - floor(tau)] copies."""
     tau = relative_weights(inputs["energies"], inputs["step"])
     log_mean = np.logaddexp.reduce(-inputs["step"] * inputs["energies"]) - np.log(len(tau))
     copies = np.floor(tau) + (inputs["u"] < tau % 1)

@@ -17,6 +17,7 @@ SWEEPS = 2  # not the paper's five: what runs through the sweeps must not have d
 
 
 def draw_overlapping(rng, kind):
+    """A machine with couplings that count, zeta (rows, D) at vertices, between and in the middle."""
     found = draw_machine(rng, SIDE, SIDE, scale=1.5) | draw_sharpness(rng, kind)
     zeta = draw_zeta(rng, kind, found["beta"], (ROWS, 2 * SIDE))
     zeta[-4:] = rng.uniform(0.35, 0.65, (4, 2 * SIDE))  # where b is small and m not settled
@@ -26,6 +27,7 @@ def draw_overlapping(rng, kind):
 
 
 def compute_overlapping(inputs, kind, smoothing=None, log_p=overlapping.log_p, backward=overlapping.log_p_backward):
+    """log p(zeta) + log Z as H(m) - E(m) + b·m + sum(c) (Eqs. 4, 6), and its gradient with m held fixed (Eq. 5)."""
     smoothing = smoothing or smoothing_of(inputs, kind)
     t, d = smoothing.t(inputs["zeta"]), inputs["cotangent"]
     value, cache = log_p(machine(inputs), smoothing.log_ratio(t), int(inputs["sweeps"]))
@@ -36,6 +38,7 @@ def compute_overlapping(inputs, kind, smoothing=None, log_p=overlapping.log_p, b
 
 
 def overlapping_terms(inputs, kind):
+    """log r(zeta|0), b, biases and couplings, which are added."""
     smoothing = smoothing_of(inputs, kind)
     t = smoothing.t(inputs["zeta"])
     size = sum(np.abs(f(t)).sum(-1) for f in (smoothing.log_r0, smoothing.log_ratio))
@@ -43,6 +46,7 @@ def overlapping_terms(inputs, kind):
 
 
 def draw_gaussian_integral(rng):
+    """A machine, lam 3 to 8 above ||W||, and zeta (rows, D) within three deviations of a vertex."""
     found = draw_machine(rng, SIDE, SIDE)
     zeta = draw_zeta(rng, *named(Gaussian), 8.0, (ROWS, 2 * SIDE))
     zeta[0] = rng.choice(trouble.ENDS, 2 * SIDE)
@@ -52,18 +56,21 @@ def draw_gaussian_integral(rng):
 
 
 def compute_gaussian_integral(inputs):
+    """log p(zeta) + log Z of Eq. 7, (rows,), and its gradient."""
     value, cache = gaussian_integral.log_p(machine(inputs), inputs["zeta"], float(inputs["lam"]))
     d_rbm, d_zeta = gaussian_integral.log_p_backward(inputs["cotangent"], cache)
     return {"log_p": value, "d_zeta": d_zeta, "d_a": d_rbm.a, "d_W": d_rbm.W}
 
 
 def gaussian_integral_terms(inputs):
+    """The squares of zeta, biases and couplings, which are added."""
     zeta, lam = inputs["zeta"], float(inputs["lam"])
     size = np.sum(lam * (zeta * zeta + np.abs(zeta)) + np.abs(inputs["a"]) + lam / 2, -1)
     return {"log_p": size + np.abs(zeta).max(-1) ** 2 * np.abs(inputs["W"]).sum()}
 
 
 def overlapping_of(kind):
+    """The Quantity of a kind of smoothing."""
     return Quantity(
         f"log_p_overlapping_{kind}",
         f"Eqs. 4, 5, 6; {LAWS[kind].equation}",

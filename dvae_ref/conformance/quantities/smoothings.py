@@ -34,10 +34,12 @@ def draw_zeta(rng, kind, beta, shape):
 
 
 def draw_q(rng, shape, reach):
+    """q on either side of a third, its logit within reach."""
     return sigmoid(rng.normal(-0.5, 3, shape).clip(-reach, reach))
 
 
 def smoothing_of(inputs, kind):
+    """The smoothing of that kind with the beta, and epsilon, of the inputs."""
     return SMOOTHINGS[kind](**{name: float(inputs[name]) for name in parameters(kind)})
 
 
@@ -48,6 +50,7 @@ def logit(q):
 
 
 def draw_smoothing(rng, kind, n=40):
+    """zeta, q and rho, (n,): ordinary elements, then all pairs of known trouble."""
     found = draw_sharpness(rng, kind)
     zeta, q, ends = draw_zeta(rng, kind, found["beta"], n), draw_q(rng, n, 6), trouble.zeta_and_q((1, 1))
     zeta, q = (np.concatenate([part, end[:, 0]]) for part, end in zip((zeta, q), ends, strict=True))
@@ -61,6 +64,7 @@ def draw_rho(rng, n):
 
 
 def compute_smoothing(inputs, kind, smoothing=None, invert=True):
+    """What Eqs. 4, 8 and 9 make of r(zeta|z), element by element."""
     smoothing = smoothing or smoothing_of(inputs, kind)
     zeta, q, rho = (inputs[name] for name in ("zeta", "q", "rho"))
     t, logit_q = smoothing.t(zeta), logit(q)
@@ -94,6 +98,7 @@ def density(q, t, smoothing):
 
 
 def draw_spike(rng, n=40):
+    """zeta, q and rho, (n,), a third of zeta on the spike."""
     zeta = np.where(rng.random(n) < 0.3, 0, rng.uniform(0.03, 0.97, n))
     q = sigmoid(rng.normal(0, 1.5, n).clip(-3, 3))
     near, far = trouble.ENDS  # far from the spike 1 - R(zeta|1) cancels: there q is not small
@@ -104,6 +109,7 @@ def draw_spike(rng, n=40):
 
 
 def compute_spike(inputs):
+    """What Eqs. 8 and 9 make of a spike at 0 and r(zeta|1), element by element."""
     beta, (zeta, q, rho) = float(inputs["beta"]), (inputs[name] for name in ("zeta", "q", "rho"))
     grown, whole = np.expm1(beta * zeta), np.expm1(beta)
     # at fixed s = R(zeta|1), zeta = log(1 + (e^beta - 1) s) / beta
@@ -132,6 +138,7 @@ def spike_slope(zeta, beta):
 
 
 def draw_log_q(rng, kind, rows=5, d=7):
+    """zeta and q, (rows, units), those of known trouble last; the rows' weights."""
     found = draw_sharpness(rng, kind)
     zeta, q, ends = (
         draw_zeta(rng, kind, found["beta"], (rows, d)),
@@ -143,6 +150,7 @@ def draw_log_q(rng, kind, rows=5, d=7):
 
 
 def compute_log_q(inputs, kind, smoothing=None):
+    """sum_i log((1 - q_i) r(zeta_i|0) + q_i r(zeta_i|1)), (rows,), and its gradient in q and zeta."""
     smoothing = smoothing or smoothing_of(inputs, kind)
     q, t, d = inputs["q"], smoothing.t(inputs["zeta"]), inputs["cotangent"][:, None]
     b = smoothing.log_ratio(t)
@@ -168,12 +176,14 @@ def slope_in_q(q, b):
 
 
 def log_q_terms(inputs, kind):
+    """Logarithms of both densities."""
     smoothing = smoothing_of(inputs, kind)
     t = smoothing.t(inputs["zeta"])
     return {"log_q": sum(np.abs(f(t)).sum(-1) for f in (smoothing.log_r0, smoothing.log_r1))}
 
 
 def of_kind(kind):
+    """The two Quantities of a kind of smoothing."""
     law, equation = LAWS[kind].adjective, LAWS[kind].equation
     uniform = ", mixed with the uniform: r'(zeta|z) = (1 - epsilon) r(zeta|z) + epsilon"
     mixed = uniform if share_of_uniform(kind) else ""

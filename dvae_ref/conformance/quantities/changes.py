@@ -1,0 +1,20 @@
+"""Changes of a method: its posterior or its prior as another class with the same fields."""
+
+
+def with_prior(kind):
+    """Its prior as another class."""
+
+    def change(method):
+        return method._replace(prior=kind(**vars(method.prior)))
+
+    return change
+
+
+def with_posterior(derived):
+    """Its posterior as the class that derived(class) makes of its own."""
+
+    def change(method):
+        kind = derived(type(method.posterior))
+        return method._replace(posterior=kind(**vars(method.posterior)))
+
+    return change
