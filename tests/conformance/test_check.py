@@ -336,6 +336,18 @@ UNUSABLE = {
         edit_manifest(lambda entry: entry["arrays"][-1]["tolerance"].update(relative=-1)),
         "is damaged: expected the tolerance of d_z.relative to be a number of 0 or more, got -1",
     ),
+    "a tolerance of rows that are not there": (
+        edit_manifest(lambda entry: entry["arrays"][-1]["tolerance"].update(rows=[1.0, 2.0], axis=0)),
+        "is damaged: the tolerance of d_z is of other rows than the array",
+    ),
+    "a tolerance along an axis that is not there": (
+        edit_manifest(lambda entry: entry["arrays"][-1]["tolerance"].update(rows=[1.0, 2.0], axis=2)),
+        "is damaged: the tolerance of d_z is of other rows than the array",
+    ),
+    "a row with less than the tolerance": (
+        edit_manifest(lambda entry: entry["arrays"][-1]["tolerance"].update(rows=[0.5] * 6, axis=0)),
+        "expected the tolerance of d_z.rows to be a list of numbers of 1 or more, got [0.5,",
+    ),
     "an output without a tolerance": (
         edit_manifest(lambda entry: entry["arrays"][-1].pop("tolerance")),
         "is damaged: expected the tolerance of d_z to be an object, got None",
