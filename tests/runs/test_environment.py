@@ -94,3 +94,29 @@ def test_a_cell_of_the_table_says_it_on_standard_error(half_way, capsys):
     measurement = grid.Measurement(samples=1, temperatures=5, ais_chains=5, images=2)
     assert grid.run_cell(cell, threads=1, measurement=measurement) is None
     assert f"{half_way}: from here on, bytes may differ: NumPy 1.0 -> " in capsys.readouterr().err
+
+
+class Library:
+    """What threadpoolctl says of one."""
+
+    def __init__(self, filepath, version, **more):
+        self.filepath, self.internal_api, self.version = filepath, "openblas", version
+        for name, value in more.items():
+            setattr(self, name, value)
+
+
+@pytest.mark.parametrize(
+    ("found", "version", "kernel"),
+    [
+        ([Library("/scipy.libs/b.so", "0.3.1"), Library("/numpy.libs/a.so", "0.3.2")], "openblas 0.3.2", "unknown"),
+        (
+            [Library("/lib/a.so", "1", architecture="Zen"), Library("/lib/b.so", "2")],
+            "openblas 1, openblas 2",
+            "Zen, unknown",
+        ),
+        ([], "", ""),
+    ],
+)
+def test_the_blas_that_counts_is_numpy_s_where_it_has_its_own(monkeypatch, found, version, kernel):
+    monkeypatch.setattr(environment.blas, "libraries", lambda: found)
+    assert (environment.here()["BLAS"], environment.here()["BLAS kernel"]) == (version, kernel)
