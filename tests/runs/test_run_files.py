@@ -130,6 +130,17 @@ def test_control_a_checkpoint_that_is_written_anew_is_resumed_from(folder, datas
     assert resume(folder, dataset).iteration == 7
 
 
+def test_control_a_checkpoint_of_the_last_iteration_is_resumed_from(folder, dataset):
+    """And of no later one, whichever of its iterations it is."""
+    last = {"iteration": 24, "validated": 24, "best_iteration": 24, "best_nll": 90.0}
+    rewrite(folder / "last.npz", lambda header, _: header.update(last))
+    assert resume(folder, dataset).iteration == 24
+    for name in ("iteration", "validated", "best_iteration"):
+        rewrite(folder / "last.npz", lambda header, _, name=name: header.update(last | {name: 25}))
+        with pytest.raises(ValueError, match=rf"last\.npz is damaged: {name} is 25 of 24 iterations"):
+            resume(folder, dataset)
+
+
 def strict(path):
     """The object in a JSON file, whose parser knows no NaN and no Infinity."""
 
