@@ -15,6 +15,7 @@ NAMES = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum",
          "exp": "expm1", "log": "log1p", "log1p": "log", "cdf0": "cdf1", "cdf1": "cdf0",
          "left": "right", "right": "left", "all": "any", "any": "all", "ones": "zeros", "zeros": "ones"}  # fmt: skip
 
+STYLE = ("fontsize", "linewidth", "alpha", "figsize", "dpi", "color", "zorder", "markersize", "capsize")
 LONG = 150  # characters of a statement
 
 
@@ -102,11 +103,12 @@ def _variants(node):
 
 
 def _messages(tree):
-    """The nodes of what only says something: raise, a warning, a decorator, an annotation, a text."""
+    """The nodes of what only says something: raise, a warning, a decorator, an annotation, a text; or a picture's style."""
     for parent in ast.walk(tree):
         quiet = []
         warns = isinstance(parent, ast.Call) and ast.unparse(parent.func) == "warnings.warn"
-        if warns or isinstance(parent, ast.Raise | ast.JoinedStr):
+        looks = isinstance(parent, ast.keyword) and parent.arg in STYLE
+        if warns or looks or isinstance(parent, ast.Raise | ast.JoinedStr):
             quiet = [parent]
         elif isinstance(parent, ast.FunctionDef):
             annotated = [a.annotation for a in (*parent.args.args, *parent.args.kwonlyargs) if a.annotation]

@@ -270,6 +270,8 @@ def test_no_network_says_what_to_put_where(tmp_path, monkeypatch):
         place, url, sha1 = tmp_path / "SET" / name, f"http://127.0.0.1:9/{name}", hashlib.sha1(b"").hexdigest()
         assert f"{place}  from {url}  (sha1 {sha1})" in str(error.value)
         assert f"{url}: " in str(error.value)
+    headings = [line for line in str(error.value).splitlines() if not line.startswith(" ")]
+    assert headings == ["some could not be downloaded:", "Put these files there by hand:", "or these:"]
 
 
 def test_without_pooch_the_message_says_how_to_get_it(tmp_path, monkeypatch):

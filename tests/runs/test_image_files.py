@@ -245,3 +245,13 @@ def test_git_blob_id(tmp_path):
     image_files.check_git_blob(path, "ce013625030ba8dba906f756967f9e9ca394464a", 100)
     with pytest.raises(ValueError, match=r"hello: git blob id is [0-9a-f]{40}, expected ce0136"):
         image_files.check_git_blob(write(path, "hello"), "ce013625030ba8dba906f756967f9e9ca394464a", 100)
+
+
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (0, 1), (0.0, 1.5), (-0.25, 1.0), (0.0, np.nextafter(1, 2))])
+def test_pixels_are_from_0_to_1_both_included(ends):
+    images = np.full((3, 784), 0, np.asarray(ends).dtype)
+    images[1, 5:7] = ends
+    if ends[0] == 0 and ends[1] == 1:
+        return image_files.check_pixels(images, "here")
+    with pytest.raises(ValueError, match=rf"here: pixels reach from {ends[0]:g} to {ends[1]:g}; expected values in"):
+        image_files.check_pixels(images, "here")

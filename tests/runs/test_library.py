@@ -11,6 +11,7 @@ import dvae_ref
 from dvae_ref import cli, commands, tree
 from dvae_ref.files import npz
 from dvae_ref.runs import datasets, library, lifecycle, roles
+from dvae_ref.sampling import philox
 
 QUICK = ("--samples", "20", "--images", "10", "--temperatures", "20", "--ais-chains", "30", "--threads", "1")
 
@@ -83,6 +84,21 @@ def test_images_are_encoded_and_decoded(straight, bundled):
     assert right < other  # each is nearer its own image
     assert np.array_equal(z, model.encode(x))
     assert not np.array_equal(z, model.encode(x, seed=1))
+
+
+def test_a_linear_model_encodes_and_decodes_by_its_formulas():
+    """z = [u < q], q of the images less the training's mean; E[x|z] begins at that mean's log odds. Not
+    where u is within rounding of q, which float32 leaves good to 1e-5."""
+    model, images = dvae_ref.teaching_model(), dvae_ref.teaching_images()[1][:50]
+    encoder, decoder, mean_x = model.params.encoder[0].out, model.params.decoder.out, model.statistics.mean_x
+    q = 1 / (1 + np.exp(-(np.float64(images - mean_x) @ encoder.kernel + encoder.bias)))
+    u = philox.uniform(roles.keys(4)["encode"], q.shape)
+    clear, z = np.abs(u - q) > 1e-5, model.encode(images, seed=4)
+    np.testing.assert_array_equal(z[clear], (u < q)[clear])
+    assert np.mean(clear) > 0.99
+    mean = np.clip(np.float64(mean_x), 0.001, 0.999)
+    means = 1 / (1 + np.exp(-(np.float64(z) @ decoder.kernel + decoder.bias)) * (1 - mean) / mean)
+    np.testing.assert_allclose(model.reconstruct(images, seed=4), means, atol=1e-5)
 
 
 def test_what_does_not_fit_is_said_with_shapes(straight, settings, bundled):
