@@ -103,7 +103,7 @@ def _variants(node):
 
 
 def _messages(tree):
-    """The nodes of what only says something (raise, a warning, a decorator, an annotation, a text), or styles a picture."""
+    """The nodes of what only says something (raise, a warning, a decorator, an annotation, a text), or only looks."""
     for parent in ast.walk(tree):
         quiet = []
         warns = isinstance(parent, ast.Call) and ast.unparse(parent.func) == "warnings.warn"
