@@ -73,6 +73,7 @@ class Run:
                 raise FileExistsError(f"{path} is there, but no run of these settings: take another --run-dir")
 
     def _is_our_config(self, path):
+        """Whether it is a config.json of these very settings."""
         try:
             return path.name == "config.json" and read_settings(path.parent) == self.settings
         except (OSError, ValueError):
@@ -154,6 +155,7 @@ class Run:
         return True
 
     def _validation_due(self):
+        """Whether one follows this iteration that has not been yet; a run stopped in it is resumed before it."""
         i = self.state.iteration
         return i > self.state.validated and is_validated(i, self.settings)
 

@@ -112,7 +112,7 @@ def _from_above(key, z, state, starts, *, temperatures, progress, backend):
 
 def _write_log_px(path, found, record):
     """log_px.npz of a Likelihood, with what identifies the record that it belongs to."""
-    values = record | found._asdict()
+    values = found._asdict() | record
     arrays = {name: np.array(values[name]) for name in LogPx._fields}
     with writing.atomic(path) as file:
         np.savez_compressed(file, **arrays)

@@ -113,6 +113,7 @@ def _decayed(paths):
 
 
 def _decays(path):
+    """By the last part of "encoder.0.hidden.1.dense.kernel"."""
     return path.rsplit(".", 1)[-1] in DECAYED
 
 

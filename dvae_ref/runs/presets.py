@@ -107,6 +107,7 @@ class Settings:
             raise ValueError(f"lr_boundaries must rise, with one entry less than lr_factors; got {bounds}, {factors}")
 
     def _check_beta(self):
+        """beta alone has a range of its own for each law of zeta."""
         law = BASELINES[self.baseline].law
         if not law.least < self.beta < math.inf:
             raise ValueError(f"{self.baseline} takes a finite beta > {law.least:g}, got {self.beta}")

@@ -60,6 +60,7 @@ def is_look(iteration, total):
 
 
 def _ends(iteration, total, parts):
+    """Whether one of so many equal parts of the run ends with this iteration, counted from 1."""
     return iteration * parts // total > (iteration - 1) * parts // total
 
 
