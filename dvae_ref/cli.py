@@ -5,7 +5,7 @@ from dataclasses import fields
 from fractions import Fraction
 
 from dvae_ref import __version__, blas
-from dvae_ref.program import entry, process
+from dvae_ref.program import entry, process, usage
 from dvae_ref.runs.presets import BASELINES, CHOICES, DATASETS, SAMPLERS, STRUCTURES, Settings
 
 FORMATTER = {"formatter_class": argparse.RawDescriptionHelpFormatter}
@@ -88,14 +88,16 @@ def add_table1(subparsers):
     table1 = subparsers.add_parser(
         "table1",
         help="train and evaluate a grid of models, beside the paper's Table 1",
-        description="Every combination of the axes is a cell with a run folder of its own below --out. Finished cells "
-        "are never run again; give the same command again to continue after an interruption.",
+        description="Every combination of --dataset, --struct, --k, --baseline, --beta and --seed is a cell with a\n"
+        "run folder of its own below --out. Finished cells are never run again: the same command goes on.",
+        epilog=glossary(),
+        **FORMATTER,
     )
     axes = (("dataset", str), ("struct", str), ("k", int), ("baseline", str), ("beta", float), ("seed", int))
     for name, kind in axes:
-        extra = {"choices": tuple(CHOICES[name])} if name in CHOICES else {}
-        text = "values of this axis (default: one, as for train)"
-        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, **extra)
+        choices = tuple(CHOICES[name]) if name in CHOICES else None
+        text = f"one or more{' of ' + ', '.join(choices) if choices else ''} (default: that of train)"
+        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, choices=choices, metavar=name.upper())
     table1.add_argument(
         "--search-beta", action="store_true", help="each baseline with all of the paper's candidates for beta"
     )
@@ -129,7 +131,7 @@ def add_conformance(subparsers):
         help="test vectors for other implementations",
         description="Every equation's inputs and outputs as npz files, and a check of somebody's outputs against them.",
     )
-    actions = conformance.add_subparsers(dest="action", required=True, metavar="show | export | check")
+    actions = conformance.add_subparsers(dest="action", required=True, metavar="COMMAND")
     show = actions.add_parser(
         "show",
         help="what a quantity is, and its arrays",
@@ -194,7 +196,10 @@ def add_train(subparsers):
 
 def add_evaluate(subparsers):
     evaluate = subparsers.add_parser(
-        "evaluate", help="test log-likelihood of a trained model", description="log Z by AIS, then importance sampling."
+        "evaluate",
+        help="test log-likelihood of a trained model",
+        description="The test NLL of a run in nats: log Z by annealed importance sampling (AIS), from below and above "
+        "(closed: both sides agree); then log p(x) of each image, by importance sampling on the discrete model.",
     )
     add_common(evaluate, "the run to evaluate")
     evaluate.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
@@ -211,7 +216,11 @@ def add_evaluate(subparsers):
 
 
 def add_sample(subparsers):
-    sample = subparsers.add_parser("sample", help="draw images from the model", description="Block Gibbs, then decode.")
+    sample = subparsers.add_parser(
+        "sample",
+        help="draw images from the model",
+        description="A picture of images that the model makes up: z from the prior by block Gibbs, then E[x|z].",
+    )
     add_common(sample, "the run to sample from")
     sample.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
     sample.add_argument("--number", type=int, default=100, help="images (default: 100)")
@@ -224,8 +233,10 @@ def add_data(subparsers):
     data = subparsers.add_parser(
         "data", help="find or download data sets", description="What data are there, and where."
     )
-    data.add_argument("action", choices=("list", "fetch"), help="list what is there, or download")
-    data.add_argument("name", nargs="?", choices=DATASETS, help="data set to fetch")
+    data.add_argument("action", choices=("list", "fetch"), metavar="list | fetch", help="what is there, or download")
+    data.add_argument(
+        "name", nargs="?", choices=DATASETS, metavar="NAME", help=f"data set to fetch: {', '.join(DATASETS)}"
+    )
     data.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
     data.add_argument(
         "--insecure", action="store_true", help="fetch files over plain http of which no checksum was published (.amat)"
@@ -234,7 +245,7 @@ def add_data(subparsers):
 
 
 def build_parser():
-    parser = argparse.ArgumentParser(
+    parser = usage.Parser(
         "python -m dvae_ref",
         description="DVAE#: discrete VAEs with relaxed Boltzmann priors.",
         epilog=EPILOG,
@@ -242,11 +253,9 @@ def build_parser():
     )
     parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    subparsers = parser.add_subparsers(
-        dest="command", required=True, metavar="train | evaluate | sample | table1 | data | conformance | log-z | nll"
-    )
+    subparsers = parser.add_subparsers(dest="command", required=True, title="commands", metavar="COMMAND")
 
-    for add in (add_train, add_evaluate, add_sample, add_table1, add_conformance, add_foreign, add_data):
+    for add in (add_train, add_evaluate, add_sample, add_table1, add_data, add_conformance, add_foreign):
         add(subparsers)
     return parser
 

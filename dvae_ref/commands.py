@@ -155,7 +155,7 @@ def data(args):
     """List what data sets are there, or fetch one."""
     if args.action == "fetch":
         if not args.name:
-            raise UsageError("data fetch takes the name of a data set")
+            raise UsageError(f"data fetch takes the name of a data set: {', '.join(datasets.LOADERS)}")
         from dvae_ref.runs import downloads
 
         downloads.fetch(args.name, args.data_dir, insecure=args.insecure)

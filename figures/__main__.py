@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from dvae_ref import blas
-from dvae_ref.program import process
+from dvae_ref.program import process, usage
 from figures import NAMES
 from figures.options import SCALES, Options, better
 
@@ -36,7 +36,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 def build_parser():
     """The options, with what a figure is and what a scale takes, from NAMES and SCALES."""
     listed = "\n".join(f"  {name:<19}{text}" for name, text in NAMES.items())
-    parser = argparse.ArgumentParser(
+    parser = usage.Parser(
         "python -m figures",
         description="Regenerate the figures of the paper, and two supplements.",
         epilog=EPILOG.format(figures=listed),

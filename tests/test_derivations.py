@@ -165,7 +165,7 @@ def test_control_a_command_line_with_a_mistake_is_seen(line, capsys):
     (command,) = commands(f"```\n{line}\n```")
     with pytest.raises(SystemExit):
         build_parser().parse_args(command)
-    assert "usage:" in capsys.readouterr().err
+    assert "did you mean" in capsys.readouterr().err
 
 
 # -- formulas ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dvae_ref import blas
-from dvae_ref.program import process
+from dvae_ref.program import process, usage
 
 EPILOG = """
   python -m validation --quick            every claim on small samples, two minutes of CPU time
@@ -28,7 +28,7 @@ exit codes: 0 all claims hold (all breaks are caught), 1 one does not, 2 wrong u
 
 
 def build_parser():
-    parser = argparse.ArgumentParser(
+    parser = usage.Parser(
         "python -m validation",
         description="Hold the claims of the paper against exact answers.",
         epilog=EPILOG,

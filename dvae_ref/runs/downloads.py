@@ -67,6 +67,7 @@ INSECURE = (
     "No checksum of these files was published, so that they are fetched over plain http only with --insecure. Without "
     "them it goes on with the IDX files, which are another binarization: log-likelihoods differ by 0.1 nats."
 )
+NO_POOCH = 'downloading needs pooch, of the extra "data": pip install pooch'
 
 
 def fetch(name, data_dir=None, *, insecure=False, report=print, sources=SOURCES):
@@ -87,7 +88,7 @@ def fetch(name, data_dir=None, *, insecure=False, report=print, sources=SOURCES)
             return _fetch_all(remotes, root, insecure, report)
         except (OSError, ValueError) as error:
             reasons.append(str(error))
-        if number < len(sources[name]):
+        if number < len(sources[name]) and reasons[-1] != NO_POOCH:
             hint = f"{INSECURE}\n" if not insecure and any(file.insecure for file in remotes) else ""
             report(f"{reasons[-1]}\n{hint}Trying the next source of {name}.")
     raise OSError(_by_hand(name, root, sources[name], reasons))
@@ -192,7 +193,7 @@ def _get(url, path):
     try:
         from pooch import HTTPDownloader
     except ImportError as error:
-        raise OSError("downloading needs pooch: pip install '.[data]' in dvae_ref's source folder") from error
+        raise OSError(NO_POOCH) from error
     hooks = {"response": _stay_secure} if url.startswith("https:") else {}
     try:
         with open(path, "wb") as file:
@@ -209,7 +210,7 @@ def _stay_secure(response, **_):
 
 def _by_hand(name, root, alternatives, reasons):
     """What to tell a user whose download failed: why, and which files to put where, of any one of the sources."""
-    lines = [f"{name} could not be downloaded:"] + [f"  {why}" for why in reasons]
+    lines = [f"{name} could not be downloaded:"] + [f"  {why}" for why in dict.fromkeys(reasons)]
     for number, remotes in enumerate(alternatives):
         lines.append("Put these files there by hand:" if number == 0 else "or these:")
         lines += [f"  {root / file.place}  from {file.url}  ({file.checksum})" for file in remotes]

@@ -57,7 +57,7 @@ class Settings:
     adam_beta2: float = option(0.999, "decay of Adam's second moment")
     adam_epsilon: float = option(1e-3, "added to the uncorrected sqrt(v), as TensorFlow does")
     weight_decay: float = option(1e-4, "strength of the L2 penalty in the loss")
-    warm_up: float = option(0.3, "fraction of the run over which the KL coefficient rises to 1")
+    warm_up: float = option(0.3, "fraction of the run over which the KL coefficient kappa rises to 1")
     mean_field_sweeps: int = option(5, "sweeps of mean field a row")
     sampler: str = option("pa", f"sampler of the negative phase: {', '.join(SAMPLERS)}")
     chains: int = option(1000, "persistent chains of the negative phase")

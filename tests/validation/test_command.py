@@ -87,7 +87,7 @@ def test_json_is_the_last_line_and_holds_every_finding(main):
     [
         (["no_such_claim"], "there are enumeration, mean_field"),
         (["--seed", "-1"], "0 <= seed"),
-        (["--nonsense"], "usage"),
+        (["--quik"], "did you mean --quick?"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_what_there_is(arguments, said, capsys):
