@@ -11,7 +11,9 @@ def as_text(verdict):
     """A line a quantity, or more if it fails."""
     if not verdict.attempted:
         return f"--    {verdict.quantity:38s} not attempted"
-    rest = f"; not attempted: {', '.join(verdict.skipped)}" if verdict.skipped else ""
+    rest = ""
+    if verdict.skipped:
+        rest = f"; not attempted: {', '.join(verdict.skipped)}"
     if verdict.passed:
         worst = verdict.worst
         return f"ok    {verdict.quantity:38s} worst {worst.ratio:8.2g} of the tolerance, at {worst.where}{rest}"
@@ -59,15 +61,19 @@ def located(verdict):
         return []
     if not right["q"]:
         return ["q differs: begin with the encoder's networks, and what they are given"]
-    if not right.get("bound", True):
+    if "bound" not in right:
+        return []
+    if not right["bound"]:
         return ["q agrees, and with it the encoder: begin with log p(zeta), log q(zeta|x), the decoder and the bound"]
-    return ["q and the bound agree: the gradient alone differs"] if "bound" in right else []
+    return ["q and the bound agree: the gradient alone differs"]
 
 
 def listed(names):
     """All of a few names, of many the first."""
     names = list(names)
-    return ", ".join(names) if len(names) <= MOST else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    if len(names) <= MOST:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def as_record(verdict):

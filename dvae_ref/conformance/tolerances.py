@@ -110,7 +110,9 @@ def _moved(rng, name, value):
     """A float input with every number moved up or down by STEP of its size, 0 and whole numbers excepted."""
     if value.dtype.kind != "f":
         return value
-    size = np.abs(value) * (np.minimum(1, np.abs(1 - value)) if name in BETWEEN_0_AND_1 else 1)
+    size = np.abs(value)
+    if name in BETWEEN_0_AND_1:
+        size = size * np.minimum(1, np.abs(1 - value))
     size = np.where(value == np.round(value), 0, size)  # pixels and spins are what they are
     return value + STEP * rng.choice([-1.0, 1.0], value.shape) * size
 

@@ -165,8 +165,7 @@ def other_threshold(case):
 def without_left_biases(case):
     """-sum_j log(1 + e^field_j) alone."""
     left, _ = split(case.inputs["z"], case.machine)
-    a_left, _ = split(case.inputs["a"], case.machine)
-    return {"free_energy": case.outputs["free_energy"] + left @ a_left}
+    return {"free_energy": case.outputs["free_energy"] + left @ case.machine.a_left}
 
 
 @mistake("p(z_right = 0 | left) in place of p(z_right = 1 | left)", FREE)

@@ -43,7 +43,7 @@ def everywhere(case):
         return []
     name = max(names, key=lambda name: case.theirs[name].size)
     beta = fitted(case, name)
-    if beta is None or (is_linear(case, name) and np.any(np.isclose(beta, PLAIN))):
+    if not beta or (is_linear(case, name) and np.any(np.isclose(beta, PLAIN))):
         return []
     return [cooled(case, beta), not_chained(case, beta)]
 
@@ -54,9 +54,9 @@ def in_one_output(case):
         return []
     found = []
     for name in telling(case):
-        beta = None if is_linear(case, name) else fitted(case, name)
-        if beta is not None:
-            found.append({name: cooled(case, beta)[name]})
+        if not is_linear(case, name):
+            beta = fitted(case, name)
+            found += [{name: cooled(case, beta)[name]}] if beta else []
     return found
 
 

@@ -26,7 +26,8 @@ def draw(rng):
     params, statistics = autoencoder.init(rng, CONFIG, mean_x, np.float64)
     named = {name: objectives.skewed(rng, name, leaf) for name, leaf in tree.items(params)}
     named |= {name: _skewed_average(rng, name, leaf) for name, leaf in _averages(statistics)}
-    params, statistics = _model(trouble.in_decoder(trouble.in_networks(named, STRUCTURE.groups), x), mean_x)
+    named = trouble.in_decoder(trouble.in_networks(named, STRUCTURE.groups), x)
+    params, statistics = _model(named, mean_x)
     log_z = exact.log_z(params.rbm) + rng.normal(0, 0.01)  # an estimate
     return {"x": x, "mean_x": mean_x, "u": _uniform(rng, params, statistics, x), "k": K, "log_z": log_z, **named}
 

@@ -128,9 +128,9 @@ def compute_gibbs(inputs, up=np.less, at_once=False, chance=sigmoid):
     left, right = split(inputs["z"], rbm)
     for u in inputs["u"]:
         (u_left, u_right), old_right = split(u, rbm), right
-        p_right = chance(rbm.a[len(rbm.W) :] + left @ rbm.W)
+        p_right = chance(rbm.a_right + left @ rbm.W)
         right = up(u_right, p_right).astype(u.dtype)
-        p_left = chance(rbm.a[: len(rbm.W)] + (old_right if at_once else right) @ rbm.W.T)
+        p_left = chance(rbm.a_left + (old_right if at_once else right) @ rbm.W.T)
         left = up(u_left, p_left).astype(u.dtype)
         chances.append(np.concatenate([p_left, p_right], -1))
         states.append(np.concatenate([left, right], -1).astype(np.uint8))

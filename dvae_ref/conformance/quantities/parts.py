@@ -10,7 +10,7 @@ from dvae_ref.conformance.quantities.smoothings import draw_sharpness, draw_zeta
 from dvae_ref.conformance.quantity import Quantity
 from dvae_ref.model.baselines import BASELINES, LAWS
 from dvae_ref.theory import joint
-from dvae_ref.theory.boltzmann import conditional_right, energy, moments, split
+from dvae_ref.theory.boltzmann import conditional_left, conditional_right, energy, moments, split
 from dvae_ref.theory.elementary import sigmoid, softplus
 
 D = 2 * SIDE
@@ -78,9 +78,9 @@ def draw_free_energy(rng):
 def compute_free_energy(inputs, log_sum=softplus):
     """Of the left side of z: what is on its right does not matter."""
     rbm = machine(inputs)
-    left = split(inputs["z"], rbm)[0]
-    right_field = rbm.a[SIDE:] + left @ rbm.W
-    return {"free_energy": -(left @ rbm.a[:SIDE]) - log_sum(right_field).sum(-1), "p_right": sigmoid(right_field)}
+    left, _ = split(inputs["z"], rbm)
+    field = rbm.a_right + left @ rbm.W
+    return {"free_energy": -(left @ rbm.a_left) - log_sum(field).sum(-1), "p_right": sigmoid(field)}
 
 
 def compute_ising(inputs):
@@ -100,12 +100,9 @@ def ising_terms(inputs):
 def compute_negative_phase(inputs):
     """Means over chains of z and z_left z_right', and of the latter what is not E[z_left] E[z_right]'."""
     rbm = machine(inputs)
-    found, left = moments(rbm, inputs["z"]), slice(0, SIDE)
-    return {
-        "mean_z": found.z,
-        "mean_zz": found.zz,
-        "covariance": found.zz - np.outer(found.z[left], found.z[SIDE:]),
-    }
+    found = moments(rbm, inputs["z"])
+    left, right = split(found.z, rbm)
+    return {"mean_z": found.z, "mean_zz": found.zz, "covariance": found.zz - np.outer(left, right)}
 
 
 def draw_ais(rng, temperatures=6, chains=5):
@@ -114,19 +111,21 @@ def draw_ais(rng, temperatures=6, chains=5):
     rbm, states = machine(found), [(rng.random((chains, SIDE)) < 0.5).astype(float)]
     for _ in range(temperatures - 2):
         right = rng.random((chains, SIDE)) < conditional_right(rbm, states[-1])
-        states.append((rng.random((chains, SIDE)) < sigmoid(rbm.a[:SIDE] + right @ rbm.W.T)).astype(float))
+        left = rng.random((chains, SIDE)) < conditional_left(rbm, right)
+        states.append(left.astype(float))
     return {**found, "left": np.stack(states), "t": np.linspace(0, 1, temperatures) ** 2}
 
 
 def compute_ais(inputs):
     """log w = sum_k log f_{t_k}(left_k) - log f_{t_{k-1}}(left_k), (chains,); log Z = D log 2 + log mean w."""
-    rbm, left, t = machine(inputs), inputs["left"], inputs["t"]
-    linear, right = left @ rbm.a[:SIDE], rbm.a[SIDE:] + left @ rbm.W
+    rbm, left = machine(inputs), inputs["left"]
+    linear, field = left @ rbm.a_left, rbm.a_right + left @ rbm.W
 
     def log_f(t):
-        return t[:, None] * linear + softplus(t[:, None, None] * right).sum(-1)
+        """Of the states before each step, at its own temperature t."""
+        return t[:, None] * linear + softplus(t[:, None, None] * field).sum(-1)
 
-    log_w = (log_f(t[1:]) - log_f(t[:-1])).sum(0)
+    log_w = (log_f(inputs["t"][1:]) - log_f(inputs["t"][:-1])).sum(0)
     log_z = D * np.log(2) + np.logaddexp.reduce(log_w) - np.log(len(log_w))
     return {"log_w": log_w, "log_z": log_z}
 

@@ -52,24 +52,27 @@ def logit(q):
 def draw_smoothing(rng, kind, n=40):
     """zeta, q and rho, (n,): ordinary elements, then all pairs of known trouble."""
     found = draw_sharpness(rng, kind)
-    zeta, q, ends = draw_zeta(rng, kind, found["beta"], n), draw_q(rng, n, 6), trouble.zeta_and_q((1, 1))
-    zeta, q = (np.concatenate([part, end[:, 0]]) for part, end in zip((zeta, q), ends, strict=True))
+    hard_zeta, hard_q = trouble.zeta_and_q((1, 1))
+    zeta = np.append(draw_zeta(rng, kind, found["beta"], n), hard_zeta)
+    q = np.append(draw_q(rng, n, 6), hard_q)
     return found | {"zeta": zeta, "q": q, "rho": draw_rho(rng, len(q))}
 
 
 def draw_rho(rng, n):
     """The first within 1e-6 of 0, where quantile is near the vertex, or far out on the line. (Near 1 no CDF has the
     digits: 1 - rho would be needed.)"""
-    return np.concatenate([[trouble.NEAR], rng.uniform(0.01, 0.99, n)[1:]])
+    rho = rng.uniform(0.01, 0.99, n)
+    rho[0] = trouble.NEAR
+    return rho
 
 
 def compute_smoothing(inputs, kind, smoothing=None, invert=True):
     """What Eqs. 4, 8 and 9 make of r(zeta|z), element by element."""
     smoothing = smoothing or smoothing_of(inputs, kind)
-    zeta, q, rho = (inputs[name] for name in ("zeta", "q", "rho"))
-    t, logit_q = smoothing.t(zeta), logit(q)
-    inverse = functools.partial(mixture.inverse_cdf, logit_q, rho)
-    quantile = {"quantile": smoothing.zeta(inverse(smoothing))} if invert else {}
+    q, t, logit_q = inputs["q"], smoothing.t(inputs["zeta"]), logit(inputs["q"])
+    quantile = {}
+    if invert:
+        quantile["quantile"] = smoothing.zeta(mixture.inverse_cdf(logit_q, inputs["rho"], smoothing))
     return {
         "log_r0": smoothing.log_r0(t),
         "log_r1": smoothing.log_r1(t),
@@ -110,7 +113,7 @@ def draw_spike(rng, n=40):
 
 def compute_spike(inputs):
     """What Eqs. 8 and 9 make of a spike at 0 and r(zeta|1), element by element."""
-    beta, (zeta, q, rho) = float(inputs["beta"]), (inputs[name] for name in ("zeta", "q", "rho"))
+    beta, zeta, q = float(inputs["beta"]), inputs["zeta"], inputs["q"]
     grown, whole = np.expm1(beta * zeta), np.expm1(beta)
     # at fixed s = R(zeta|1), zeta = log(1 + (e^beta - 1) s) / beta
     d_beta = ((grown + grown / whole) / (grown + 1) - zeta) / beta
@@ -118,7 +121,7 @@ def compute_spike(inputs):
         "log_r1": np.log(beta / whole) + beta * zeta,
         "cdf1": grown / whole,
         "cdf": spike_rho(zeta, q, beta),
-        "quantile": spike.sample(logit(q), rho, beta),
+        "quantile": spike.sample(logit(q), inputs["rho"], beta),
         "d_zeta_d_q": spike_slope(zeta, beta) / q,
         "d_zeta_d_beta": np.where(zeta > 0, d_beta, 0),
     }
@@ -140,12 +143,9 @@ def spike_slope(zeta, beta):
 def draw_log_q(rng, kind, rows=5, d=7):
     """zeta and q, (rows, units), those of known trouble last; the rows' weights."""
     found = draw_sharpness(rng, kind)
-    zeta, q, ends = (
-        draw_zeta(rng, kind, found["beta"], (rows, d)),
-        draw_q(rng, (rows, d), 12),
-        trouble.zeta_and_q((1, d)),
-    )
-    zeta, q = (np.concatenate(parts) for parts in zip((zeta, q), ends, strict=True))
+    hard_zeta, hard_q = trouble.zeta_and_q((1, d))
+    zeta = np.concatenate([draw_zeta(rng, kind, found["beta"], (rows, d)), hard_zeta])
+    q = np.concatenate([draw_q(rng, (rows, d), 12), hard_q])
     return found | {"zeta": zeta, "q": q, "cotangent": rng.normal(0.5, 1, len(q))}
 
 

@@ -16,6 +16,7 @@ B = 300.0  # of log r(zeta|1) - log r(zeta|0): e^300 is more than float32 holds
 APART = 700.0  # log-weights: e^-700 is nearly the smallest number that float64 holds, e^710 more than the largest
 TINY = -800.0  # all of an image's log-weights: e^-800 is 0
 ENDS = np.array([NEAR, 1 - NEAR])
+MOST_GROUPS = 4  # of a model
 
 MEANINGS = {
     "near-vertex": "zeta within 1e-6 of 0 or 1, not on it",
@@ -35,28 +36,35 @@ MEANINGS = {
 def flags(inputs):
     """{flag: rows it concerns}, booleans over the rows of the inputs; of the whole quantity, where it has no rows."""
     found = {}
+    for name, where in _elements(inputs):
+        found[name] = where.reshape(len(where), -1).any(1)
+    found |= _of_all(inputs)
+    return {name: rows for name, rows in found.items() if rows.any()}
+
+
+def _elements(inputs):
+    """(flag, booleans): where in an input the trouble is, rows first."""
     if "zeta" in inputs:
-        zeta = inputs["zeta"]
-        end = np.minimum(np.abs(zeta), np.abs(1 - zeta))
-        found["near-vertex"], found["on-vertex"] = (end > 0) & (end < 1e-6), end == 0
-    for name in ("q", "logit_q"):
-        if name in inputs:
-            found["large-logit"] = np.abs(_logits(name, inputs[name])) > 11.99
+        end = np.minimum(np.abs(inputs["zeta"]), np.abs(1 - inputs["zeta"]))
+        yield "near-vertex", (end > 0) & (end < 1e-6)
+        yield "on-vertex", end == 0
+    if "q" in inputs:
+        yield "large-logit", np.abs(_logit(inputs["q"])) > 11.99
+    if "logit_q" in inputs:
+        yield "large-logit", np.abs(inputs["logit_q"]) > 11.99
     if "logits" in inputs:
-        found["large-output"] = np.abs(inputs["logits"]) >= 20
+        yield "large-output", np.abs(inputs["logits"]) >= 20
     if "rho" in inputs:
-        found["small-rho"] = inputs["rho"] < 1e-6
+        yield "small-rho", inputs["rho"] < 1e-6
     if "b" in inputs:
-        found["large-b"] = np.abs(inputs["b"]) >= 100
+        yield "large-b", np.abs(inputs["b"]) >= 100
     if "z" in inputs and inputs["z"].ndim == 2:
-        found["on-vertex"] = np.broadcast_to(~inputs["z"].any(-1, keepdims=True), inputs["z"].shape)
+        yield "on-vertex", ~inputs["z"].any(-1)
     for name in ("log_w", "log_px"):
         if name in inputs:
-            range_of = np.ptp(inputs[name], axis=-1)
-            found["far-apart"], found["all-equal"] = range_of >= 100, range_of == 0
-            found["underflow"] = inputs[name].max(-1) < -745
-    found = {name: rows.reshape(len(rows), -1).any(1) for name, rows in found.items()}
-    return {name: rows for name, rows in (found | _of_all(inputs)).items() if rows.any()}
+            yield "far-apart", np.ptp(inputs[name], axis=-1) >= 100
+            yield "all-equal", np.ptp(inputs[name], axis=-1) == 0
+            yield "underflow", inputs[name].max(-1) < -745
 
 
 def of_rows(inputs):
@@ -81,27 +89,29 @@ def axis_of_rows(quantity, name, shape, number):
     return None if summed or axis < 0 or shape[axis] != number else axis
 
 
-def _logits(name, value):
+def _logit(q):
     """At q = 0 and 1 the largest number."""
-    if name == "logit_q":
-        return value
     with np.errstate(divide="ignore"):
-        return np.nan_to_num(np.log(value) - np.log1p(-value))
+        return np.nan_to_num(np.log(q) - np.log1p(-q))
 
 
 def _of_all(inputs):
     """Of the machine and of the networks' last biases, which concern every row."""
     found = {}
-    for W in (inputs[name] for name in ("W", "rbm.W") if name in inputs):
-        found["square"] = np.array([W.shape[0] == W.shape[1] and not np.array_equal(W, W.T)])
-    for a in (inputs[name] for name in ("a", "rbm.a") if name in inputs):
-        found["large-field"] = np.array([np.abs(a).max() >= 25])
-    biases = [value for name, value in inputs.items() if name.startswith("encoder.") and name.endswith("out.bias")]
-    if biases:
-        found["large-logit"] = np.array([max(np.abs(bias).max() for bias in biases) >= 12])
-    if "decoder.out.bias" in inputs:
-        found["large-output"] = np.array([np.abs(inputs["decoder.out.bias"]).max() >= 20])
-    return found
+    for W in _there(inputs, "W", "rbm.W"):
+        found["square"] = W.shape[0] == W.shape[1] and not np.array_equal(W, W.T)
+    for a in _there(inputs, "a", "rbm.a"):
+        found["large-field"] = np.abs(a).max() >= 25
+    for bias in _there(inputs, *[f"encoder.{g}.out.bias" for g in range(MOST_GROUPS)]):
+        found["large-logit"] = found.get("large-logit", False) or np.abs(bias).max() >= 12
+    for bias in _there(inputs, "decoder.out.bias"):
+        found["large-output"] = np.abs(bias).max() >= 20
+    return {name: np.array([concerned]) for name, concerned in found.items()}
+
+
+def _there(inputs, *names):
+    """Those of the named inputs that are there."""
+    return [inputs[name] for name in names if name in inputs]
 
 
 def in_machine(inputs):
@@ -127,6 +137,6 @@ def in_decoder(named, x):
 
 def zeta_and_q(shape):
     """zeta at both ends and in the middle with each of LOGITS, (rows, units): as many rows as are needed."""
-    zeta, logit = (part.ravel() for part in np.meshgrid([*ENDS, 0.5], LOGITS))
-    rows = -(-len(zeta) // shape[1])
-    return tuple(np.resize(part, (rows, shape[1])) for part in (zeta, 1 / (1 + np.exp(-logit))))
+    zeta, logit = np.meshgrid(np.append(ENDS, 0.5), LOGITS)
+    needed = -(-zeta.size // shape[1]), shape[1]
+    return np.resize(zeta, needed), np.resize(1 / (1 + np.exp(-logit)), needed)
