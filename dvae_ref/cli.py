@@ -273,11 +273,11 @@ def load(command):
 
 def main(argv=None):
     args = entry.parse(build_parser(), argv)
-    process.prepare()  # before NumPy is loaded
     return entry.guarded(f"python -m dvae_ref {args.command}", lambda: carry_out(args), args.debug)
 
 
 def carry_out(args):
+    process.prepare()  # before NumPy is loaded
     command = load(args.command)
     entry.ready()
     with blas.one_thread():

@@ -60,12 +60,12 @@ def build_parser():
 def main(argv=None):
     """The command: its exit code. Nothing heavy is imported until the arguments are known to be good."""
     args = entry.parse(build_parser(), argv)
-    process.prepare()  # before NumPy is loaded
     return entry.guarded("python -m figures", lambda: carry_out(args), args.debug)
 
 
 def carry_out(args):
     """Make the figures one after the other, BLAS on one thread, as their bytes want it."""
+    process.prepare()  # before NumPy is loaded
     chosen, options = checked(args)
     entry.ready()
     try:

@@ -52,11 +52,11 @@ def build_parser():
 
 def main(argv=None):
     options = entry.parse(build_parser(), argv)
-    process.prepare()  # before NumPy is loaded
     return entry.guarded("python -m validation", lambda: carry_out(options))
 
 
 def carry_out(options):
+    process.prepare()  # before NumPy is loaded
     chosen = load(options)
     entry.ready()
     if options.list:

@@ -56,11 +56,27 @@ def cells(root, axes, search_beta=False, **common):
 
 
 def cell(root, settings):
-    """The Cell of these settings: its folder spells out the axes and the number of iterations."""
+    """The Cell of these settings: its folder spells out the axes, the length, and a sampler that is not pa.
+
+    Earlier versions left the sampler out: a folder of theirs that holds these settings is theirs still.
+    """
     s = settings
     beta = repr(float(s.beta)).removesuffix(".0")  # all its digits: another beta is another folder
     name = f"{s.baseline}-k{s.k}-beta{beta}-seed{s.seed}-{s.num_train_iter}"
-    return Cell(Path(root) / s.dataset / s.struct / name, settings)
+    folder = Path(root) / s.dataset / s.struct / name
+    if s.sampler != "pa" and not _holds(folder, settings):
+        folder = folder.with_name(f"{name}-{s.sampler}")
+    return Cell(folder, settings)
+
+
+def _holds(folder, settings):
+    """Has a run with these settings begun in the folder?"""
+    from dvae_ref.runs import lifecycle
+
+    try:
+        return lifecycle.read_settings(folder) == settings
+    except (OSError, ValueError):  # none, or a damaged one
+        return False
 
 
 class ForeignError(ValueError):

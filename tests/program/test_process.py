@@ -90,3 +90,15 @@ def test_more_than_numba_has_are_refused():
     most = console.numba.config.NUMBA_NUM_THREADS
     with pytest.raises(console.UsageError, match=rf"--threads must lie in 1 to {most}, got {most + 1}"):
         console.use_threads(argparse.Namespace(threads=most + 1))
+
+
+@pytest.mark.parametrize("given", ["", "0", "-1", "1.5", "abc"])
+@pytest.mark.parametrize("program", ["dvae_ref evaluate --run-dir none", "figures fig1", "validation --quick"])
+def test_a_number_of_threads_that_is_none_is_named(program, given):
+    """Numba would print a traceback and go on with its default, or fail without the variable's name."""
+    environment = os.environ | {"NUMBA_NUM_THREADS": given}
+    command = [sys.executable, "-m", *program.split()]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f"NUMBA_NUM_THREADS must be a whole number of at least 1, got {given!r}")

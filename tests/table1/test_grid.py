@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numba
 import pytest
-from tables import ITERATIONS, TINY, differing, results
+from tables import ITERATIONS, TINY, differing, results, wait_for
 
 from dvae_ref.runs import datasets, lifecycle, measuring
 from dvae_ref.runs.presets import Settings
@@ -53,6 +53,19 @@ def test_a_grid_is_every_combination_once_in_folders_that_spell_it_out(tmp_path)
 def test_betas_that_differ_in_a_late_digit_have_folders_of_their_own(tmp_path):
     made = grid.cells(tmp_path, {"beta": [40, 40.000001, 40.0]})
     assert [cell.folder.name.split("-")[2] for cell in made] == ["beta40", "beta40.000001"]
+
+
+def test_samplers_have_folders_of_their_own_but_where_an_earlier_version_has_begun(tmp_path):
+    pa, pcd = (tiny(tmp_path, sampler=name) for name in ("pa", "pcd"))
+    assert pcd.folder.name == f"{pa.folder.name}-pcd"
+    pa.folder.mkdir(parents=True)
+    config = pa.folder / "config.json"
+    for damaged in ("", "{}", json.dumps(pa.settings.to_json())):  # another's is not taken
+        config.write_text(damaged)
+        assert tiny(tmp_path, sampler="pcd") == pcd
+    config.write_text(json.dumps(pcd.settings.to_json()))
+    assert tiny(tmp_path, sampler="pcd").folder == pa.folder
+    assert tiny(tmp_path, sampler="pcd", chains=21).folder == pcd.folder
 
 
 def test_beta_is_the_papers_unless_given_or_searched(tmp_path):
@@ -301,13 +314,15 @@ def test_a_folder_that_another_process_has_is_waited_for(tmp_path, capsys, monke
     before = results(tmp_path)
     options = {"threads": 1, "measurement": MEASUREMENT}
     assert grid.run_cell(cell, **options, stop=iter([False, False, True]).__next__) == grid.INTERRUPTED
+    waiting = f"another process is running in {cell.folder}; waiting until it ends"
+    assert capsys.readouterr().err.splitlines() == [waiting]
     thread = threading.Thread(target=lambda: ended.append(grid.run_cell(cell, **options)))
     thread.start()
-    time.sleep(0.3)
+    wait_for(lambda: capsys.readouterr().err.splitlines() == [waiting])
+    time.sleep(20 * grid.LOCK_POLL)  # attempts that it makes in vain
     assert thread.is_alive()
     assert results(tmp_path) == before
-    said = capsys.readouterr().err.splitlines()
-    assert said == [f"another process is running in {cell.folder}; waiting until it ends"] * 2
+    assert not capsys.readouterr().err
     other.close()
     thread.join(60)
     assert ended == [None]
