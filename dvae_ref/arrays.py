@@ -1,8 +1,10 @@
 """Arrays in signatures, in print, and in errors."""
 
 import functools
+import inspect
 import re
 from collections.abc import Callable
+from numbers import Number
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,20 +18,28 @@ NUMPYS = re.compile(r"operands could not be broadcast|matmul: |shapes .* not ali
 
 
 def shapes_named(function: Callable[Call, Value]) -> Callable[Call, Value]:
-    """Decorate a function: where NumPy says that shapes do not go together, a ValueError says whose they are.
+    """Decorate a function: where NumPy says that shapes do not go together, a ValueError says whose they are; where
+    Python says that something has no such attribute or operator, a TypeError says which argument is not of its kind.
 
     >>> import numpy as np
     >>> shapes_named(lambda logit_q, b: logit_q + b)(np.zeros((5, 7)), np.zeros((5, 6)))
     Traceback (most recent call last):
     ValueError: arrays.<lambda> takes arrays that go together; got logit_q (5, 7), b (5, 6)
     """
-    parameters = function.__code__.co_varnames  # type: ignore[attr-defined]
+    as_written = inspect.unwrap(function)
+    parameters = as_written.__code__.co_varnames  # type: ignore[attr-defined]
     name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 
     @functools.wraps(function)
     def named(*args: Call.args, **options: Call.kwargs) -> Value:
         try:
             return function(*args, **options)
+        except (AttributeError, TypeError) as error:
+            given = [*zip(parameters, args, strict=False), *options.items()]
+            wrong = next(_of_another_kind(as_written.__annotations__, given), None)
+            if wrong is None:
+                raise
+            raise TypeError(f"{name}: {wrong}") from error
         except ValueError as error:
             given = [*zip(parameters, args, strict=False), *options.items()]
             found = ", ".join(shape for argument, value in given for shape in _shapes(argument, value))
@@ -38,6 +48,26 @@ def shapes_named(function: Callable[Call, Value]) -> Callable[Call, Value]:
         raise ValueError(f"{name} takes arrays that go together; got {found}")
 
     return named
+
+
+def _of_another_kind(kinds, given):
+    """What to say of each (argument, value) that is not its annotation, the fields of NamedTuples included."""
+    for argument, value in given:
+        types, words = _kind(kinds.get(argument))
+        if not isinstance(value, types):
+            yield f"{argument} must be {words}; got {type(value).__name__}"
+        elif fields := getattr(value, "_fields", ()):
+            inner = _of_another_kind(inspect.get_annotations(type(value)), zip(fields, value, strict=True))
+            yield from (f"{argument}.{said}" for said in inner)
+
+
+def _kind(annotation):
+    """The types that an annotation stands for, and what they are called: any, where it is no type."""
+    if annotation is Array or annotation is np.ndarray:
+        return (np.ndarray, np.generic, Number), "an array"
+    if annotation in (int, float):
+        return (Number, np.generic, np.ndarray), "a number"
+    return (annotation, f"of the type {annotation.__name__}") if isinstance(annotation, type) else (object, "")
 
 
 def _shapes(name, value):

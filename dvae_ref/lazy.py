@@ -1,6 +1,7 @@
 """Packages whose names are loaded when they are first asked for: importing one costs nothing."""
 
-import importlib
+import difflib
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 
 Modules = Mapping[str, str] | Iterable[str]
@@ -23,6 +24,15 @@ def names(
             return getattr(importlib.import_module(f"{package}.{where[name]}"), name)
         if name in modules:
             return importlib.import_module(f"{package}.{modules[name]}")
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}{_hint(package, name, public)}")
 
     return find, lambda: [*public, *dunder], public
+
+
+def _hint(package, name, public):
+    """Where else the name is, or what it may have meant."""
+    if not name.startswith("_") and importlib.util.find_spec(f"{package}.{name}"):
+        return f"; it is a module of its own: import {package}.{name}"
+    spelt = {other.lower(): other for other in public}
+    near = difflib.get_close_matches(name.lower(), spelt, 1, 0.7)
+    return f"; did you mean {spelt[near[0]]}?" if near else ""

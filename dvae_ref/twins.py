@@ -34,20 +34,20 @@ def twinned(readable: Callable[Call, Value]) -> Twinned[Call, Value]:
     Arrays of integers go to the readable form as float64. TypeError for numbers that are neither: float16, complex.
     """
     module, name = readable.__module__.rpartition(".")[2], readable.__name__
-    checked = shapes_named(readable)
 
     @functools.cache
     def twin():
         compiled = getattr(importlib.import_module(f"dvae_ref.fast.{module}"), name)
         return compiled if importlib.import_module("dvae_ref.fast.jit").ENABLED else _declines
 
+    @shapes_named
     @functools.wraps(readable)
     def function(*args, **options):
         if _enabled:
             value = twin()(*args, **options)
             if value is not NotImplemented:
                 return value
-        return checked(*(_real(argument, readable) for argument in args), **options)
+        return readable(*(_real(argument, readable) for argument in args), **options)
 
     function.readable, function.twin = readable, twin
     return function

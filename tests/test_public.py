@@ -61,6 +61,22 @@ print(dvae_ref.sampling.ais.log_z.__name__, dvae_ref.model.priors.__name__)"""
     assert (done.stdout, done.stderr) == ("log_z dvae_ref.model.priors\n", "")
 
 
+@pytest.mark.parametrize(
+    ("package", "name", "said"),
+    [
+        (dvae_ref, "Powr", "; did you mean Power?"),
+        (dvae_ref, "lod_run", "; did you mean load_run?"),
+        (dvae_ref, "conformance", "; it is a module of its own: import dvae_ref.conformance"),
+        (dvae_ref.sampling, "AIS", "; did you mean ais?"),
+        (dvae_ref, "qqq", "has no attribute 'qqq'"),
+    ],
+)
+def test_a_name_that_is_elsewhere_is_told(package, name, said):
+    with pytest.raises(AttributeError) as caught:
+        lazy.names(package.__name__, {}, package.__all__)[0](name)  # as if no module of it were loaded yet
+    assert str(caught.value).endswith(said)
+
+
 def test_lists_and_tables_of_modules_are_both_taken():
     find, listed, public = lazy.names("dvae_ref.sampling", {"ais": ("log_z",)}, ["ais"], dunder=["__x__"])
     assert (find("log_z"), find("ais"), listed(), public) == (

@@ -145,6 +145,53 @@ def of_samplers(zeros):
     }
 
 
+def of_another_kind(zeros):
+    """{what is called: (call, what its error has to say)}: arguments swapped, lists, texts, numbers for records."""
+    rbm, x = RBM(zeros(7), zeros(3, 4)), zeros(5, 7)
+    lists = RBM(zeros(7), [[0.0] * 4] * 3)
+    return {
+        "swapped": (lambda: boltzmann.energy(x, rbm), "boltzmann.energy: rbm must be of the type RBM; got ndarray"),
+        "text": (lambda: boltzmann.energy(rbm, "0"), "boltzmann.energy: z must be an array; got str"),
+        "field": (lambda: boltzmann.energy(lists, x), "boltzmann.energy: rbm.W must be an array; got list"),
+        "backward": (lambda: boltzmann.energy_backward([1.0], rbm, x), "d_energy must be an array; got list"),
+        "list": (lambda: overlapping.log_p(rbm, [[0.0] * 7]), "overlapping.log_p: b must be an array; got list"),
+        "option": (lambda: overlapping.log_p(rbm, b=None), "overlapping.log_p: b must be an array; got NoneType"),
+        "machine": (lambda: overlapping.log_p(None, x), "overlapping.log_p: rbm must be of the type RBM; got NoneType"),
+        "beta for its smoothing": (
+            lambda: mixture.draw(x, x + 0.5, x + 0.5, 40.0),
+            "smoothing must be of the type Smo",
+        ),
+        "bound": (
+            lambda: bounds.importance_weighted("w"),
+            "bounds.importance_weighted: log_w must be an array; got str",
+        ),
+        "lam": (
+            lambda: gaussian_integral.log_p(rbm, x, "40"),
+            "gaussian_integral.log_p: lam must be a number; got str",
+        ),
+        "beta": (lambda: Power("40"), "Power's beta must be a number; got '40'"),
+        "betas": (lambda: Power([40.0, 50.0]), "Power's beta must be a number; got [40.0, 50.0]"),
+    }
+
+
+def test_arguments_of_another_kind_are_named(zeros):
+    for what, (call, said) in of_another_kind(zeros).items():
+        with pytest.raises(TypeError) as caught:
+            print(what, call())
+        assert said in str(caught.value), what
+
+
+def test_control_errors_that_have_another_cause_are_left_alone():
+    @shapes_named
+    def broken(rbm: RBM, factor: float):
+        return rbm.nothing * factor
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        broken(RBM(np.zeros(2), np.zeros((1, 1))), 1.0)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'factor'"):
+        broken(RBM(np.zeros(2), np.zeros((1, 1))))
+
+
 @pytest.mark.parametrize("calls", [theory, of_models, of_samplers])
 def test_wrong_shapes_are_named(zeros, calls):
     for what, (call, *shapes) in calls(zeros).items():

@@ -70,8 +70,12 @@ class Trained:
         x = check_images(images, self.statistics.mean_x.size)
         if not np.all((x == 0) | (x == 1)):
             raise ValueError("log_likelihood takes binary images; there are pixels between 0 and 1")
-        log_z = self.log_z(seed=seed).log_z if log_z is None else log_z
-        options: dict[str, Any] = {"log_z": log_z, "samples": samples, "threads": numba.get_num_threads()}
+        log_z = self.log_z(seed=seed).log_z if log_z is None else domains.number("log_z", log_z)
+        options: dict[str, Any] = {
+            "log_z": log_z,
+            "samples": domains.whole("samples", samples),
+            "threads": numba.get_num_threads(),
+        }
         return evaluation.log_likelihood(roles.keys(seed)["measurement"], self.params, self.statistics, x, **options)
 
 
@@ -102,6 +106,7 @@ def train(
     chooses the default beta, and nothing else. Runs on numba.get_num_threads() cores. ValueError for other images,
     DivergedError (an ArithmeticError) where training fails.
     """
+    domains.instance("settings", settings, Settings)
     sizes.check_settings(settings)
     dataset, role, tell = as_dataset(images, validation), roles.keys(settings.seed), on_record or (lambda record: None)
     state = training.start(settings, dataset.mean_x)

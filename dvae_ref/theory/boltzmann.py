@@ -97,6 +97,7 @@ def _check_each(demand, kind, machine):
         demand(f"the {kind}'s {name}", value)
 
 
+@shapes_named
 def as_general(rbm: RBM) -> BoltzmannMachine:
     """The same machine with J = [[0, W], [W', 0]], (D, D).  ValueError for an a of other units than W's."""
     if rbm.a.shape != (sum(rbm.W.shape),):
@@ -128,6 +129,7 @@ def energy(rbm: RBM, z: Array) -> Array:
     return -(z @ rbm.a) - np.sum((left @ rbm.W) * right, -1)
 
 
+@shapes_named
 def energy_backward(d_energy: Array, rbm: RBM, z: Array) -> tuple[RBM, Array]:
     """Gradients of sum(d_energy * E(z)) in (rbm, z).  d_energy: (N,), z: (N, D).
 

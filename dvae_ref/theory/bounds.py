@@ -25,6 +25,7 @@ def log_weights_backward(d_log_w: Array, *, kappa: float = 1.0) -> tuple[Array, 
     return kappa * d_log_w, d_log_w
 
 
+@shapes_named
 def variational(log_w: Array) -> tuple[Array, Array]:
     """The variational bound of Eq. 2, nats, averaged over K samples, (B, K) -> (B,), and as its cache its weights, 1/K.
 
@@ -43,6 +44,7 @@ def _check(log_w):
         raise ValueError(f"a bound takes log-weights (B, K) with K >= 1; got shape {log_w.shape}")
 
 
+@shapes_named
 def importance_weighted(log_w: Array) -> tuple[Array, Array]:
     """log((1/K) sum_k w_k) of each row, (B, K) -> (B,) in nats, with the normalised weights (B, K) as its cache.
 
@@ -61,6 +63,7 @@ def importance_weighted(log_w: Array) -> tuple[Array, Array]:
     return (peak + np.log(total) - math.log(log_w.shape[-1]))[:, 0], w / total
 
 
+@shapes_named
 def backward(d_bound: Array, weights: Array) -> Array:
     """d bound / d log w_k is the weight of sample k, for either bound: exact, nothing is stopped.  (B,) -> (B, K).
 

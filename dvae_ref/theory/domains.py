@@ -35,6 +35,15 @@ def real(name: str, array: Any) -> None:
         raise TypeError(f"{name} must be an array of real numbers; got {array.dtype}")
 
 
+def number(name: str, value: Any) -> float:
+    """One finite real number, as a float; TypeError for anything else than one number, ValueError for inf and NaN."""
+    if not isinstance(value, float | int | np.generic | np.ndarray) or np.ndim(value):
+        raise TypeError(f"{name} must be one number; got {type(value).__name__}")
+    real(name, found := np.asarray(value))
+    finite(name, found)
+    return float(found)
+
+
 def array(name: str, values: Any) -> Array:
     """An array of real numbers, any shape, or what NumPy makes one of; TypeError for others, and for a masked one."""
     found = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)

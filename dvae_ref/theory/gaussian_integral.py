@@ -17,6 +17,7 @@ from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid
 MARGIN = 5.0  # by which lam stays above the largest singular value of W
 
 
+@shapes_named
 def precision(rbm: RBM, beta: float) -> float:
     """lam = max(beta, ||W|| + 5): J + lam I is positive definite, its eigenvalues being lam +- singular values of W.
 
@@ -65,8 +66,10 @@ def _log_det(rbm, lam):
     """log det((J + lam I) / 2 pi) / 2 = D log(lam / 2 pi) / 2 + log det(I - W'W / lam^2) / 2, and its gradient in W,
     -W (lam^2 I - W'W)^-1."""
     W = rbm.W.astype(np.float64)
-    scaled = np.eye(W.shape[1]) - W.T @ W / lam**2
     try:
+        if not lam > 0:
+            raise np.linalg.LinAlgError
+        scaled = np.eye(W.shape[1]) - W.T @ W / lam**2
         factor = np.linalg.cholesky(scaled)
     except np.linalg.LinAlgError:
         norm = np.linalg.norm(W, 2)
@@ -75,6 +78,7 @@ def _log_det(rbm, lam):
     return float(value), (-np.linalg.solve(scaled, W.T).T / lam**2).astype(rbm.W.dtype)
 
 
+@shapes_named
 def log_p_backward(d_log_p: Array, cache: LogP) -> tuple[RBM, Array]:
     """Gradients (RBM, d_zeta), without the negative phase of log Z.  d/dzeta = (J + lam I)(E[z|zeta] - zeta).
 

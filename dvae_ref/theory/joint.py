@@ -45,6 +45,7 @@ def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[A
     return value, Overlapping(rbm, logit_q, mu, logit_nu, left)
 
 
+@shapes_named
 def overlapping_term_backward(d_term: Array, cache: Overlapping, groups: int) -> tuple[RBM, Array, Array]:
     """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase; (N, D) each.
 
@@ -93,6 +94,7 @@ def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Arra
     return value, Spike(rbm, logit_q, z, last)
 
 
+@shapes_named
 def spike_term_backward(d_term: Array, cache: Spike) -> tuple[RBM, Array]:
     """An unbiased estimate (RBM, d_logit_q) of the gradient of E[spike_term]; not the gradient of its value, since z
     jumps.

@@ -32,6 +32,8 @@ class Smoothing:
 
     def __post_init__(self):
         least, most = self.minimum_beta, self.maximum_beta
+        if not isinstance(self.beta, float | int | np.ndarray | np.generic):
+            raise TypeError(f"{type(self).__name__}'s beta must be a number; got {self.beta!r}")
         if not np.all((self.beta > least) & (self.beta < most)):
             upper = f" and < {most:g}" if most < math.inf else ""
             raise ValueError(f"{type(self).__name__} takes a finite beta > {least:g}{upper}, got {self.beta}")

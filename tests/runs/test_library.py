@@ -11,7 +11,7 @@ import dvae_ref
 from dvae_ref import cli, commands, tree
 from dvae_ref.files import npz
 from dvae_ref.runs import datasets, library, lifecycle, roles
-from dvae_ref.sampling import philox
+from dvae_ref.sampling import AISResult, philox
 
 QUICK = ("--samples", "20", "--images", "10", "--temperatures", "20", "--ais-chains", "30", "--threads", "1")
 
@@ -109,6 +109,12 @@ def test_what_does_not_fit_is_said_with_shapes(straight, settings, bundled):
         model.reconstruct(x.astype(int) * 255)
     with pytest.raises(ValueError, match="binary images"):
         model.log_likelihood(x / 2, log_z=0.0)
+    with pytest.raises(TypeError, match="log_z must be one number; got AISResult"):
+        model.log_likelihood(x, samples=2, log_z=AISResult(1.0, 0.1, 2.0, x[0]))
+    with pytest.raises(TypeError, match="samples must be a whole number; got '2'"):
+        model.log_likelihood(x, samples="2", log_z=0.0)
+    with pytest.raises(TypeError, match="settings must be a Settings; got ndarray"):
+        dvae_ref.train(x, settings)
     with pytest.raises(ValueError, match=r"images must have the shape \(B, V\), B >= 1; got \(784,\)"):
         dvae_ref.train(settings, x[0])
     with pytest.raises(ValueError, match=r"validation must have the shape \(B, 784\)"):

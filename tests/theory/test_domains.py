@@ -91,3 +91,20 @@ def test_ends_are_moved_inside_and_nothing_else(dtype):
     assert 0 < found[0] < 1e-37
     np.testing.assert_array_equal(found[1:3], np.array([1e-30, 0.5], dtype))
     assert found[3] == np.nextafter(dtype(1), dtype(0))
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.float32(3), np.array(3), np.int8(3)])
+def test_one_number_is_a_float(value):
+    assert domains.number("log_z", value) == 3.0
+    assert type(domains.number("log_z", value)) is float
+
+
+@pytest.mark.parametrize("value", ["3", None, (3.0, 0.1), [3.0], np.zeros(1), 3j, np.complex64(3), np.str_("3")])
+def test_what_is_not_one_number_is_refused(value):
+    with pytest.raises(TypeError, match="log_z must be"):
+        domains.number("log_z", value)
+
+
+def test_a_number_that_is_not_finite_is_refused():
+    with pytest.raises(ValueError, match="log_z has 1 values that are not finite"):
+        domains.number("log_z", float("nan"))

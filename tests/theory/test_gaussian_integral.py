@@ -123,7 +123,7 @@ def test_precision_is_beta_or_the_norm_and_five():
 def test_a_lam_that_is_too_small_is_refused(dtype):
     rbm, zeta = machine((2, 3))
     rbm, zeta = RBM(*(leaf.astype(dtype) for leaf in rbm)), zeta.astype(dtype)
-    for lam in (0.5, float(norm(rbm.W)) * 0.999):
+    for lam in (0.5, float(norm(rbm.W)) * 0.999, 0.0, -40.0, float("nan")):  # lam^2 does not show the sign
         with pytest.raises(ValueError, match=rf"\|\|W\|\| = 3\.379.*lam = {lam:g}"):
             gaussian_integral.log_p(rbm, zeta, lam)
     assert np.all(np.isfinite(gaussian_integral.log_p(rbm, zeta, norm(rbm.W) * 1.001)[0]))
