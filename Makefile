@@ -7,7 +7,7 @@ INPUTS ?= 10000
 KILLS ?= 200
 SEED ?= 0
 
-.PHONY: formulas mutate kit clients docs notebooks demo test release fuzz kills bench bench-gpu figures lint clean
+.PHONY: help formulas mutate kit clients docs notebooks demo test release fuzz kills bench bench-gpu figures lint clean
 .DEFAULT_GOAL := demo
 
 # The stamp carries the extras, so that asking for more installs more.
@@ -15,6 +15,9 @@ SEED ?= 0
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	touch $@
+
+help: ## what there is to make
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
 
 demo: .venv/.installed-data ## train, evaluate and draw on the bundled digits: about 5 minutes
 	rm -rf $(DEMO)
