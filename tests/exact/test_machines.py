@@ -322,3 +322,17 @@ def test_what_cannot_be_enumerated_is_named(machine, error, message, force):
     for function in (exact.log_z, exact.moments):
         with pytest.raises(error, match=message):
             function(machine, force=force)
+
+
+@pytest.mark.parametrize("listed_left", [True, False])
+def test_products_of_many_small_factors_do_not_vanish(listed_left):
+    """Two units that pull six others up and six down by 140, each the other way: in every state half of the factors are
+    e^-140 of their best, e^-840 together, which float64 does not hold. By symmetry all means are 1/2."""
+    pull = np.tile([140.0, -140.0], 6)
+    W = np.stack([pull, -pull])
+    rbm = RBM(np.zeros(14), W if listed_left else W.T.copy())
+    assert exact.log_z(rbm) == pytest.approx(840 + np.log(2), rel=1e-14)
+    found = exact.moments(rbm)
+    np.testing.assert_allclose(found.z, 0.5, rtol=1e-12)
+    means = found.zz if listed_left else found.zz.T
+    np.testing.assert_allclose(means, np.stack([pull > 0, pull < 0]) / 2, atol=1e-12)

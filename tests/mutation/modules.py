@@ -47,6 +47,7 @@ ALSO = {  # tests of a module beside those of its name
     "runs.checkpoints": FILES,
     "runs.durations": ["tests/test_first_hour.py"],
     "runs.lifecycle": FILES,
+    "runs.training": ["tests/runs/test_iteration.py"],
     "sampling.ais": ANNEALING[1:],
     "sampling.fields": ["tests/sampling/test_gibbs.py", "tests/sampling/test_rounding.py"],
     "sampling.paths": [*ANNEALING, "tests/sampling/test_rounding.py"],
