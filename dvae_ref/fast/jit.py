@@ -70,6 +70,7 @@ def announce(f):
 
 
 def _compiling():
+    """Call who waits for it, once."""
     while _listeners:
         _listeners.pop()()
 

@@ -1,14 +1,18 @@
-"""Fused kernels: the same work as a readable form elsewhere, in one pass. Each names its oracle."""
+"""Fused kernels: the same work as a readable form in model/layers.py, in one pass.
+
+B images of V pixels, K samples, N = B K rows with those of an image consecutive; layers of H units.
+"""
 
 import math
 
 import numpy as np
 
 from dvae_ref.fast import team
-from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, mean_decay
+from dvae_ref.fast.elementary import OPTIONS, REDUCE, decay, exp_minus, flipped, mean_decay, numerator, positive
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.shapes import agree
-from dvae_ref.fast.sums import plain_sum, positive, sum_with_logs
+from dvae_ref.fast.smoothing import sigmoid
+from dvae_ref.fast.sums import plain_sum, sum_with_logs
 from dvae_ref.model.layers import BATCH_NORM_EPSILON, Averages, BatchNorm, BatchNormCache
 
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
@@ -34,14 +38,16 @@ def _bernoulli(x, raw, bias, out):
 
 @compiled(**REDUCE)
 def _linear(image, logit):
+    """sum_v x_v l_v - max(l_v, 0) of an image's pixels."""
     total = _ZERO
     for v in range(len(logit)):
-        total += image[v] * logit[v] - (logit[v] if logit[v] > _ZERO else _ZERO)
+        total += image[v] * logit[v] - positive(logit[v])
     return total
 
 
 @compiled(**REDUCE)
 def _product(e):
+    """prod_v (1 + e_v)."""
     total = _ONE
     for v in range(len(e)):
         total *= _ONE + e[v]
@@ -67,7 +73,10 @@ def bernoulli(x, logits):
 
 
 def dense_bernoulli(params, y, x):
-    """The bias is added where the likelihood reads the logits."""
+    """log p(x|logits), nats, of logits = y kernel + bias: (N, H), (B, V) -> (N,).
+
+    The logits are not written: the bias is added where the likelihood reads y kernel.
+    """
     kernel, bias = params
     if not agree((y, "NH"), (kernel, "HV"), (bias, "V"), (x, "BV")) or len(x) == 0 or len(y) % len(x):
         return NotImplemented
@@ -78,21 +87,24 @@ def dense_bernoulli(params, y, x):
 
 @compiled(**OPTIONS)
 def _draw_binary(logit_q, u, z, log_q):
-    """log q(z) = - sum_j max(s_j, 0) + log(1 + e^-|l_j|), s = -l where z is 1 and l where it is 0."""
+    """z = [u < q], and log q(z) = - sum_j max(s_j, 0) + log(1 + e^-|l_j|), s = -l where z is 1 and l where it is 0.
+
+    logit_q: (B, D); u, z: (N, D), rows of an image consecutive; log_q: (N,).
+    """
     k, shape = len(u) // len(logit_q), logit_q.shape[1]
     q, factors, terms = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
     for b in range(len(logit_q)):
         l = logit_q[b]
         for j in range(shape):
             e = exp_minus(abs(l[j]))
-            q[j] = (e if l[j] < _ZERO else _ONE) / (_ONE + e)
+            q[j] = numerator(l[j], e) / (_ONE + e)
             factors[j], terms[j] = _ONE + e, _ZERO
         logs = sum_with_logs(terms, factors)
         for row in range(b * k, b * k + k):
             for j in range(shape):
                 up = u[row, j] < q[j]
                 z[row, j] = _ONE if up else _ZERO
-                terms[j] = positive(-l[j] if up else l[j])
+                terms[j] = positive(flipped(l[j], up))
             log_q[row] = -(logs + plain_sum(terms))
 
 
@@ -107,12 +119,12 @@ def draw_binary(logit_q, u):
 
 @compiled(**OPTIONS)
 def _bernoulli_backward(d_value, x, logits, d_logits):
+    """d_logits = d_value (x - sigmoid(logits)).  d_value: (N,), x: (B, V), the others (N, V)."""
     k = len(logits) // len(x)
     for row in range(len(logits)):
         image, logit, d = x[row // k], logits[row], d_logits[row]
         for v in range(len(logit)):
-            e = decay(abs(logit[v]))
-            d[v] = d_value[row] * (image[v] - (e if logit[v] < _ZERO else _ONE) / (_ONE + e))
+            d[v] = d_value[row] * (image[v] - sigmoid(logit[v]))
 
 
 def bernoulli_backward(d_value, cache):
@@ -144,12 +156,13 @@ def _moments(x, mean, square):
 def moments(x):
     """Column means of x and x^2 of a float32 (N, H), in float64: means over shares then still give the variance."""
     out = np.empty((2, x.shape[1]))
-    _moments(x, *out)
+    _moments(x, out[0], out[1])
     return out
 
 
 @compiled(**OPTIONS)
 def _norm_tanh(x, mean, inverse_std, scale, offset, normed, y):
+    """tanh(s) = s (1 - e^-2|s|) / |s| / (1 + e^-2|s|), where nothing cancels."""
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             normed[i, j] = (x[i, j] - mean[j]) * inverse_std[j]
@@ -167,6 +180,7 @@ def norm_tanh(x, mean, inverse_std, scale, offset):
 
 @compiled(**OPTIONS)
 def _tanh_backward(d_y, y, normed, d, d_scale, d_offset):
+    """d = d_y (1 - y^2), and its sums over rows, with normed and alone, added to d_scale and d_offset."""
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
             d[i, j] = d_y[i, j] * (_ONE - y[i, j] * y[i, j])
@@ -177,29 +191,34 @@ def _tanh_backward(d_y, y, normed, d, d_scale, d_offset):
 def tanh_backward(d_y, y, normed):
     """layers.tanh_backward, and batch norm's gradients (d_scale, d_offset) stacked: d (N, H), (2, H)."""
     d, sums = np.empty_like(y), np.zeros((2, y.shape[1]), np.float32)
-    _tanh_backward(d_y, y, normed, d, *sums)
+    _tanh_backward(d_y, y, normed, d, sums[0], sums[1])
     return d, sums
 
 
 @compiled(**OPTIONS)
 def norm_backward(d, normed, mean_scale, mean_offset, factor):
-    """d <- (d - mean_offset - normed mean_scale) factor: the rest of layers.batch_norm_backward."""
+    """d <- (d - mean_offset - normed mean_scale) factor, the rest of layers.batch_norm_backward: (N, H) and (H,)."""
     for i in range(d.shape[0]):
         for j in range(d.shape[1]):
             d[i, j] = (d[i, j] - mean_offset[j] - normed[i, j] * mean_scale[j]) * factor[j]
 
 
 def batch_norm_tanh(params, x):
+    """The moments are the whole batch's: where it is dealt out to a team, its members meet here."""
     if not agree((x, "NH"), (params.scale, "H"), (params.offset, "H")) or len(x) == 0:
         return NotImplemented
     mean, square = team.mean(moments(x))
     batch = Averages(mean.astype(np.float32), (square - mean * mean).astype(np.float32))
     inverse_std = 1 / np.sqrt(batch.variance + np.float32(BATCH_NORM_EPSILON))
-    normed, y = norm_tanh(x, batch.mean, inverse_std, *params)
+    normed, y = norm_tanh(x, batch.mean, inverse_std, params.scale, params.offset)
     return y, (BatchNormCache(normed, params.scale, inverse_std, batch), y)
 
 
 def batch_norm_tanh_backward(d_y, cache):
+    """With d the cotangent of normed scale + offset, and means over the whole batch:
+
+    d_x = (d - mean(d) - normed mean(d normed)) scale / std, d_scale = sum(d normed), d_offset = sum(d).
+    """
     norm, y = cache
     if not agree((d_y, "NH"), (y, "NH"), (norm.normed, "NH"), (norm.scale, "H"), (norm.inverse_std, "H")):
         return NotImplemented
@@ -208,4 +227,5 @@ def batch_norm_tanh_backward(d_y, cache):
     d_x, sums = tanh_backward(d_y, y, norm.normed)
     mean_scale, mean_offset = team.mean(sums / np.float32(len(y)))
     norm_backward(d_x, norm.normed, mean_scale, mean_offset, norm.scale * norm.inverse_std)
-    return BatchNorm(*sums), d_x
+    d_scale, d_offset = sums
+    return BatchNorm(d_scale, d_offset), d_x

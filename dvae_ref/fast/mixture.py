@@ -14,11 +14,11 @@ import numpy as np
 from numba.extending import register_jitable
 
 from dvae_ref.fast import smoothing as scalar
-from dvae_ref.fast.elementary import OPTIONS, decay
+from dvae_ref.fast.elementary import INLINE, OPTIONS, decay, flipped, positive
 from dvae_ref.fast.jit import compiled
 from dvae_ref.fast.shapes import agree, alike, uniform
-from dvae_ref.fast.smoothing import sigmoid
-from dvae_ref.fast.sums import positive, sum_with_logs
+from dvae_ref.fast.smoothing import d_off, sigmoid
+from dvae_ref.fast.sums import sum_with_logs
 from dvae_ref.theory.logistic import Logistic
 from dvae_ref.theory.mixture import LogQ
 from dvae_ref.theory.smoothing import Exponential, Gaussian, Power, UniformExponential
@@ -30,31 +30,40 @@ _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 
 class Family(NamedTuple):
-    """Kernels over (rows, units), and the constants c that they take for a smoothing."""
+    """Kernels over (rows, units), and the constants c (number, units) that they take for a smoothing."""
 
-    constants: object
-    draw: object
-    log_ratio: object
-    d_log_ratio: object
-    d_logit: object
-    d_out: object
+    constants: object  # smoothing -> its constants, each a number or one a unit
+    draw: object  # (logit_q, u, rho, c) -> t, zeta
+    log_ratio: object  # (t, c) -> b
+    d_log_ratio: object  # (t, c) -> db/dt
+    d_logit: object  # (t, logit_q, c) -> dt/dlogit q
+    d_out: object  # (d_logit_q, d_t, d_zeta, t, logit_q, c) -> the gradient in logit q
+    d_beta: object = None  # (t, logit_q, c) -> dt/dbeta, of Gaussians
 
 
-def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
-    @register_jitable(forceinline=True, error_model="numpy")
+def _family(constants, sample0, coordinate, ratio, gap):
+    """The Family of a smoothing's scalar functions in fast/smoothing.py.
+
+    coordinate: (zeta of t, its derivative); ratio: (b of t, its derivative).
+    """
+    zeta, d_zeta = coordinate
+    log_ratio, d_log_ratio = ratio
+
+    @register_jitable(**INLINE)
     def slope(t, logit_q, c, j):
-        """dt/dlogit q."""
+        """dt/dlogit q: Eq. 9, as above."""
         nu_logit = logit_q + log_ratio(t, c, j)
         upper = t > _ZERO
-        weight = scalar.product_of_sigmoids(-logit_q if upper else logit_q, nu_logit if upper else -nu_logit)
+        weight = scalar.product_of_sigmoids(flipped(logit_q, upper), -flipped(nu_logit, upper))
         return gap(abs(t), c, j) * weight
 
     @compiled(**OPTIONS)
     def draw(logit_q, u, rho, c, t, out):
+        """t: of r(zeta|0) for u >= q, its mirror image for u < q; out: zeta."""
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
                 t0 = sample0(rho[i, j], c, j)
-                t[i, j] = -t0 if u[i, j] < scalar.sigmoid(logit_q[i, j]) else t0
+                t[i, j] = flipped(t0, u[i, j] < sigmoid(logit_q[i, j]))
                 out[i, j] = zeta(t[i, j])
 
     @compiled(**OPTIONS)
@@ -77,6 +86,7 @@ def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
 
     @compiled(**OPTIONS)
     def d_out(d_logit_q, d_t, d_zeta_in, t, logit_q, c, out):
+        """d_logit_q + (d_t + d_zeta dzeta/dt) dt/dlogit q: the cotangents are those of draw's logit_q, t and zeta."""
         for i in range(t.shape[0]):
             for j in range(t.shape[1]):
                 whole = d_t[i, j] + d_zeta_in[i, j] * d_zeta(t[i, j])
@@ -85,44 +95,35 @@ def _family(constants, sample0, zeta, d_zeta, log_ratio, d_log_ratio, gap):
     return Family(constants, draw, elementwise_log_ratio, elementwise_slope, d_logit, d_out)
 
 
-_UNIT = scalar.sigmoid, scalar.unit_slope
+@compiled(**OPTIONS)
+def _gaussian_d_beta(t, logit_q, c, out):
+    """(nu - zeta) / (2 beta), nu = q(z=1|x,zeta), since dR/dbeta is r times the distance to the vertex / (2 beta)."""
+    for i in range(t.shape[0]):
+        for j in range(t.shape[1]):
+            nu_logit, upper = logit_q[i, j] + c[0, j] * t[i, j], t[i, j] > _ZERO
+            off = sigmoid(flipped(nu_logit, upper))  # 1 - nu, or nu
+            away = _HALF - abs(t[i, j])  # 1 - zeta, or zeta
+            out[i, j] = (away - off if upper else off - away) / (c[0, j] + c[0, j])
+
+
+_UNIT = scalar.sigmoid, scalar.unit_slope  # zeta of t, and dzeta/dt
+_SHIFTED = scalar.shifted, scalar.no_slope
+_LINEAR = scalar.linear_log_ratio, scalar.constant_slope  # b of t, and db/dt
+_OF_EXPONENTIALS = scalar.exponential_log_ratio, scalar.exponential_slope
+_OF_LOGISTICS = scalar.logistic_log_ratio, scalar.logistic_slope
+
+_POWER = _family(scalar.power_constants, scalar.power_sample0, _UNIT, _LINEAR, scalar.power_gap)
 _EXPONENTIAL = _family(
-    scalar.exponential_constants,
-    scalar.exponential_sample0,
-    *_UNIT,
-    scalar.exponential_log_ratio,
-    scalar.exponential_slope,
-    scalar.exponential_gap,
+    scalar.exponential_constants, scalar.exponential_sample0, _UNIT, _OF_EXPONENTIALS, scalar.exponential_gap
 )
+_GAUSSIAN = _family(scalar.gaussian_constants, scalar.gaussian_sample0, _SHIFTED, _LINEAR, scalar.gaussian_gap)
+_LOGISTIC = _family(scalar.logistic_constants, scalar.logistic_sample0, _SHIFTED, _OF_LOGISTICS, scalar.logistic_gap)
 _FAMILIES = {
-    Power: _family(
-        scalar.power_constants,
-        scalar.power_sample0,
-        *_UNIT,
-        scalar.linear_log_ratio,
-        scalar.constant_slope,
-        scalar.power_gap,
-    ),
+    Power: _POWER,
     Exponential: _EXPONENTIAL,
     UniformExponential: _EXPONENTIAL,
-    Gaussian: _family(
-        scalar.gaussian_constants,
-        scalar.gaussian_sample0,
-        scalar.shifted,
-        scalar.no_slope,
-        scalar.linear_log_ratio,
-        scalar.constant_slope,
-        scalar.gaussian_gap,
-    ),
-    Logistic: _family(
-        scalar.logistic_constants,
-        scalar.logistic_sample0,
-        scalar.shifted,
-        scalar.no_slope,
-        scalar.logistic_log_ratio,
-        scalar.logistic_slope,
-        scalar.logistic_gap,
-    ),
+    Gaussian: _GAUSSIAN._replace(d_beta=_gaussian_d_beta),
+    Logistic: _LOGISTIC,
 }
 
 
@@ -134,23 +135,32 @@ def has_kernels(smoothing, *arrays):
 
 
 def _run(name, smoothing, inputs, outputs=1):
-    """Fresh arrays of the inputs' shape, written by that kernel of the smoothing's family."""
+    """Fresh arrays of the inputs' shape, written by that kernel of the smoothing's family.
+
+    A tuple where there are several outputs. The last axis is that of units: beta may differ along it.
+    """
     if not has_kernels(smoothing, *inputs):
         return NotImplemented
-    kernel = getattr(_FAMILIES[type(smoothing)], name) if isinstance(name, str) else name
-    shape = inputs[0].shape
+    family, shape = _FAMILIES[type(smoothing)], inputs[0].shape
     rows = [np.ascontiguousarray(a).reshape(-1, shape[-1]) for a in inputs]
-    given = _FAMILIES[type(smoothing)].constants(smoothing)
-    c = np.empty((len(given), shape[-1]), np.float32)
-    for own, constant in zip(c, given, strict=True):
-        own[:] = constant
     out = [np.empty(rows[0].shape, np.float32) for _ in range(outputs)]
-    kernel(*rows, c, *out)
+    kernel = getattr(family, name)
+    kernel(*rows, _constants(family, smoothing, shape[-1]), *out)
     out = tuple(a.reshape(shape) for a in out)
     return out if outputs > 1 else out[0]
 
 
+def _constants(family, smoothing, units):
+    """The kernels' c: (number, units), float32."""
+    given = family.constants(smoothing)
+    c = np.empty((len(given), units), np.float32)
+    for row, constant in zip(c, given, strict=True):
+        row[:] = constant
+    return c
+
+
 def draw(logit_q, u, rho, smoothing):
+    """Numbers that are not in [0, 1] are left to the readable form, which refuses them."""
     if not (has_kernels(smoothing, logit_q, u, rho) and uniform(u) and uniform(rho)):
         return NotImplemented
     return _run("draw", smoothing, (logit_q, u, rho), 2)
@@ -172,23 +182,11 @@ def d_log_ratio(t, smoothing):
     return _run("d_log_ratio", smoothing, (t,))
 
 
-# -- dt/dbeta of the Gaussian ------------------------------------------------------------------------------------------
-
-
-@compiled(**OPTIONS)
-def _gaussian_d_beta(t, logit_q, c, out):
-    for i in range(t.shape[0]):
-        for j in range(t.shape[1]):
-            nu_logit, upper = logit_q[i, j] + c[0, j] * t[i, j], t[i, j] > _ZERO
-            off = scalar.sigmoid(-nu_logit if upper else nu_logit)  # 1 - nu, or nu
-            away = _HALF - abs(t[i, j])  # 1 - zeta, or zeta
-            out[i, j] = (away - off if upper else off - away) / (c[0, j] + c[0, j])
-
-
 def d_t_d_beta(t, logit_q, smoothing):
-    """Of a Gaussian: (nu - zeta) / (2 beta), nu = q(z=1|x,zeta), since dR/dbeta there is r times the distance to the
-    vertex / (2 beta)."""
-    return _run(_gaussian_d_beta, smoothing, (t, logit_q)) if type(smoothing) is Gaussian else NotImplemented
+    """Compiled for Gaussians alone, whose beta is the one that is learned (the Gaussian integral's)."""
+    if type(smoothing) is not Gaussian:
+        return NotImplemented
+    return _run("d_beta", smoothing, (t, logit_q))
 
 
 # -- log q(zeta|x) -----------------------------------------------------------------------------------------------------
@@ -196,13 +194,13 @@ def d_t_d_beta(t, logit_q, smoothing):
 
 @compiled(**OPTIONS)
 def _log_q(logit_q, b, out):
-    """One unit: softplus(s (l + b)) - softplus(s l), s = -1 where b > 0 and 1 elsewhere."""
+    """log q(zeta|x) - log r_max of a row, (N, D) -> (N,): with l = logit q, the sum over units of
+    softplus(s (l + b)) - softplus(s l), s = -1 where b > 0 and 1 elsewhere."""
     terms, factors = np.empty(b.shape[1], np.float32), np.empty(b.shape[1], np.float32)
     for i in range(b.shape[0]):
         for j in range(b.shape[1]):
-            sign = -_ONE if b[i, j] > _ZERO else _ONE
-            before = sign * logit_q[i, j]
-            after = before + sign * b[i, j]
+            before = flipped(logit_q[i, j], b[i, j] > _ZERO)
+            after = before - abs(b[i, j])
             terms[j] = positive(after) - positive(before)
             factors[j] = (_ONE + decay(abs(after))) / (_ONE + decay(abs(before)))
         out[i] = sum_with_logs(terms, factors)
@@ -210,13 +208,12 @@ def _log_q(logit_q, b, out):
 
 @compiled(**OPTIONS)
 def _log_q_backward(d, logit_q, b, d_logit_q, d_b):
-    """d (nu - q) and d (nu - [b > 0])."""
+    """d_logit_q = d (nu - q) and d_b = d (nu - [b > 0]), nu = sigmoid(logit q + b).  d: (N,), the others (N, D)."""
     for i in range(b.shape[0]):
         for j in range(b.shape[1]):
             nu_logit = logit_q[i, j] + b[i, j]
             d_logit_q[i, j] = d[i] * (sigmoid(nu_logit) - sigmoid(logit_q[i, j]))
-            off = sigmoid(-nu_logit if b[i, j] > _ZERO else nu_logit)
-            d_b[i, j] = -d[i] * off if b[i, j] > _ZERO else d[i] * off
+            d_b[i, j] = d_off(d[i], nu_logit, b[i, j])
 
 
 def log_q(logit_q, b):

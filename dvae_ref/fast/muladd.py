@@ -10,11 +10,14 @@ from numba.extending import intrinsic, overload
 
 
 def muladd(x, y, z):
+    """x y + z of float32 numbers in a kernel, the product not rounded; in Python, rounded twice."""
     return x * y + z
 
 
 @intrinsic
 def _muladd(typing, x, y, z):
+    """LLVM's fmuladd: one instruction where the CPU has it, and a product and a sum elsewhere."""
+
     def code(context, builder, signature, arguments):
         word = ir.FloatType()
         function = builder.module.declare_intrinsic("llvm.fmuladd", [word], ir.FunctionType(word, [word] * 3))

@@ -14,7 +14,13 @@ _MAGNITUDE, _INFINITE = np.int32(0x7FFFFFFF), np.int32(0x7F800000)
 
 @compiled(**OPTIONS)
 def _adam(p, g, m, v, new_p, new_m, new_v, decay, rate, beta1, rest1, beta2, rest2, epsilon):
-    """The bits of the largest |new_p|, which are in the order of the numbers, NaN above infinity."""
+    """Adam's step for an array of n numbers, with rest = 1 - beta and decay that of the weights:
+
+        slope = g + decay p,  new_m = beta1 m + rest1 slope,  new_v = beta2 v + rest2 slope^2,
+        new_p = p - rate new_m / (sqrt(new_v) + epsilon).
+
+    Returns the bits of the largest |new_p|, which are in the order of the numbers, NaN above infinity.
+    """
     largest = np.int32(0)
     for i in range(p.size):
         slope = g[i] + decay * p[i]
@@ -31,8 +37,9 @@ def _all(p, g, m, v, new_p, new_m, new_v, decays, rate, beta1, rest1, beta2, res
     """_adam of tuples of arrays."""
     largest = np.int32(0)
     for n in range(len(p)):
-        old, new = (p[n], g[n], m[n], v[n]), (new_p[n], new_m[n], new_v[n])
-        largest = max(largest, _adam(*old, *new, decays[n], rate, beta1, rest1, beta2, rest2, epsilon))
+        steps = rate, beta1, rest1, beta2, rest2, epsilon
+        bits = _adam(p[n], g[n], m[n], v[n], new_p[n], new_m[n], new_v[n], decays[n], *steps)
+        largest = max(largest, bits)
     return largest
 
 
@@ -41,15 +48,30 @@ def steps(p, g, m, v, decays, rate, beta1, beta2, epsilon):
         return NotImplemented
     f = np.float32  # 1 - beta2 before it is rounded: it would lose 5e-5
     constants = f(rate), f(beta1), f(1 - beta1), f(beta2), f(1 - beta2), f(epsilon)
-    new = [tuple(np.empty(a.shape, f) for a in p) for _ in range(3)]
-    largest, flat = np.int32(0), [[a.reshape(-1) for a in arrays] for arrays in (p, g, m, v, *new)]
+    new_p, new_m, new_v = _room(p), _room(p), _room(p)
+    flat = [_flat(arrays) for arrays in (p, g, m, v, new_p, new_m, new_v)]
+    largest = np.int32(0)
     for first in range(0, len(p), _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
-        left_out = _AT_ONCE - len(p[some])
-        arrays = [(*array[some], *[_NONE] * left_out) for array in flat]
-        strengths = np.array([*decays[some], *[0] * left_out], f)
+        arrays = [_filled_up(of_a_kind[some], _NONE) for of_a_kind in flat]
+        strengths = np.array(_filled_up(decays[some], 0), f)
         largest = max(largest, _all(*arrays, strengths, *constants))
-    return *new, bool(largest < _INFINITE)
+    return new_p, new_m, new_v, bool(largest < _INFINITE)
+
+
+def _room(arrays):
+    """Arrays of these shapes, not yet written."""
+    return tuple(np.empty(array.shape, np.float32) for array in arrays)
+
+
+def _flat(arrays):
+    """Views of the arrays as vectors."""
+    return tuple(array.reshape(-1) for array in arrays)
+
+
+def _filled_up(some, filler):
+    """A tuple of _AT_ONCE elements, for which _all is compiled: these, and as many fillers as are missing."""
+    return tuple(some) + (filler,) * (_AT_ONCE - len(some))
 
 
 def _fit(p, g, m, v):

@@ -15,6 +15,12 @@ functions.
 import numpy as np
 from numba.extending import register_jitable
 
+
+def singles(*numbers):
+    """The numbers in float32, a tuple: constants of a kernel, such as the coefficients of a polynomial."""
+    return tuple(np.float32(number) for number in numbers)
+
+
 ONE = np.float32(1)
 HALF = np.float32(0.5)
 FIELD_MAX = np.float32(80)
@@ -28,14 +34,13 @@ _ROUND = np.float32(1.5 * 2.0**23)  # adding it leaves the nearest integer in th
 _LN2_HIGH = np.float32(0.693359375)  # ten bits: n * _LN2_HIGH is exact
 _LN2_LOW = np.float32(-2.12194440e-4)
 # exp(r) = 1 + r + r^2 P(r) for |r| <= log(2)/2: the coefficients of Cephes' expf, highest first
-_EXP = tuple(np.float32(c) for c in (1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3))
-_EXP += tuple(np.float32(c) for c in (4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1))
+_EXP = singles(1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 _MANTISSA_BITS = np.int32(23)
 
 MAX_INCREMENT = 0.25
 # tanh(y) = y + y^3 T(y^2) and artanh(x) = x + x^3 A(x^2), highest first; for |x|, |y| <= 1/8 truncation is below 1e-8
-_TANH = tuple(np.float32(c) for c in (-17 / 315, 2 / 15, -1 / 3))
-_ARTANH = tuple(np.float32(c) for c in (1 / 7, 1 / 5, 1 / 3))
+_TANH = singles(-17 / 315, 2 / 15, -1 / 3)
+_ARTANH = singles(1 / 7, 1 / 5, 1 / 3)
 
 
 @register_jitable(forceinline=True)
@@ -149,6 +154,7 @@ def softplus_increment(exp_minus_field, delta):
 
 @register_jitable(forceinline=True)
 def _odd(coefficients, x):
+    """x + x^3 P(x^2), P of degree 2: what tanh and artanh are near 0."""
     square = mul(x, x)
     p = mul(coefficients[0], square) + coefficients[1]
     p = mul(p, square) + coefficients[2]

@@ -42,6 +42,7 @@ def run(work, size, active):
 
 
 def _values(calls):
+    """What the members have returned. The error of one that failed by itself goes before those that it stopped."""
     errors = [call.error for call in calls if call.error is not None]
     for error in sorted(errors, key=lambda error: isinstance(error, StoppedError)):
         raise error

@@ -133,13 +133,16 @@ class _Thread:
         _thread.start_new_thread(self._serve, (life,))  # Thread.start() would wait until it has begun
 
     def alive(self):
+        """Whether it runs: with its end its _Life, which nobody else holds, ends as well."""
         return self.life() is not None
 
     def take(self, call):
+        """Begin to make a call: the thread, which is free, is let through its gate."""
         self.call, call.thread = call, self
         self.called.release()
 
     def _serve(self, life):
+        """What the thread runs: call after call, each as it is given."""
         try:
             blas.one_in_this_thread()
             while True:
@@ -158,6 +161,7 @@ class _Pool:
         self.lock, self.free, self.busy, self.waiting = threading.Lock(), [], [], []
 
     def give(self, call, most):
+        """See the function `give`. Calls that somebody has begun meanwhile leave the queue; so do dead threads."""
         with self.lock, contextlib.suppress(RuntimeError, MemoryError):
             self.busy = [thread for thread in self.busy if thread.alive()]
             if sum(type(thread.call) is type(call) for thread in self.busy) < most:
@@ -166,10 +170,12 @@ class _Pool:
                 self.waiting = [other for other in self.waiting if not other.begun.locked()] + [call]
 
     def lend(self, call):
+        """See the function `lend`."""
         with self.lock:
             self._lend(call)
 
     def _lend(self, call):
+        """Have a free thread, or a new one, make the call. The caller holds the lock."""
         thread = self.free.pop() if self.free else _Thread(self)
         self.busy.append(thread)
         thread.take(call)
