@@ -140,11 +140,13 @@ def objective(
 
 
 def _check_images(statistics, x):
+    """Raise ValueError unless x is (B, V), V the pixels of the mean image."""
     if x.ndim != 2 or x.shape[1:] != statistics.mean_x.shape:
         raise ValueError(f"x must hold images of {statistics.mean_x.size} pixels in rows, got shape {x.shape}")
 
 
 def _check(statistics, x, noise, config):
+    """Raise ValueError unless x is images with pixels in [0, 1], and noise N = B K rows of D numbers."""
     _check_images(statistics, x)
     if not (x.min() >= 0 and x.max() <= 1):
         raise ValueError(f"pixels must lie in [0, 1], got {x.min()} to {x.max()}")
@@ -170,13 +172,15 @@ def objective_backward(d_bound: Array, cache: Cache, negative: Negative, *, conf
     positive, d_sample, d_extra = d_prior.result()
     d_sample = d_sample._replace(zeta=_add(d_zeta, d_sample.zeta))
     d_encoder, d_extra_drawn = networks.encode_backward(d_sample, cache.encoder, posterior=posterior)
-    total, moments = d_log_ratio.sum(), negative() if callable(negative) else negative
+    moments = negative() if callable(negative) else negative
     if (moments.z.shape, moments.zz.shape) != (positive.a.shape, positive.W.shape):
         raise ValueError(
             f"the RBM {positive.W.shape} takes moments of its units; got {moments.z.shape}, {moments.zz.shape}"
         )
-    d_rbm = tree.map(lambda p, n: (p - total * n).astype(p.dtype, copy=False), positive, RBM(moments.z, moments.zz))
-    return Params(d_encoder, d_decoder, d_rbm, tree.map(np.add, d_extra, d_extra_drawn))
+    total = d_log_ratio.sum()
+    d_a = (positive.a - total * moments.z).astype(positive.a.dtype, copy=False)
+    d_W = (positive.W - total * moments.zz).astype(positive.W.dtype, copy=False)
+    return Params(d_encoder, d_decoder, RBM(d_a, d_W), tree.map(np.add, d_extra, d_extra_drawn))
 
 
 PAIR, ROWS = 500, 1000  # samples of zeta that make a team of two, and shares of a larger team: each costs Python's time
@@ -201,22 +205,28 @@ def objective_and_gradient(
     shapes alone, and so are the results. BLAS has one thread meanwhile. Shapes and
     errors (ValueError) as of `objective`; d_bound: (B,).
     """
-    rows = len(x) * config.k
-    most = max(rows // ROWS, 2 if rows >= PAIR else 1)
-    size = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and n <= most)
-    shares = [_split(a, size) for a in (x, d_bound, *noise)]
+    size = _team_size(len(x), config.k)
+    xs, d_bounds, us, rhos = (_split(a, size) for a in (x, d_bound, noise.u, noise.rho))
 
     def work(rank):
-        x, d_bound, u, rho = (share[rank] for share in shares)
-        bound, cache = objective(params, statistics, x, Noise(u, rho), config=config, kappa=kappa)
-        return bound, cache, objective_backward(d_bound, cache, negative, config=config)
+        own = Noise(us[rank], rhos[rank])
+        bound, cache = objective(params, statistics, xs[rank], own, config=config, kappa=kappa)
+        return bound, cache, objective_backward(d_bounds[rank], cache, negative, config=config)
 
     bound, caches, gradients = zip(*team.run(work, size, threads), strict=True)
-    gradient = functools.reduce(lambda total, other: tree.map(_add, total, other), gradients)
+    gradient = functools.reduce(_add_trees, gradients)
     return np.concatenate(bound), gradient, update_statistics(statistics, caches[0])
 
 
+def _team_size(images, k):
+    """In how many equal shares so many images with K samples each are dealt out: a number that divides the images."""
+    rows = images * k
+    most = max(rows // ROWS, 2 if rows >= PAIR else 1)
+    return max(n for n in range(1, images + 1) if images % n == 0 and n <= most)
+
+
 def _split(a, size):
+    """The members' shares of an array's rows; of None, which noise may be, None."""
     return [a] * size if a is None or size == 1 else np.split(a, size)
 
 
@@ -224,6 +234,11 @@ def _add(total, other):
     """Their sum, in the memory of the first."""
     total += other
     return total
+
+
+def _add_trees(total, other):
+    """Their sum, likewise: gradients are added in the order of the shares."""
+    return tree.map(_add, total, other)
 
 
 def update_statistics(statistics: Statistics, cache: Cache) -> Statistics:

@@ -35,9 +35,16 @@ class DenseCache(NamedTuple):
 @shapes_named
 def dense_of_x(params: Dense, x: Array) -> Array:
     """What x and the bias contribute to dense: x kernel[:V] + bias, (B, V) -> (B, outputs)."""
-    y = x @ params.kernel[: x.shape[1]]
+    kernel_x, _ = _by_input(params.kernel, x)
+    y = x @ kernel_x
     y += params.bias
     return y
+
+
+def _by_input(kernel, x):
+    """The kernel's rows of x and those of zeta: views, (V, outputs) and (P, outputs)."""
+    n_x = x.shape[1]
+    return kernel[:n_x], kernel[n_x:]
 
 
 def dense(params: Dense, x: Array, zeta: Array | None = None, of_x: Array | None = None) -> tuple[Array, DenseCache]:
@@ -50,12 +57,14 @@ def dense(params: Dense, x: Array, zeta: Array | None = None, of_x: Array | None
     _check_inputs(params, x, zeta)
     y = dense_of_x(params, x) if of_x is None else of_x
     if zeta is not None:
-        shared, y = y, zeta @ params.kernel[x.shape[1] :]
+        _, kernel_zeta = _by_input(params.kernel, x)
+        shared, y = y, zeta @ kernel_zeta
         y.reshape(len(x), -1, y.shape[1])[:] += shared[:, None]
     return y, DenseCache(params.kernel, x, zeta)
 
 
 def _check_inputs(params, x, zeta):
+    """Raise ValueError unless the kernel has a row for each unit of x and zeta, and zeta K rows for each of x."""
     inputs = x.shape[-1] + (0 if zeta is None else zeta.shape[-1])
     if inputs != len(params.kernel) or (zeta is not None and (len(x) == 0 or len(zeta) % len(x))):
         beside = "" if zeta is None else f" and zeta {zeta.shape}, K rows to one of x"
@@ -68,21 +77,20 @@ def dense_backward(d_y: Array, cache: DenseCache, *, need_x: bool = True) -> tup
 
     d_x is None unless needed, d_zeta where there is no zeta.
     """
-    kernel, x, zeta = cache
-    n_x = x.shape[1]
-    d_x = _over_samples(d_y, cache) @ kernel[:n_x].T if need_x else None
-    return d_x, None if zeta is None else d_y @ kernel[n_x:].T
+    kernel_x, kernel_zeta = _by_input(cache.kernel, cache.x)
+    d_x = _over_samples(d_y, cache) @ kernel_x.T if need_x else None
+    return d_x, None if cache.zeta is None else d_y @ kernel_zeta.T
 
 
 @shapes_named
 def dense_gradient(d_y: Array, cache: DenseCache) -> Dense:
     """Gradient in the parameters, a Dense: [x, zeta]' d_y of shape (V + P, outputs), and the sum of d_y, (outputs,)."""
     kernel, x, zeta = cache
-    n_x = x.shape[1]
     d_kernel, d_shared = np.empty_like(kernel), _over_samples(d_y, cache)
-    np.matmul(x.T, d_shared, out=d_kernel[:n_x])
+    d_kernel_x, d_kernel_zeta = _by_input(d_kernel, x)
+    np.matmul(x.T, d_shared, out=d_kernel_x)
     if zeta is not None:
-        np.matmul(zeta.T, d_y, out=d_kernel[n_x:])
+        np.matmul(zeta.T, d_y, out=d_kernel_zeta)
     return Dense(d_kernel, d_shared.sum(0))
 
 
@@ -177,9 +185,8 @@ def folded(dense: Dense, norm: BatchNorm, averages: Averages) -> Dense:
 @shapes_named
 def update_averages(moving: Averages, batch: Averages) -> Averages:
     """moving <- 0.8 moving + 0.2 batch, (H,) each."""
-    return Averages(
-        *(BATCH_NORM_MOMENTUM * m + (1 - BATCH_NORM_MOMENTUM) * b for m, b in zip(moving, batch, strict=True))
-    )
+    old, new = BATCH_NORM_MOMENTUM, 1 - BATCH_NORM_MOMENTUM
+    return Averages(old * moving.mean + new * batch.mean, old * moving.variance + new * batch.variance)
 
 
 def tanh(x: Array) -> tuple[Array, Array]:

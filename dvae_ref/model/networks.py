@@ -5,6 +5,7 @@ The B rows of x serve K consecutive samples each, N = B K rows in all. Derived i
 docs/derivations/08-backpropagation.md.
 """
 
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +106,8 @@ def hidden_evaluate(
 
 def network_evaluate(params: Network, moving: tuple[Averages, ...], x: Array, zeta: Array | None = None) -> Array:
     """Outputs by the moving averages, one a hidden layer. The shapes are those of layers.dense."""
-    return layers.dense(params.out, *hidden_evaluate(params, moving, x, zeta))[0]
+    y, rest = hidden_evaluate(params, moving, x, zeta)
+    return layers.dense(params.out, y, rest)[0]
 
 
 def batch_averages(cache: NetworkCache) -> tuple[Averages, ...]:
@@ -131,15 +133,19 @@ def encode(
 
     Returns the posterior's Sample of (N, D) arrays and the cache. `extra`: the posterior's own parameters.
     """
-    (n, d), parts, caches = noise.rho.shape, [], []
+    n, d = noise.rho.shape
     of_x = [submit(layers.dense_of_x, first_layer(conditional), x) for conditional in params[1:]]
+    parts, caches = [], []
     for g, own in enumerate(group_slices(len(params), d)):
-        given = {"zeta": _side_by_side([part.zeta for part in parts]), "of_x": of_x[g - 1].result()} if g else {}
-        out, cache = network(params[g], x, **given)
-        out = out if g else np.repeat(out, n // len(x), axis=0)
-        parts.append(posterior.draw(out, _columns(noise, own), tree.map(lambda a, own=own: a[own], extra)))
+        if g == 0:
+            out, cache = network(params[0], x)
+            out = np.repeat(out, n // len(x), axis=0)
+        else:
+            zeta = _side_by_side([part.zeta for part in parts])
+            out, cache = network(params[g], x, zeta, of_x=of_x[g - 1].result())
+        parts.append(posterior.draw(out, _columns(noise, own), _units(extra, own)))
         caches.append(cache)
-    sample = posterior.Sample(*map(_side_by_side, zip(*parts, strict=True)))
+    sample = posterior.Sample._make(map(_side_by_side, zip(*parts, strict=True)))
     return sample, EncoderCache(sample, noise, tuple(caches), extra, n // len(x))
 
 
@@ -154,21 +160,21 @@ def encode_backward(
     """Gradients (Networks, extra).  d_sample: the cotangents of the Sample, less what zeta_g does to later groups:
     that is added here, last group first."""
     sample, noise, networks, extra, k = cache
-    d_sample = type(sample)(*d_sample)
+    d_sample = sample._make(d_sample)
     if len(networks) > 1:
         d_sample = d_sample._replace(zeta=d_sample.zeta.copy())
     d_networks, d_extras = [], []
     for g, own in reversed(list(enumerate(group_slices(len(networks), sample.zeta.shape[1])))):
-        d_part, part = (type(sample)(*(_part(a, own) for a in fields)) for fields in (d_sample, sample))
-        extra_g = tree.map(lambda a, own=own: a[own], extra)
-        d_out, d_extra = posterior.draw_backward(d_part, part, _columns(noise, own), extra_g)
-        d_out = d_out if g else d_out.reshape(-1, k, d_out.shape[1]).sum(1)
+        d_part, part = _columns(d_sample, own), _columns(sample, own)
+        d_out, d_extra = posterior.draw_backward(d_part, part, _columns(noise, own), _units(extra, own))
+        if g == 0:
+            d_out = d_out.reshape(-1, k, d_out.shape[1]).sum(1)
         d_network, _, d_zeta = network_backward(d_out, networks[g])
-        if g:
+        if g > 0:
             d_sample.zeta[:, : own.start] += d_zeta
         d_networks.insert(0, d_network)
         d_extras.insert(0, d_extra)
-    return tuple(d_networks), tree.map(lambda *parts: np.concatenate(parts), *d_extras)
+    return tuple(d_networks), tree.map(_end_to_end, *d_extras)
 
 
 def group_slices(groups: int, latents: int) -> list[slice]:
@@ -177,13 +183,22 @@ def group_slices(groups: int, latents: int) -> list[slice]:
     return [slice(g * width, (g + 1) * width) for g in range(groups)]
 
 
-def _columns(noise, own):
-    return Noise(*(a if a is None else _part(a, own) for a in noise))
+def _columns(fields, own):
+    """Of each field of a Noise or a Sample a group's columns, in contiguous rows, as the compiled functions want them.
+
+    A field that is None, noise that is not used, stays None.
+    """
+    return fields._make(None if a is None else np.ascontiguousarray(a[:, own]) for a in fields)
 
 
-def _part(a, own):
-    """Those columns in contiguous rows, as the compiled functions want them."""
-    return np.ascontiguousarray(a[:, own])
+def _units(extra, own):
+    """The posterior's own parameters, (D,) each, of the units of a group."""
+    return tree.map(operator.itemgetter(own), extra)
+
+
+def _end_to_end(*groups):
+    """Gradients in the posterior's own parameters, a group after the other: (D,)."""
+    return np.concatenate(groups)
 
 
 def encode_discrete(
@@ -198,8 +213,10 @@ def encode_discrete(
         raise ValueError(f"u must have a number for each latent unit, (B K, D); got shape {u.shape}")
     z, log_q = np.empty_like(u), np.zeros(len(u), u.dtype)
     for g, own in enumerate(group_slices(len(params), u.shape[1])):
-        out = network_evaluate(params[g], moving[g], x, z[:, : own.start] if g else None)
-        z[:, own], log_q_g = layers.draw_binary(out[:, : own.stop - own.start], u[:, own])
+        earlier = z[:, : own.start] if g else None
+        out = network_evaluate(params[g], moving[g], x, earlier)
+        logit_q = out[:, : own.stop - own.start]
+        z[:, own], log_q_g = layers.draw_binary(logit_q, u[:, own])
         log_q += log_q_g
     return z, log_q
 

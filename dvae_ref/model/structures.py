@@ -22,7 +22,7 @@ class Structure:
 
     @property
     def title(self) -> str:
-        """In words."""
+        """In words: so many groups of so many latent units, and the widths of the hidden layers."""
         latent = f"{self.groups} group{'s' if self.groups > 1 else ''} of {self.width} latent units"
         hidden = f"hidden layers of {' and '.join(map(str, self.hidden))}" if self.hidden else "no hidden layers"
         return f"{latent}, {hidden}"
