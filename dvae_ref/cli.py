@@ -1,6 +1,7 @@
 """The command line, python -m dvae_ref COMMAND (or dvae-ref COMMAND): parses, calls, prints; no mathematics."""
 
 import argparse
+import functools
 from dataclasses import fields
 from fractions import Fraction
 
@@ -27,22 +28,43 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
 
+SHARED = {  # options that are the same in several commands
+    "--data-dir": {"help": "where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)"},
+    "--threads": {"type": int, "help": "cores to use (default: all that this process may use)"},
+    "--json": {"action": "store_true", "help": "print one JSON object as the last line"},
+    "--checkpoint": {"choices": ("best", "last"), "default": "best", "help": "best on validation (default)"},
+    "--samples": {"type": int, "default": 4000, "help": "importance samples an image (default: 4000)"},
+}
+
+
+def share(parser, *names):
+    """Give a command these of the SHARED options."""
+    for name in names:
+        parser.add_argument(name, **SHARED[name])
+
+
 def numbers(text):
     """Numbers separated by commas; 1/3 is one, too."""
     try:
-        parts = [part.partition("/") for part in text.split(",")]
-        return tuple(float(above) / float(below if slash else 1) for above, slash, below in parts)
+        return tuple(map(_number, text.split(",")))
     except (ValueError, ZeroDivisionError):
         raise argparse.ArgumentTypeError(f"expected numbers separated by commas, got {text!r}") from None
 
 
+def _number(text):
+    above, slash, below = text.partition("/")
+    return float(above) / float(below) if slash else float(above)
+
+
 def shown(default):
     """A default as it may be typed in: the same value."""
-    if not isinstance(default, tuple):
-        return default
-    short = [Fraction(value).limit_denominator(100) for value in default]
-    exact = [str(ratio) if float(ratio) == value else repr(value) for ratio, value in zip(short, default, strict=True)]
-    return ",".join(text if len(text) <= len(repr(v)) else repr(v) for text, v in zip(exact, default, strict=True))
+    return ",".join(map(_typed, default)) if isinstance(default, tuple) else default
+
+
+def _typed(value):
+    """A number as a fraction, where that is the same number and no longer."""
+    ratio = Fraction(value).limit_denominator(100)
+    return min([str(ratio), repr(value)], key=len) if float(ratio) == value else repr(value)
 
 
 def glossary():
@@ -51,34 +73,46 @@ def glossary():
     structures = {name: structure.title for name, structure in STRUCTURES.items()}
     tables = {"models (--baseline), the columns of Table 1": models, "structures (--struct), its rows": structures}
     tables["samplers (--sampler)"] = SAMPLERS
-    lines = [[f"{title}:", *(f"  {name:<16}{text}" for name, text in table.items())] for title, table in tables.items()]
-    return "\n\n".join("\n".join(part) for part in lines)
+    parts = []
+    for title, table in tables.items():
+        lines = [f"  {name:<16}{text}" for name, text in table.items()]
+        parts.append("\n".join([f"{title}:", *lines]))
+    return "\n\n".join(parts)
+
+
+def choices(name):
+    """What the values of a setting are chosen from; None if they are not."""
+    return tuple(CHOICES[name]) if name in CHOICES else None
 
 
 def add_settings(parser, leave_out=()):
     """An option for each field of Settings. What is not given is absent, so that --resume can tell."""
-    for f in (f for f in fields(Settings) if f.name not in leave_out):
-        kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
-        default = "" if f.default is None else f" (default: {shown(f.default)})"
-        text = f.metadata["help"]
-        parser.add_argument(
-            f"--{f.name.replace('_', '-')}",
-            type=kind,
-            choices=tuple(CHOICES[f.name]) if f.name in CHOICES else None,
-            metavar={tuple: "X,Y,...", str: None}.get(f.type, kind.__name__.upper()),
-            default=argparse.SUPPRESS,
-            help=(text.split(":")[0] if f.name in CHOICES else text) + default,  # argparse lists the choices itself
-        )
+    for f in fields(Settings):
+        if f.name not in leave_out:
+            add_setting(parser, f)
+
+
+def add_setting(parser, f):
+    """The option of one field of Settings."""
+    kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
+    text = f.metadata["help"]
+    if f.name in CHOICES:
+        text = text.split(":")[0]  # argparse lists the choices itself
+    if f.default is not None:
+        text += f" (default: {shown(f.default)})"
+    metavar = {tuple: "X,Y,...", str: None}.get(f.type, kind.__name__.upper())
+    options = {"type": kind, "choices": choices(f.name), "metavar": metavar, "help": text}
+    parser.add_argument(f"--{f.name.replace('_', '-')}", default=argparse.SUPPRESS, **options)
 
 
 def add_common(parser, run_dir):
+    """The options of all commands that work in a run folder. run_dir: what it is; required if it is there already."""
     parser.add_argument("--run-dir", help=run_dir, required=run_dir.startswith("the run"))
-    parser.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
-    parser.add_argument("--threads", type=int, help="cores to use (default: all that this process may use)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    share(parser, "--data-dir", "--threads", "--json")
 
 
 def add_backend(parser, what):
+    """--backend, of what runs there."""
     parser.add_argument(
         "--backend", choices=("cpu", "cuda", "auto"), default="cpu", help=f"where {what} run (default: cpu)"
     )
@@ -93,36 +127,35 @@ def add_table1(subparsers):
         epilog=glossary(),
         **FORMATTER,
     )
-    axes = (("dataset", str), ("struct", str), ("k", int), ("baseline", str), ("beta", float), ("seed", int))
-    for name, kind in axes:
-        choices = tuple(CHOICES[name]) if name in CHOICES else None
-        text = f"one or more{' of ' + ', '.join(choices) if choices else ''} (default: that of train)"
-        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, choices=choices, metavar=name.upper())
+    axes = {"dataset": str, "struct": str, "k": int, "baseline": str, "beta": float, "seed": int}
+    for name, kind in axes.items():
+        among = choices(name)
+        text = f"one or more{' of ' + ', '.join(among) if among else ''} (default: that of train)"
+        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, choices=among, metavar=name.upper())
     table1.add_argument(
         "--search-beta", action="store_true", help="each baseline with all of the paper's candidates for beta"
     )
-    add_settings(table1, leave_out=[name for name, _ in axes])
-    table1.add_argument(
-        "--out", default="runs/table1", help="folder for the cells and the table (default: runs/table1)"
-    )
-    table1.add_argument(
-        "--scheduler", default="local", metavar="local|ADDRESS", help="this machine, or a Dask scheduler"
-    )
-    table1.add_argument("--workers", type=int, default=1, help="cells at a time on this machine (default: 1)")
-    table1.add_argument(
-        "--threads", type=int, help="cores a cell (default: an equal share of all; on Dask all of them)"
-    )
-    table1.add_argument("--record", metavar="DIR", help="only write what is finished in --out to DIR, as small records")
-    table1.add_argument("--commit", help="with --record: of the code of runs that do not say it themselves")
-    table1.add_argument(
-        "--from", dest="source", metavar="DIR", help="only make the table of the records in DIR, and the page beside it"
-    )
+    add_settings(table1, leave_out=axes)
+    add_work(table1)
     add_backend(table1, "the samplers")
-    table1.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
+    share(table1, "--samples")
     table1.add_argument("--temperatures", type=int, default=10_000, help="of the final AIS (default: 10000)")
     table1.add_argument("--images", type=int, help="only the first so many test images")
-    table1.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
-    table1.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    share(table1, "--data-dir", "--json")
+
+
+def add_work(table1):
+    """Where the cells go, who trains them, and what else there is to do with a folder of them."""
+    add = table1.add_argument
+    add("--out", default="runs/table1", help="folder for the cells and the table (default: runs/table1)")
+    add("--scheduler", default="local", metavar="local|ADDRESS", help="this machine, or a Dask scheduler")
+    add("--workers", type=int, default=1, help="cells at a time on this machine (default: 1)")
+    add("--threads", type=int, help="cores a cell (default: an equal share of all; on Dask all of them)")
+    add("--record", metavar="DIR", help="only write what is finished in --out to DIR, as small records")
+    add("--commit", help="with --record: of the code of runs that do not say it themselves")
+    add(
+        "--from", dest="source", metavar="DIR", help="only make the table of the records in DIR, and the page beside it"
+    )
 
 
 def add_conformance(subparsers):
@@ -132,19 +165,31 @@ def add_conformance(subparsers):
         description="Every equation's inputs and outputs as npz files, and a check of somebody's outputs against them.",
     )
     actions = conformance.add_subparsers(dest="action", required=True, metavar="COMMAND")
+    add_show(actions)
+    add_export(actions)
+    add_check(actions)
+
+
+def add_show(actions):
     show = actions.add_parser(
         "show",
         help="what a quantity is, and its arrays",
         description="Without names, a list. With names, what has to be computed: the arrays with shapes and meanings.",
     )
     show.add_argument("names", nargs="*", metavar="NAME", help="quantities; * stands for anything")
+
+
+def add_export(actions):
     export = actions.add_parser("export", help="write the kit", description="Write the kit: npz files and a manifest.")
-    export.add_argument("folder", metavar="DIR", help="folder to write it to")
-    export.add_argument("--seed", type=int, default=0, help="of the inputs: any (default: 0)")
-    export.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
-    export.add_argument(
-        "--format", choices=("npz", "json"), default="npz", help="npz files in a folder DIR, or one JSON file DIR"
-    )
+    add = export.add_argument
+    add("folder", metavar="DIR", help="folder to write it to")
+    add("--seed", type=int, default=0, help="of the inputs: any (default: 0)")
+    add("--dtype", choices=("float64", "float32"), default="float64", help="default: float64")
+    add("--format", choices=("npz", "json"), default="npz", help="npz files in a folder DIR, or one JSON file DIR")
+    share(export, "--json")
+
+
+def add_check(actions):
     check = actions.add_parser(
         "check",
         help="compare somebody's outputs",
@@ -155,11 +200,10 @@ def add_conformance(subparsers):
     check.add_argument("theirs", metavar="THEIRS", help="folder with files of the same names, the outputs in them")
     check.add_argument("--all", action="store_true", help="what is missing fails, too")
     check.add_argument("--only", nargs="+", metavar="NAME", help="only these quantities; * stands for anything")
-    for action in (export, check):
-        action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    share(check, "--json")
 
 
-def add_foreign(subparsers):
+def add_log_z(subparsers):
     log_z = subparsers.add_parser(
         "log-z",
         help="log Z and moments of a machine in an npz file",
@@ -170,8 +214,12 @@ def add_foreign(subparsers):
     log_z.add_argument("--chains", type=int, default=1000, help="of annealing and of the moments (default: 1000)")
     log_z.add_argument("--sweeps", type=int, default=10_000, help="of the chains, from random states (default: 10000)")
     log_z.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
-    log_z.add_argument("--threads", type=int, help="cores to use (default: all that this process may use)")
+    share(log_z, "--threads")
     log_z.add_argument("--out", help="npz file for E[z], its error and E[z_left z_right']")
+    share(log_z, "--json")
+
+
+def add_nll(subparsers):
     nll = subparsers.add_parser(
         "nll",
         help="the NLL of log-weights in an npz file",
@@ -180,8 +228,7 @@ def add_foreign(subparsers):
     nll.add_argument("weights", metavar="NPZ", help="array log_w (images, samples), log Z not in it")
     nll.add_argument("--log-z", type=float, required=True, help="log Z, nats")
     nll.add_argument("--log-z-error", type=float, default=0.0, help="its standard error, nats (default: 0)")
-    for command in (log_z, nll):
-        command.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    share(nll, "--json")
 
 
 def add_train(subparsers):
@@ -202,16 +249,15 @@ def add_evaluate(subparsers):
         "(closed: both sides agree); then log p(x) of each image, by importance sampling on the discrete model.",
     )
     add_common(evaluate, "the run to evaluate")
-    evaluate.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
-    evaluate.add_argument("--split", choices=("test", "validation"), default="test", help="default: test")
-    evaluate.add_argument("--samples", type=int, default=4000, help="importance samples an image (default: 4000)")
-    evaluate.add_argument("--images", type=int, help="only the first so many images")
-    evaluate.add_argument("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
-    evaluate.add_argument("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
-    evaluate.add_argument("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
-    evaluate.add_argument(
-        "--along-training", action="store_true", help="log Z along the run's snapshots, too, from below and above"
-    )
+    share(evaluate, "--checkpoint")
+    add = evaluate.add_argument
+    add("--split", choices=("test", "validation"), default="test", help="default: test")
+    share(evaluate, "--samples")
+    add("--images", type=int, help="only the first so many images")
+    add("--temperatures", type=int, default=10_000, help="of AIS (default: 10000)")
+    add("--ais-chains", type=int, default=1000, help="of AIS (default: 1000)")
+    add("--seed", type=int, default=0, help="of AIS and the importance samples (default: 0)")
+    add("--along-training", action="store_true", help="log Z along the run's snapshots, too, from below and above")
     add_backend(evaluate, "AIS chains")
 
 
@@ -222,7 +268,7 @@ def add_sample(subparsers):
         description="A picture of images that the model makes up: z from the prior by block Gibbs, then E[x|z].",
     )
     add_common(sample, "the run to sample from")
-    sample.add_argument("--checkpoint", choices=("best", "last"), default="best", help="best on validation (default)")
+    share(sample, "--checkpoint")
     sample.add_argument("--number", type=int, default=100, help="images (default: 100)")
     sample.add_argument("--sweeps", type=int, default=10_000, help="Gibbs sweeps from random states (default: 10000)")
     sample.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
@@ -233,18 +279,21 @@ def add_data(subparsers):
     data = subparsers.add_parser(
         "data", help="find or download data sets", description="What data are there, and where."
     )
-    data.add_argument("action", choices=("list", "fetch"), metavar="list | fetch", help="what is there, or download")
-    data.add_argument(
-        "name", nargs="?", choices=DATASETS, metavar="NAME", help=f"data set to fetch: {', '.join(DATASETS)}"
-    )
-    data.add_argument("--data-dir", help="where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)")
-    data.add_argument(
+    add = data.add_argument
+    add("action", choices=("list", "fetch"), metavar="list | fetch", help="what is there, or download")
+    add("name", nargs="?", choices=DATASETS, metavar="NAME", help=f"data set to fetch: {', '.join(DATASETS)}")
+    share(data, "--data-dir")
+    add(
         "--insecure", action="store_true", help="fetch files over plain http of which no checksum was published (.amat)"
     )
-    data.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    share(data, "--json")
+
+
+COMMANDS = add_train, add_evaluate, add_sample, add_table1, add_data, add_conformance, add_log_z, add_nll  # as listed
 
 
 def build_parser():
+    """The parser of the whole command line, which loads neither NumPy nor a command."""
     parser = usage.Parser(
         "python -m dvae_ref",
         description="DVAE#: discrete VAEs with relaxed Boltzmann priors.",
@@ -254,8 +303,7 @@ def build_parser():
     parser.add_argument("--version", action="version", version=f"dvae_ref {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(dest="command", required=True, title="commands", metavar="COMMAND")
-
-    for add in (add_train, add_evaluate, add_sample, add_table1, add_data, add_conformance, add_foreign):
+    for add in COMMANDS:
         add(subparsers)
     return parser
 
@@ -272,11 +320,13 @@ def load(command):
 
 
 def main(argv=None):
+    """Carry out a command line (default: this process's): the exit code."""
     args = entry.parse(build_parser(), argv)
-    return entry.guarded(f"python -m dvae_ref {args.command}", lambda: carry_out(args), args.debug)
+    return entry.guarded(f"python -m dvae_ref {args.command}", functools.partial(carry_out, args), args.debug)
 
 
 def carry_out(args):
+    """Load the command and call it, with one thread for BLAS: the same bytes on any machine with this CPU."""
     process.prepare()  # before NumPy is loaded
     command = load(args.command)
     entry.ready()

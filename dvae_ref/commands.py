@@ -1,5 +1,6 @@
 """The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code."""
 
+import functools
 import os
 import shlex
 import sys
@@ -24,7 +25,7 @@ from dvae_ref.table1.command import run as table1  # noqa: F401 - a command, too
 def begin(args):
     """What comes before all work: threads, and a word if it has to be compiled first."""
     use_threads(args)
-    jit.announce(lambda: say("compiling, once (half a minute, mostly)"))
+    jit.announce(functools.partial(say, "compiling, once (half a minute, mostly)"))
 
 
 def train(args):
@@ -42,20 +43,34 @@ def train(args):
 
 
 def train_run(args, run):
+    """Train the run to its end, or until it is interrupted: the exit code."""
     settings, folder = run.settings, run.folder
     say(f"{describe(settings)}\ndata: {run.dataset.origin}\nrun folder: {folder}")
-    if notice := durations.notice(durations.hours(settings, settings.num_train_iter - run.state.iteration)):
+    notice = durations.notice(durations.hours(settings, settings.num_train_iter - run.state.iteration))
+    if notice:
         say(notice)
     with Interrupt() as interrupted, Progress(run) as progress:
         finished = run.advance(interrupted, progress.iteration, progress.validation)
     if not finished:
-        where = ["--run-dir", str(folder)] + (["--data-dir", args.data_dir] if args.data_dir else [])
         say(f"stopped at iteration {run.state.iteration:,}; a checkpoint is written. To continue:")
-        say(f"  {shlex.join(['python', '-m', 'dvae_ref', 'train', '--resume', *where])}")
+        say(f"  {to_continue(folder, args.data_dir)}")
         return 130
     draw_pictures(run)
+    return conclude_training(args, run)
+
+
+def to_continue(folder, data_dir):
+    """The command that goes on with a run."""
+    command = ["python", "-m", "dvae_ref", "train", "--resume", "--run-dir", str(folder)]
+    if data_dir:
+        command += ["--data-dir", data_dir]
+    return shlex.join(command)
+
+
+def conclude_training(args, run):
+    """Say how good the run is on validation; the exit code, 0."""
     summary = {
-        "run_dir": str(folder),
+        "run_dir": str(run.folder),
         "iterations": run.state.iteration,
         "best_validation_nll": run.state.best_nll,
         "best_iteration": run.state.best_iteration,
@@ -74,22 +89,32 @@ def evaluate(args):
     names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads", "backend",
              "along_training")  # fmt: skip
     options = {name: getattr(args, name) for name in names}
+    record = measuring.measure(args.run_dir, dataset, **stages(args, total), **options)
+    conclude(args, record, evaluation_text(record))
+    return 0
+
+
+def stages(args, total):
+    """The progress bars of an evaluation on so many images, as `measuring.measure` takes them."""
     annealing = Stage(args.temperatures, desc="log Z (AIS)", unit="temp")
     down = Stage(2 * args.temperatures, desc="log Z from above", unit="temp")
     images = Stage(total, desc=f"{args.split} images", unit="image")
-    reports = {"on_ais": annealing.reach, "on_above": down.reach, "on_images": images.advance}
-    record = measuring.measure(args.run_dir, dataset, **reports, **options)
+    return {"on_ais": annealing.reach, "on_above": down.reach, "on_images": images.advance}
+
+
+def evaluation_text(record):
+    """What an evaluation.json says: NLL and ELBO, the weights, log Z from below and from each start above."""
     error = " ± {nll_standard_error:.2f}" if record["images"] > 1 else ""
     text = "{split} NLL {nll:.2f}" + error + " nats over {images:,} images, {samples:,} samples each\n"
     text += "with a quarter and a sixteenth of the samples {nll_quarter:.2f}, {nll_sixteenth:.2f}\n"
     text += "ELBO {elbo:.2f}, effective sample size of the weights: median {ess_median:.1f}, least {ess_minimum:.1f}\n"
     text += "log Z from below {log_z:.3f} ± {log_z_standard_error:.3f}: {log_z_verdict}"
-    found = [text.format(**record), *(_from_above(one) for one in record["log_z_from_above"])]
-    if along := record.get("log_z_along_training"):
+    found = [text.format(**record), *map(_from_above, record["log_z_from_above"])]
+    along = record.get("log_z_along_training")
+    if along:
         start = "log Z along {machines} snapshots, {steps} steps: from below {log_z:.3f} ± {standard_error:.3f}"
         found += [start.format(**along, **along["below"]), _from_above(along["above"])]
-    conclude(args, record, "\n".join(found))
-    return 0
+    return "\n".join(found)
 
 
 def log_z(args):
@@ -130,6 +155,7 @@ def nll(args):
 
 
 def _from_above(record):
+    """A line of one estimate of log Z from above."""
     return "  from above {log_z:.3f} ± {standard_error:.3f}, from {start}: {verdict}".format(**record)
 
 
@@ -159,21 +185,26 @@ def data(args):
         from dvae_ref.runs import downloads
 
         downloads.fetch(args.name, args.data_dir, insecure=args.insecure)
-    record = {}
+    record, lines = {}, []
     for name in [args.name] if args.name else datasets.LOADERS:
-        try:
-            loaded = datasets.load(name, args.data_dir)
-            images = [len(loaded.train), len(loaded.validation), len(loaded.test)]
-            record[name] = {"origin": loaded.origin, "images": images}
-        except (OSError, ValueError) as error:
-            record[name] = {"error": str(error)}
-    told = {name: found.get("origin") or found["error"].removeprefix(f"{name}: ") for name, found in record.items()}
-    lines = [f"{name}: {text}" for name, text in told.items()]
+        record[name] = found = look_for(name, args.data_dir)
+        text = found.get("origin") or found["error"].removeprefix(f"{name}: ")
+        lines.append(f"{name}: {text}")
     conclude(args, record, "\n".join(lines))
     return 0
 
 
+def look_for(name, data_dir):
+    """Where a data set is from and how many images its splits have, or the error of who loads it."""
+    try:
+        loaded = datasets.load(name, data_dir)
+    except (OSError, ValueError) as error:
+        return {"error": str(error)}
+    return {"origin": loaded.origin, "images": [len(loaded.train), len(loaded.validation), len(loaded.test)]}
+
+
 def checked_settings(given):
+    """The Settings of these; UsageError if they are none."""
     try:
         return Settings(**given)
     except ValueError as error:
@@ -209,6 +240,7 @@ def describe(settings):
 
 
 def default_run_dir(s):
+    """Where a run of these settings goes, if nobody says."""
     return Path("runs") / f"{s.dataset}-{s.struct}-{s.baseline}-k{s.k}-seed{s.seed}"
 
 
@@ -227,6 +259,7 @@ class Progress:
         self.bar.close()
 
     def iteration(self, state, bound):
+        """After each: the bound is shown as its mean over the last 50 or so."""
         self.smoothed = bound if self.smoothed is None else 0.98 * self.smoothed + 0.02 * bound
         self.bar.set_postfix_str(f"bound {self.smoothed:.2f}{self.validated}", refresh=False)
         if self.first:  # its time, compiling included, says nothing about the others
@@ -235,6 +268,7 @@ class Progress:
         self.bar.update()
 
     def validation(self, state, record):
+        """A line above the bar, and in the bar from now on."""
         self.validated = f", validation NLL {record['validation_nll']:.2f}"
         text = f"iteration {state.iteration:,}: validation NLL {record['validation_nll']:.2f} ± "
         text += f"{record['validation_nll_standard_error']:.2f}, log Z {record['log_z']:.2f} ± "

@@ -16,8 +16,10 @@ def names(
     relative to the package. dunder: what dir() shows besides.
     """
     modules = modules if isinstance(modules, dict) else {name: name for name in modules}
-    where = {name: module for module, found in home.items() for name in found}
-    public = sorted([*where, *modules])
+    where = {}
+    for module, found in home.items():
+        where |= dict.fromkeys(found, module)
+    public = sorted(where.keys() | modules.keys())
 
     def find(name):
         if name in where:

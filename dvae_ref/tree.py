@@ -63,10 +63,10 @@ def paths(structure: tuple | None, beginning: str = "") -> tuple[str, ...]:
         return (beginning,)
     kind, *branches = structure
     names = getattr(kind, "_fields", range(len(branches)))
-    prefix = f"{beginning}." if beginning else ""
-    return tuple(
-        path for name, branch in zip(names, branches, strict=True) for path in paths(branch, f"{prefix}{name}")
-    )
+    prefix, found = f"{beginning}." if beginning else "", ()
+    for name, branch in zip(names, branches, strict=True):
+        found += paths(branch, f"{prefix}{name}")
+    return found
 
 
 def unflatten(like: Any, leaves: Iterable[Array]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dvae_ref.files import partial
 from dvae_ref.program.interrupt import Interrupt
-from dvae_ref.table1.executors import POLL, Restarts, now_and_then
+from dvae_ref.table1.executors import POLL, Restarts, now_and_then, tell_nobody
 from dvae_ref.table1.grid import INTERRUPTED, Cell, Measurement, cells, is_finished, run_cell
 
 
@@ -27,7 +27,7 @@ def train_table(
     threads: int | None = 1,
     data_dir: str | PathLike[str] | None = None,
     backend: str = "cpu",
-    on_done: Callable[[Cell, str | None], object] = lambda cell, error: None,
+    on_done: Callable[[Cell, str | None], object] = tell_nobody,
     **settings: Any,
 ) -> dict[str, str]:
     """Train and measure a grid of cells below the folder `out`: {folder: error} of those that are not finished.
@@ -50,7 +50,7 @@ def train_table(
     return failed
 
 
-def run_on(executor, todo, *, on_done, on_progress=lambda running: None, **options):
+def run_on(executor, todo, *, on_done, on_progress=tell_nobody, **options):
     """Run Cells as tasks of the executor, as many at a time as it has workers; arguments as for `executors.run_local`.
 
     A cell that was told to stop by somebody else is given to it again, as long as it gets further.
@@ -70,12 +70,7 @@ def run_on(executor, todo, *, on_done, on_progress=lambda running: None, **optio
             if interrupted():
                 _stop(sign, running)
             wait(running, timeout=POLL, return_when=FIRST_COMPLETED)
-            for future in [future for future in running if future.done()]:
-                cell, error = running.pop(future), _outcome(future)
-                if error == INTERRUPTED and not interrupted() and restarts.worthwhile(cell):
-                    running[submit(cell)] = cell
-                else:
-                    on_done(cell, error)
+            restarts.settle(running, submit, _outcome, interrupted, on_done)
             on_progress([cell for future, cell in running.items() if future.running()])
     sign.unlink(missing_ok=True)
 

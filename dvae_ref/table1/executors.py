@@ -6,6 +6,7 @@ is killed twice without getting any further. No cell stops another.
 
 import _thread
 import contextlib
+import functools
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -25,6 +26,10 @@ POLL = 2.0  # seconds between looks at the cells' progress
 KILLED = "its process was killed, twice without getting any further: is there enough memory?"
 
 
+def tell_nobody(*_):
+    """For those who need not hear of a cell."""
+
+
 class Restarts:
     """Is a cell to be started again that ended early? It is if it came further than the last time, if any."""
 
@@ -32,11 +37,24 @@ class Restarts:
         self.reached = {}
 
     def worthwhile(self, cell):
+        """Whether it did since this was asked of it last, in iterations; the first time, always."""
         before, self.reached[cell] = self.reached.get(cell, -1), iterations_done(cell.folder)
         return self.reached[cell] > before
 
+    def settle(self, running, submit, outcome, interrupted, on_done):
+        """Take the futures that are done out of running, {future: cell}: outcome(future) is how the cell ended.
 
-def run_local(todo, *, workers, on_done, on_progress=lambda running: None, **options):
+        It is submitted again if it was killed or told to stop by somebody else; on_done(cell, error) is called if not.
+        """
+        for future in [future for future in running if future.done()]:
+            cell, error = running.pop(future), outcome(future)
+            if error in (KILLED, INTERRUPTED) and not interrupted() and self.worthwhile(cell):
+                running[submit(cell)] = cell
+            else:
+                on_done(cell, error)
+
+
+def run_local(todo, *, workers, on_done, on_progress=tell_nobody, **options):
     """Run Cells in `workers` processes of this machine, each cell in one of its own.
 
     on_done(cell, error) is called as each ends, on_progress(cells that run) now and then; the options are run_cell's.
@@ -74,6 +92,7 @@ class Workers:
             process.join()
 
     def start(self, cell):
+        """Begin to run a cell in a process of its own, which ignores Ctrl-C: the terminal sends it to all."""
         context = multiprocessing.get_context("spawn")  # a fork would inherit numba's threads, and their locks
         resource_tracker.ensure_running()  # where it is not, the start of a process unblocks SIGINT
         receiver, sender = context.Pipe(duplex=False)
@@ -120,7 +139,7 @@ def _end_with_parent():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_dir=None, **options):
+def run_dask(todo, *, address, on_done, on_progress=tell_nobody, data_dir=None, **options):
     """Run Cells on a Dask cluster whose workers see this file system; arguments as for run_local.
 
     Ctrl-C or SIGTERM lets the cells that run write their checkpoints; after a second one they run to their end unheard.
@@ -136,6 +155,7 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
 
     options["data_dir"] = datasets.data_folder(data_dir).absolute()  # a worker's own may be another
     restarts, name = Restarts(), f"stop-{uuid.uuid4()}"
+    outcome = functools.partial(_outcome, killed=KilledWorker)
     with Client(address) as client, Interrupt() as interrupted:
 
         def submit(cell):
@@ -150,13 +170,7 @@ def run_dask(todo, *, address, on_done, on_progress=lambda running: None, data_d
                 stop.set()
             with contextlib.suppress(TimeoutError, CancelledError):  # the second when the scheduler is lost
                 wait_for(list(running), timeout=POLL, return_when="FIRST_COMPLETED")
-            for future in [future for future in running if future.done()]:
-                cell, error = running.pop(future), _outcome(future, KilledWorker)
-                again = error in (KILLED, INTERRUPTED) and not interrupted() and restarts.worthwhile(cell)
-                if again:
-                    running[submit(cell)] = cell
-                else:
-                    on_done(cell, error)
+            restarts.settle(running, submit, outcome, interrupted, on_done)
             on_progress(list(running.values()))
 
 
@@ -183,7 +197,10 @@ def _work_for_dask(cell, stop_name, options):
 
 
 def now_and_then(ask):
-    """ask(), but every POLL seconds at most; True for ever after it was, or when nobody answers."""
+    """ask(), but every POLL seconds at most; True for ever after it was, or when nobody answers.
+
+    The training asks in every iteration, and a question goes to another machine, or to a file.
+    """
     asked, answer = -POLL, False
 
     def answered():

@@ -34,6 +34,8 @@ class Measurement(NamedTuple):
 
 
 class Cell(NamedTuple):
+    """A run of the grid: its settings, and the folder that follows from them."""
+
     folder: Path
     settings: Settings
 
@@ -167,6 +169,8 @@ def write_error(cell, text):
 
 
 def _run(cell, data_dir, threads, backend, measurement, stop):
+    """Train and measure a cell that is not finished. KeyboardInterrupt as soon as stop() says so."""
+
     def go_on_or_stop(*_):
         if stop():
             raise KeyboardInterrupt
@@ -193,6 +197,7 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
 
 
 def _use_threads(threads):
+    """Let numba use so many threads, or as many as there are; how many those are."""
     import numba
 
     from dvae_ref.program.console import usable_cores
@@ -203,7 +208,7 @@ def _use_threads(threads):
 
 
 def _begin_or_resume(run, go_on_or_stop):
-    """Begin or resume as soon as the folder is free.
+    """Begin or resume as soon as the folder is free; go_on_or_stop() is called while it is not.
 
     The process that has it may be one that was told to stop and is writing its checkpoint, one that a scheduler gave up
     for lost, or another table1: what it finishes need not be done again.

@@ -20,7 +20,11 @@ OTHER_IMAGES = (
 
 
 def departures(row):
-    """What of a row is not as in the paper's Table 1: texts. Those who pay for it are the numbers beside."""
+    """What of a row is not as in the paper's Table 1: texts. Those who pay for it are the numbers beside.
+
+    First how long it was trained and measured, then its images, then settings that are not the usual ones of its cell;
+    any beta is as in the paper, which chose it by validation.
+    """
     said = [f"{row.alike[name]:,} {WORDS.get(name, name)}" for name, paper in PAPER.items() if row.alike[name] != paper]
     if math.isnan(row.paper_nll):
         said.append("no cell of the paper")
@@ -42,27 +46,34 @@ def _plain(value):
 
 
 def notes(made):
-    """What is to be said below the table of these Rows: texts, in the order of the rows."""
+    """What is to be said below the table of these Rows: texts, in the order of the rows.
+
+    At the end, in what rows of one cell differ, which do not show it otherwise.
+    """
     said = []
-    if any(not r.images_are_the_paper_s and not math.isnan(r.paper_nll) for r in made):
+    if any(not row.images_are_the_paper_s and not math.isnan(row.paper_nll) for row in made):
         said.append(OTHER_IMAGES)
-    for r in made:
-        if r.log_z_is_doubtful:
-            effective = f"an effective sample of {r.log_z_effective_samples:.1f} of {r.alike['ais_chains']:,} chains"
-            said.append(f"log Z of {r.cell} cannot be trusted: {effective}; take more --temperatures")
-        if r.log_z_verdict in FROM_ABOVE:
-            said.append(f"log Z of {r.cell}, {r.log_z_gap:+.2f} nats from above: {FROM_ABOVE[r.log_z_verdict]}")
-        if len(r.betas) > 1:
-            among = ", ".join(f"{beta:g} ({n} run{'s' * (n > 1)})" for beta, n in r.betas.items())
-            said.append(f"beta of {r.cell}: chosen among {among}")
     same = defaultdict(list)
-    for r in made:
-        same[r.cell, r.images].append(r.alike)
+    for row in made:
+        said.extend(_of_row(row))
+        same[row.cell, row.images].append(row.alike)
     for (cell, _), group in same.items():
         differing = "; ".join(_differing(group))
         if differing:
             said.append(f"{cell}: {len(group)} rows differ, from the top, in {differing}")
     return said
+
+
+def _of_row(row):
+    """What makes its log Z doubtful, from below and from above, and among what its beta was chosen: texts."""
+    if row.log_z_is_doubtful:
+        effective = f"an effective sample of {row.log_z_effective_samples:.1f} of {row.alike['ais_chains']:,} chains"
+        yield f"log Z of {row.cell} cannot be trusted: {effective}; take more --temperatures"
+    if row.log_z_verdict in FROM_ABOVE:
+        yield f"log Z of {row.cell}, {row.log_z_gap:+.2f} nats from above: {FROM_ABOVE[row.log_z_verdict]}"
+    if len(row.betas) > 1:
+        among = ", ".join(f"{beta:g} ({n} run{'s' * (n > 1)})" for beta, n in row.betas.items())
+        yield f"beta of {row.cell}: chosen among {among}"
 
 
 def _differing(group):

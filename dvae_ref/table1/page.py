@@ -1,4 +1,7 @@
-"""The table as Markdown, CSV and a picture."""
+"""The table as Markdown, CSV and a picture.
+
+In Markdown a dash is a number that is not known; of a few numbers, nan in the CSV. NLL, log Z and differences in nats.
+"""
 
 import csv
 import io
@@ -10,25 +13,6 @@ from dvae_ref.table1 import notes
 from dvae_ref.table1.pairs import pairs
 from dvae_ref.table1.report import PAPER_RUNS, Row
 
-COLUMNS = (  # title, is it a number
-    ("data", False),
-    ("structure", False),
-    ("K", True),
-    ("model", False),
-    ("beta", True),
-    ("iterations", True),
-    ("runs, the paper's", True),
-    ("test NLL", True),
-    ("with S/4", True),
-    ("with S/16", True),
-    ("± images", True),
-    ("log Z ±", True),
-    ("from above", False),
-    ("paper", True),
-    ("difference", True),
-    ("in s.e.", True),
-    ("not as in the paper", False),
-)
 PAIR_COLUMNS = (
     ("data", False),
     ("the same", False),
@@ -44,10 +28,60 @@ NOT_IN_CSV = ("betas", "alike", "log_px", "mean_log_z_error")
 ONE_RUN = "± runs is a dash where one of the two is a single run: what another seed would give is not known"
 
 
+def _runs(row):
+    """Over how many runs the NLL is a mean, and over how many the paper's is."""
+    return f"{row.runs}, {PAPER_RUNS}"
+
+
+def _nll(row):
+    """The mean over runs, ± their standard deviation if there are several."""
+    return f"{row.nll:.2f} ± {row.std:.2f}" if row.runs > 1 else f"{row.nll:.2f}"
+
+
+def _from_above(row):
+    """log Z from above less that from below, nats, and what that says."""
+    return f"{row.log_z_gap:+.3f}, {row.log_z_verdict}" if row.log_z_verdict else "–"
+
+
+def _published(row):
+    """The paper's NLL of the cell ± the standard deviation of its runs."""
+    return "–" if math.isnan(row.paper_nll) else f"{row.paper_nll:.2f} ± {row.paper_std:.2f}"
+
+
+def _departures(row):
+    """What is not as in the paper."""
+    return "; ".join(notes.departures(row)) or "–"
+
+
+COLUMNS = (  # title, attribute or function of a Row, format of a number; "s": a text that is set as numbers are
+    ("data", "dataset", ""),
+    ("structure", "struct", ""),
+    ("K", "k", "d"),
+    ("model", "baseline", ""),
+    ("beta", "beta", "g"),
+    ("iterations", "num_train_iter", ",d"),
+    ("runs, the paper's", _runs, "s"),
+    ("test NLL", _nll, "s"),
+    ("with S/4", "nll_quarter", ".2f"),
+    ("with S/16", "nll_sixteenth", ".2f"),
+    ("± images", "image_standard_error", ".2f"),
+    ("log Z ±", "log_z_standard_error", ".3f"),
+    ("from above", _from_above, ""),
+    ("paper", _published, "s"),
+    ("difference", "difference", "+.2f"),
+    ("in s.e.", "z_score", "+.1f"),
+    ("not as in the paper", _departures, ""),
+)
+
+
 def markdown(made, unfinished=(), excluded=()):
-    """The rows as a Markdown table, paired differences, the data, what is not finished, and what was left out."""
+    """The rows as a Markdown table, then lists: notes, the data, paired differences, what is not finished or left out.
+
+    made: the Rows; unfinished, excluded: as of `report.collect`. A list that has nothing in it is not there.
+    """
     origins = sorted({(r.dataset, r.data) for r in made if r.data})
-    lines = grid(COLUMNS, [_cells(row) for row in made])
+    titles = [(title, bool(how)) for title, _, how in COLUMNS]
+    lines = grid(titles, map(_cells, made))
     lines += listed(notes.notes(made))
     lines += listed(f"data {name}: {origin}" for name, origin in origins)
     lines += differences(made)
@@ -59,17 +93,20 @@ def markdown(made, unfinished=(), excluded=()):
 def listed(texts):
     """The lines of a Markdown list, with an empty one before it; none where there is nothing to list."""
     lines = [f"- {text}" for text in texts]
-    return ["", *lines] if lines else []
+    if lines:
+        lines.insert(0, "")
+    return lines
 
 
 def _not_finished(cell):
+    """What there is to say of an Unfinished cell."""
     reached = "not begun" if cell.total is None else f"{cell.iterations:,} of {cell.total:,} iterations"
     failed = f"; it failed: {cell.error}" if cell.error else ""
     return f"not finished: {cell.folder}, {reached}{failed}"
 
 
 def grid(columns, rows):
-    """The lines of a Markdown table; columns: (title, is it a number)."""
+    """The lines of a Markdown table; columns: (title, is it a number), rows: the texts of their cells."""
     titles = _line(title for title, _ in columns)
     rule = "".join("|--:" if number else "|---" for _, number in columns) + "|"
     return [titles, rule, *map(_line, rows)]
@@ -79,38 +116,20 @@ def _line(cells):
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(r):
-    nll = f"{r.nll:.2f}"
-    if r.runs > 1:
-        nll += f" ± {r.std:.2f}"
-    published, from_above = "–", "–"
-    if not math.isnan(r.paper_nll):
-        published = f"{r.paper_nll:.2f} ± {r.paper_std:.2f}"
-    if r.log_z_verdict:
-        from_above = f"{r.log_z_gap:+.3f}, {r.log_z_verdict}"
-    return [
-        r.dataset,
-        r.struct,
-        str(r.k),
-        r.baseline,
-        f"{r.beta:g}",
-        f"{r.num_train_iter:,}",
-        f"{r.runs}, {PAPER_RUNS}",
-        nll,
-        shown(r.nll_quarter, ".2f"),
-        shown(r.nll_sixteenth, ".2f"),
-        shown(r.image_standard_error, ".2f"),
-        f"{r.log_z_standard_error:.3f}",
-        from_above,
-        published,
-        shown(r.difference, "+.2f"),
-        shown(r.z_score, "+.1f"),
-        "; ".join(notes.departures(r)) or "–",
-    ]
+def _cells(row):
+    """The texts of a Row, one for each of COLUMNS."""
+    texts = []
+    for _, what, how in COLUMNS:
+        value = what(row) if callable(what) else getattr(row, what)
+        texts.append(shown(value, how))
+    return texts
 
 
 def differences(made):
-    """The lines of the paired differences; none where nothing can be paired."""
+    """The lines of the paired differences; none where nothing can be paired.
+
+    Their own table, since an error over images that two rows have in common says nothing of which is the better.
+    """
     found = pairs(made)
     if not found:
         return []
@@ -122,6 +141,7 @@ def differences(made):
 
 
 def _pair_cells(pair):
+    """The texts of a Pair, one for each of PAIR_COLUMNS: what is the same in both rows, then the two values."""
     first, second = pair.first, pair.second
     form = "K = {}" if pair.setting == "k" else "{}"
     same = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
@@ -141,6 +161,9 @@ def _pair_cells(pair):
 
 
 def shown(value, how):
+    """The text of a cell: a number in its format, a dash for nan; a text as it is."""
+    if isinstance(value, str):
+        return value
     return "–" if math.isnan(value) else format(value, how)
 
 
@@ -156,7 +179,7 @@ def write(root, made, unfinished=(), excluded=(), others=()):
     for path, text in zip(paths, (markdown(made, unfinished, excluded), _csv(made)), strict=True):
         with writing.atomic(path) as file:
             file.write(text.encode())
-    pictured = [*made, *others]
+    pictured = list(made) + list(others)
     if pictured:
         paths.append(root / "table1.png")
         plots.table(pictured, paths[-1])
@@ -164,7 +187,7 @@ def write(root, made, unfinished=(), excluded=(), others=()):
 
 
 def _csv(made):
-    """The rows as CSV."""
+    """The rows as CSV: the fields of a Row that are one number or text, and what is not as in the paper."""
     text = io.StringIO()
     table = csv.writer(text)
     columns = [name for name in Row._fields if name not in NOT_IN_CSV]
@@ -172,5 +195,6 @@ def _csv(made):
     table.writerow([*columns, "not_as_in_the_paper"])
     for row in made:
         values = [getattr(row, name) for name in columns]
-        table.writerow([*values, "; ".join(notes.departures(row))])
+        values.append("; ".join(notes.departures(row)))
+        table.writerow(values)
     return text.getvalue()

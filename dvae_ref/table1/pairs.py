@@ -4,6 +4,7 @@ Most of what an NLL owes to its images is common to all models: the standard err
 nats, that of the mean of log p'(x) - log p(x) some 0.03. So rows that differ in one setting alone are set side by side.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -37,11 +38,10 @@ class Pair(NamedTuple):
 def pairs(made):
     """The Pairs of Rows, in their order, that have log p(x) of the same images and differ in a single setting."""
     found = []
-    for i, first in enumerate(made):
-        for second in made[i + 1 :]:
-            differing = [name for name, value in first.alike.items() if second.alike.get(name) != value]
-            if len(differing) == 1 and differing[0] not in MEASURED and _are_paired(first, second):
-                found.append(_pair(differing[0], first, second))
+    for first, second in itertools.combinations(made, 2):
+        differing = [name for name, value in first.alike.items() if second.alike.get(name) != value]
+        if len(differing) == 1 and differing[0] not in MEASURED and _are_paired(first, second):
+            found.append(_pair(differing[0], first, second))
     return found
 
 
@@ -52,16 +52,23 @@ def _are_paired(first, second):
 
 
 def _pair(setting, first, second):
-    error = evaluation.standard_error(second.log_px - first.log_px)
+    """The Pair of two rows with log p(x) of each image: d is the mean of log p''(x) - log p'(x), second less first."""
+    by_image = second.log_px - first.log_px
+    error = evaluation.standard_error(by_image)
     return Pair(
         setting,
         first,
         second,
-        difference=float(np.mean(second.log_px - first.log_px)),
+        difference=float(np.mean(by_image)),
         image_standard_error=math.nan if error is None else error,
         log_z_standard_error=math.hypot(first.mean_log_z_error, second.mean_log_z_error),
-        run_standard_error=math.hypot(*(row.std / math.sqrt(row.runs) for row in (first, second))),
+        run_standard_error=math.hypot(_seed_error(first), _seed_error(second)),
     )
+
+
+def _seed_error(row):
+    """The standard error of the mean over a row's runs; nan for one."""
+    return row.std / math.sqrt(row.runs)
 
 
 def _or_zero(value):

@@ -2,7 +2,7 @@
 
 A record is a folder as of the table, without its checkpoints: config.json, evaluation.json, log_px.npz, a thinned
 metrics.jsonl, and record.json, which says of what code it is, how long it took, and what command does it again. So a
-folder of records is a table's folder, too (`table1_report.collect`).
+folder of records is a table's folder, too (`report.collect`).
 """
 
 import math
@@ -44,7 +44,10 @@ def record_all(root, destination, commit=None):
 
 
 def write_record(folder, there, settings, measured, commit=None):
-    """Copy to the folder `there` what is to be kept of a run folder: all is read before anything is written."""
+    """Copy to the folder `there` what is to be kept of a run folder: all is read before anything is written.
+
+    evaluation.json goes first and comes last: a record that was killed half-way has none, and is no part of a table.
+    """
     said = provenance(folder, settings, measured, commit)
     metrics = thinned(folder / "metrics.jsonl")
     log_px = (folder / "log_px.npz").read_bytes() if measuring.per_image(folder, measured) else None
@@ -53,29 +56,37 @@ def write_record(folder, there, settings, measured, commit=None):
     writing.write_json(there / "record.json", said)
     writing.write_json(there / "config.json", settings.to_json())
     _write(there / "metrics.jsonl", metrics)
-    if log_px is None:
-        (there / "log_px.npz").unlink(missing_ok=True)
-    else:
-        _write(there / "log_px.npz", log_px)
+    _write(there / "log_px.npz", log_px)
     writing.write_json(there / "evaluation.json", measured)
 
 
 def _write(path, content):
+    """Write a file of these bytes; for None, there is to be none."""
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
     with writing.atomic(path) as file:
         file.write(content)
 
 
 def thinned(path):
     """The lines of a metrics.jsonl: of the training's own, evenly and with the last, at most MOST_RECORDS."""
-    lines = [(line, reading.json_value(line, path)) for _, line in reading.lines(path)]
-    of_training = [i for i, (_, record) in enumerate(lines) if isinstance(record, dict) and "bound" in record]
+    lines, of_training = [], []
+    for _, line in reading.lines(path):
+        record = reading.json_value(line, path)
+        if isinstance(record, dict) and "bound" in record:
+            of_training.append(len(lines))
+        lines.append(line + b"\n")
     step = max(1, math.ceil(len(of_training) / MOST_RECORDS))
     left_out = set(of_training) - set(of_training[::-step])
-    return b"".join(line + b"\n" for i, (line, _) in enumerate(lines) if i not in left_out)
+    return b"".join(line for i, line in enumerate(lines) if i not in left_out)
 
 
 def provenance(folder, settings, measured, commit=None):
-    """What record.json says."""
+    """What record.json says: versions and commits in the order in which the run's sessions had them, each once.
+
+    commit: of sessions of which none says its own.
+    """
     path = folder / "sessions.json"
     spent = sessions.read(path) if path.exists() else []
     commits = [session["commit"] for session in spent if session["commit"]]
@@ -92,21 +103,31 @@ def provenance(folder, settings, measured, commit=None):
 
 
 def command(settings, measured=None):
-    """The command that trains and measures the cell of these settings: what is not as by default."""
-    axes = {name: getattr(settings, name) for name in ("dataset", "struct", "k", "baseline")}
-    usual = Settings(**axes, num_train_iter=settings.num_train_iter).to_json()
-    usual |= {"num_train_iter": Settings().num_train_iter}
-    given = axes | {name: value for name, value in settings.to_json().items() if value != usual[name]}
-    given |= {"seed": settings.seed}
+    """The command that trains and measures the cell of these settings: what is not as by default.
+
+    A cell's defaults depend on its axes and on the number of iterations (`presets`). The seed is always said.
+    """
+    given = {name: getattr(settings, name) for name in ("dataset", "struct", "k", "baseline")}
+    usual = Settings(**given, num_train_iter=settings.num_train_iter).to_json()
+    usual["num_train_iter"] = Settings().num_train_iter
+    given |= _unusual(settings.to_json(), usual)
+    given["seed"] = settings.seed
     given |= _measured_as(measured or {})
-    options = (f"--{name.replace('_', '-')} {shlex.quote(_option(value))}" for name, value in given.items())
-    return f"python -m dvae_ref table1 {' '.join(options)}"
+    said = "python -m dvae_ref table1"
+    for name, value in given.items():
+        said += f" --{name.replace('_', '-')} {shlex.quote(_option(value))}"
+    return said
+
+
+def _unusual(given, usual):
+    """What is given otherwise than as usual; nothing else is looked at than what has a usual value."""
+    return {name: given[name] for name in usual if name in given and given[name] != usual[name]}
 
 
 def _measured_as(measured):
     """The options of a measurement: what is not as by default. `table1` has none for the number of AIS's chains."""
-    usual = {"samples": grid.Measurement().samples, "temperatures": grid.Measurement().temperatures}
-    given = {name: measured[name] for name, value in usual.items() if measured.get(name, value) != value}
+    usual = grid.Measurement()
+    given = _unusual(measured, {"samples": usual.samples, "temperatures": usual.temperatures})
     images = measured.get("images")
     if images != measured.get("images_there", images):
         given["images"] = images
@@ -114,6 +135,7 @@ def _measured_as(measured):
 
 
 def _option(value):
+    """A value as it is given on the command line: several numbers with commas."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

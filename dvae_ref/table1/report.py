@@ -1,6 +1,7 @@
 """The cells of table1 that are done, beside the paper's numbers: the rows of the table (`page` writes it)."""
 
 import csv
+import functools
 import io
 import json
 import math
@@ -71,6 +72,7 @@ class Row(NamedTuple):
 
     @property
     def difference(self):
+        """The NLL less the paper's, nats; nan where the paper has none."""
         return self.nll - self.paper_nll
 
     @property
@@ -102,6 +104,7 @@ class Row(NamedTuple):
         return f"{self.dataset} {self.struct} K = {self.k} {self.baseline}, {self.num_train_iter:,} iterations"
 
 
+@functools.cache
 def paper():
     """{(dataset, struct, k, baseline): (nll, std)} of the published Table 1."""
     text = resources.files("dvae_ref").joinpath("data/table1_paper.csv").read_text(encoding="utf-8")
@@ -113,36 +116,45 @@ def paper():
 
 
 def collect(root):
-    """(Rows in the order of the table, list of Unfinished, list of Excluded) of the run folders below a folder."""
-    records, unfinished, excluded = [], [], []
+    """(Rows in the order of the table, list of Unfinished, list of Excluded) of the run folders below a folder.
+
+    A folder whose files are damaged is excluded, with what is wrong, and so is one that is not where its settings
+    belong. A cell that failed before it had a config.json is known by its error.txt alone.
+    """
+    found = {dict: [], Unfinished: [], Excluded: []}
     for config in sorted(Path(root).rglob("config.json")):
-        folder, where = config.parent, config.parent.relative_to(root)
+        folder = config.parent
         try:
-            cell = grid.cell(root, lifecycle.read_settings(folder))
-            if cell.folder != folder:
-                excluded.append(Excluded(where, f"no cell: that of its settings is {cell.folder.relative_to(root)}"))
-                continue
-            record = grid.result(cell)
-            if record:
-                log_px = measuring.per_image(folder, record)
-                records.append(record | {"settings": cell.settings.to_json(), "per_image": log_px})
-            else:
-                unfinished.append(_unfinished(where, folder, cell.settings.num_train_iter))
+            run = _run(root, folder)
         except (OSError, ValueError) as error:
-            excluded.append(Excluded(where, str(error)))
+            run = Excluded(folder.relative_to(root), str(error))
+        found[type(run)].append(run)
     for path in sorted(Path(root).rglob("error.txt")):
         if not os.path.exists(path.with_name("config.json")):
-            unfinished.append(_unfinished(path.parent.relative_to(root), path.parent, None))
-    return rows(records), unfinished, excluded
+            found[Unfinished].append(_unfinished(root, path.parent, None))
+    return rows(found[dict]), found[Unfinished], found[Excluded]
 
 
-def _unfinished(where, folder, total):
+def _run(root, folder):
+    """What a run folder is for a table: a record, with the settings and the log p(x), Unfinished, or Excluded."""
+    cell = grid.cell(root, lifecycle.read_settings(folder))
+    if cell.folder != folder:
+        reason = f"no cell: that of its settings is {cell.folder.relative_to(root)}"
+        return Excluded(folder.relative_to(root), reason)
+    record = grid.result(cell)
+    if not record:
+        return _unfinished(root, folder, cell.settings.num_train_iter)
+    return record | {"settings": cell.settings.to_json(), "per_image": measuring.per_image(folder, record)}
+
+
+def _unfinished(root, folder, total):
+    """How far the cell came, and the last line of its error.txt, if it has one."""
     try:
         end = reading.tail(folder / "error.txt", grid.TAIL).decode("utf-8", errors="replace")
         said = end.strip().rpartition("\n")[2]
     except (OSError, ValueError):  # none, or no file
         said = ""
-    return Unfinished(where, grid.iterations_done(folder), total, said)
+    return Unfinished(folder.relative_to(root), grid.iterations_done(folder), total, said)
 
 
 def rows(records):
@@ -151,15 +163,22 @@ def rows(records):
     Runs that differ in any other setting that a number depends on, in the data or in their measurement are rows of
     their own.
     """
-    cells = defaultdict(lambda: defaultdict(dict))
+    cells = defaultdict(dict)  # {alike: {beta: {seed: record}}}
     for record in records:
         settings = record["settings"]
         alike = {name: value for name, value in settings.items() if name not in VARYING}
         alike |= {name: record.get(name) for name in MEASURED}
-        cells[json.dumps(alike, sort_keys=True)][settings["beta"]][settings["seed"]] = record
+        betas = cells[json.dumps(alike, sort_keys=True)]
+        betas.setdefault(settings["beta"], {})[settings["seed"]] = record
     made = [_row(betas, json.loads(alike)) for alike, betas in cells.items()]
-    order = {cell: i for i, cell in enumerate(paper())}
-    return sorted(made, key=lambda row: (order.get(row[:4], len(order)), row[:4], row.num_train_iter))
+    return sorted(made, key=_place)
+
+
+def _place(row):
+    """A row's place in the table: that of its cell in the paper's, or behind them all; of a cell, by iterations."""
+    cell, known = (row.dataset, row.struct, row.k, row.baseline), list(paper())
+    place = known.index(cell) if cell in known else len(known)
+    return place, cell, row.num_train_iter
 
 
 def _best(betas):
@@ -178,14 +197,20 @@ def _best(betas):
 
 
 def _row(betas, alike):
+    """The Row of {beta: {seed: record}} that are alike in everything else.
+
+    NLL and log p(x) are means over the runs of the best beta; errors are the largest among them, the effective sample
+    is the smallest.
+    """
     group = list(_best(betas).values())
     gap, verdict = _from_above(group)
     settings = group[0]["settings"]
-    axes = [settings[axis] for axis in AXES]
+    axes = {axis: settings[axis] for axis in AXES}
+    log_z_errors = _known(group, "log_z_standard_error")
     nll = [record["nll"] for record in group]
-    paper_nll, paper_std = paper().get(tuple(axes), (math.nan, math.nan))
+    paper_nll, paper_std = paper().get(tuple(axes.values()), (math.nan, math.nan))
     return Row(
-        *axes,
+        **axes,
         beta=settings["beta"],
         num_train_iter=settings["num_train_iter"],
         runs=len(group),
@@ -195,7 +220,7 @@ def _row(betas, alike):
         nll=statistics.fmean(nll),
         std=statistics.stdev(nll) if len(nll) > 1 else math.nan,
         image_standard_error=max(_known(group, "nll_standard_error"), default=math.nan),
-        log_z_standard_error=max(_known(group, "log_z_standard_error")),
+        log_z_standard_error=max(log_z_errors),
         log_z_effective_samples=min(_known(group, "log_z_effective_samples"), default=math.nan),
         log_z_gap=gap,
         log_z_verdict=verdict,
@@ -206,7 +231,7 @@ def _row(betas, alike):
         nll_quarter=_mean(group, "nll_quarter"),
         nll_sixteenth=_mean(group, "nll_sixteenth"),
         log_px=_log_px(group),
-        mean_log_z_error=math.hypot(*(record["log_z_standard_error"] for record in group)) / len(group),
+        mean_log_z_error=math.hypot(*log_z_errors) / len(group),
     )
 
 
@@ -228,6 +253,7 @@ def _mean(group, name):
 
 
 def _log_px(group):
+    """(images,): log p(x) of each image, its mean over runs; None if one of them has no log_px.npz."""
     found = _known(group, "per_image")
     if len(found) < len(group):
         return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from dvae_ref.files import writing
 from dvae_ref.table1 import page, records, report, summaries
 
+NO_RUNS = "No runs yet."
 BLOCK = re.compile(r"(<!-- from the records: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -20,30 +21,32 @@ def write_page(root):
     root = Path(root)
     found = report.collect(root)
     others = summaries.read(root / "summaries.csv")
-    paths = page.write(root, *found, others=[s for s in others if not math.isnan(s.nll)])
+    measured = [summary for summary in others if not math.isnan(summary.nll)]
+    paths = page.write(root, *found, others=measured)
     target = root.with_suffix(".md")
     if not target.exists():
         return paths
     text = filled(target.read_text(encoding="utf-8"), target, root, found, others)
     with writing.atomic(target) as file:
         file.write(text.encode())
-    return [*paths, target]
+    paths.append(target)
+    return paths
 
 
 def filled(text, path, root, found, others):
-    """The text of a page with its blocks made anew."""
+    """The text of a page with its blocks made anew: between two comments that stay, lines for what the first names."""
 
     def block(match):
         what, _, number = match[2].partition(" ")
         if what == "table":
-            lines = page.markdown(*found).splitlines() if found[0] else ["No runs yet."]
+            text = page.markdown(*found) if found[0] else NO_RUNS
         elif what == "runs":
-            lines = run_lines(root)
+            text = "\n".join(run_lines(root))
         elif what == "summaries" and number.isdigit():
-            lines = summaries.lines([s for s in others if s.num_train_iter == int(number)])
+            text = "\n".join(summaries.lines([s for s in others if s.num_train_iter == int(number)]))
         else:
             raise ValueError(f"{path}: expected a block of table, runs or summaries N, got {match[2]!r}")
-        return match[1] + "\n" + "\n".join(lines) + "\n\n" + match[3]
+        return f"{match[1]}\n{text.rstrip()}\n\n{match[3]}"
 
     return BLOCK.sub(block, text)
 
@@ -53,8 +56,8 @@ def run_lines(root):
     rows = []
     for path in sorted(Path(root).rglob("record.json")):
         found = records.read(path)
-        hours = "–" if found["cpu_hours"] is None else f"{found['cpu_hours']:.1f}"
+        hours = math.nan if found["cpu_hours"] is None else found["cpu_hours"]
         commits = ", ".join(text[:10] for text in found["commits"]) or "–"
-        rows.append([str(path.parent.relative_to(root)), commits, hours, f"`{found['command']}`"])
+        rows.append([str(path.parent.relative_to(root)), commits, page.shown(hours, ".1f"), f"`{found['command']}`"])
     columns = (("run", False), ("commits", False), ("CPU hours", True), ("command", False))
-    return page.grid(columns, rows) if rows else ["No runs yet."]
+    return page.grid(columns, rows) if rows else [NO_RUNS]

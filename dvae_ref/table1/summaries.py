@@ -1,4 +1,8 @@
-"""Runs of which a line of numbers is left, and no log p(x) of each image: summaries.csv of a folder of records."""
+"""Runs of which a line of numbers is left, and no log p(x) of each image: summaries.csv of a folder of records.
+
+Its columns are the fields of a Summary. They stand on the page of results below the table, in a picture beside it, and
+are in no row of the table: what cannot be paired image by image is not compared.
+"""
 
 import csv
 import io
@@ -38,7 +42,7 @@ class Summary(NamedTuple):
 
     @property
     def paper(self):
-        """(mean, standard deviation) of its Table 1."""
+        """(mean, standard deviation) of its Table 1, nats; nan where it has no such cell."""
         return report.paper().get(self[:4], (math.nan, math.nan))
 
     @property
@@ -58,28 +62,34 @@ def read(path):
         return []
     if not rows or tuple(rows[0]) != Summary._fields:
         raise ValueError(f"{path}: expected the columns {', '.join(Summary._fields)}")
-    return [_summary(row, f"{path}, line {number}") for number, row in enumerate(rows[1:], 2)]
+    lines = enumerate(rows, 1)
+    next(lines)  # the columns
+    return [_summary(row, f"{path}, line {number}") for number, row in lines]
 
 
 def _summary(row, place):
+    """The Summary of a row's texts; ValueError, with its place, for what is none, or is of no cell of a table."""
     try:
-        texts = dict(zip(Summary._fields, row, strict=True))
-        made = Summary(**{name: _value(kind, texts[name]) for name, kind in Summary.__annotations__.items()})
-        Settings(**{name: getattr(made, name) for name in (*report.AXES, "num_train_iter")})
+        kinds = zip(Summary.__annotations__.values(), row, strict=True)
+        made = Summary._make([_value(kind, text) for kind, text in kinds])
+        axes = dict(zip(report.AXES, made, strict=False))  # the first fields
+        Settings(**axes, num_train_iter=made.num_train_iter)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
     return made
 
 
 def _value(kind, text):
-    if kind is not float and not text:
-        return 0 if kind is int else text
-    value = kind(text or "nan")
-    if text and kind is float and not math.isfinite(value):
+    """A field of this type of a text; of an empty one nan, 0 or nothing. ValueError for a number that is not finite."""
+    if not text:
+        return EMPTY[kind]
+    value = kind(text)
+    if kind is float and not math.isfinite(value):
         raise ValueError(f"expected a finite number, got {text}")
     return value
 
 
+EMPTY = {str: "", int: 0, float: math.nan}
 SHOWN = (  # title, attribute of a Summary, format
     ("data", "dataset", ""),
     ("structure", "struct", ""),
@@ -111,6 +121,5 @@ def lines(summaries):
 
 
 def _cell(value, how):
-    if value == 0:
-        return "–"
-    return page.shown(value, how) if how else value
+    """Its text; a dash for what is not known."""
+    return "–" if value == 0 else page.shown(value, how)
