@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from judging import judge, load, representative
+from judging import SEEDS, judge, load, representative
 
 from dvae_ref.conformance import case, cases
 from dvae_ref.conformance.mistakes import REGISTRY
@@ -21,13 +21,18 @@ def answer(example, given, name, beta, chained=True):
     return found | {f"d_{key}": beta * found[f"d_{key}"] for key in changed if chained and f"d_{key}" in found}
 
 
+LATER = [pytest.param(seed, marks=pytest.mark.release if seed else ()) for seed in SEEDS]
+
+
+@pytest.mark.parametrize("seed", LATER)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("beta", [0.97, 1.03])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_temperature_is_found_and_named(kits, example_source, name, beta, dtype):
-    given = case(name).inputs
+def test_a_temperature_is_found_and_named(kits, example_source, name, beta, dtype, seed):
+    """Near a vertex gradients have lost digits, which tell no temperature to rounding: values do."""
+    given = case(name, seed).inputs
     theirs = answer(load(example_source), given, name, beta)
-    verdict = judge(kits(0, dtype), name, theirs)
+    verdict = judge(kits(seed, dtype), name, theirs)
     assert not verdict.passed
     assert {found for one in verdict.diagnoses for found in one.mistakes} == {NAME}
     assert verdict.not_explained == []

@@ -4,6 +4,7 @@ import numpy as np
 
 from dvae_ref.conformance.mistakes.machines import BIPARTITE, GENERAL, MODELS, with_parameters
 from dvae_ref.conformance.mistakes.registry import closest, gradients, mistake, scaled
+from dvae_ref.conformance.quantity import is_gradient
 
 PHASE = "negative_phase"
 COLD = [name for name in BIPARTITE if name != "gibbs"]
@@ -37,15 +38,17 @@ def not_chained(case, beta):
 
 
 def everywhere(case):
-    """Outputs at the temperature of somebody's largest array."""
+    """Outputs at the temperatures of somebody's values, or of his largest gradient, where he has none: near a vertex
+    gradients have lost digits."""
     names = [name for name in telling(case) if name.removeprefix("d_") not in MACHINE]
-    if not names:
-        return []
-    name = max(names, key=lambda name: case.theirs[name].size)
-    beta = fitted(case, name)
-    if not beta or (is_linear(case, name) and np.any(np.isclose(beta, PLAIN))):
-        return []
-    return [cooled(case, beta), not_chained(case, beta)]
+    values = [name for name in names if not is_gradient(name)]
+    largest = sorted(names, key=lambda name: -case.theirs[name].size)[:1]
+    found = []
+    for name in values or largest:
+        beta = fitted(case, name)
+        if beta and not (is_linear(case, name) and np.any(np.isclose(beta, PLAIN))):
+            found += [cooled(case, beta), not_chained(case, beta)]
+    return found
 
 
 def in_one_output(case):
