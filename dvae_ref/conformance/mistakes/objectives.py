@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from dvae_ref import exact, tree
-from dvae_ref.conformance.mistakes.registry import gradients, mistake, replaced, scaled
+from dvae_ref.conformance.mistakes.registry import mistake, replaced
 from dvae_ref.conformance.mistakes.relaxations import through_mean_field
 from dvae_ref.conformance.mistakes.smoothings import GuardedPower
 from dvae_ref.conformance.quantities import cancelling
@@ -20,8 +20,7 @@ from dvae_ref.theory.boltzmann import RBM, couple
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.overlapping import log_p_backward
 
-EVERY, VARIATIONAL = "objective_*", ("objective_dvae_*", "objective_dvaepp_*")
-DISCRETE = "log_w_discrete"
+EVERY, DISCRETE = "objective_*", "log_w_discrete"
 RELAXED = tuple(f"objective_{name}_*" for name, baseline in BASELINES.items() if baseline.prior == "relaxed")
 
 
@@ -49,22 +48,6 @@ def added_negative_phase(case):
 def whole_log_z(case):
     """-log Z, where -kappa log Z is due."""
     return with_log_z(case, 1 - 1 / case.inputs["kappa"])
-
-
-@mistake("the log of the mean weight in place of the mean of the logs", VARIATIONAL)
-def log_of_mean(case):
-    """log (1/K) sum_k w_k, with minus the KL of each sample in w."""
-
-    def change(method):
-        return method._replace(importance_weighted=True)
-
-    return case.again(change=change)
-
-
-@mistake("the sum over the samples in place of the mean", VARIATIONAL)
-def sum_over_samples(case):
-    """sum_k log w_k."""
-    return scaled({"bound": case.outputs["bound"]} | gradients(case.outputs), case.inputs["k"])
 
 
 @mistake("the samples of an image are taken to be B rows apart: tiled, not repeated", EVERY)

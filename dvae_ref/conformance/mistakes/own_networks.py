@@ -1,10 +1,11 @@
-"""Mistakes in the objective from one's own networks' outputs that are not those of the machine or the sweeps."""
+"""Mistakes in the objective from what one's own networks put out; those of Eq. 2's samples in whole models, too."""
 
 from dvae_ref.conformance.mistakes.objectives import regrouped
-from dvae_ref.conformance.mistakes.registry import mistake, replaced, scaled
+from dvae_ref.conformance.mistakes.registry import gradients, mistake, replaced, scaled
 from dvae_ref.theory import bounds
 
-OWN, VARIATIONAL = "own_networks_*", ("own_networks_dvae_*", "own_networks_dvaepp_*")
+OWN = "own_networks_*"
+VARIATIONAL = [f"{what}_{family}_*" for what in ("own_networks", "objective") for family in ("dvae", "dvaepp")]
 
 
 @mistake("the log of the mean weight in place of the mean of the logs", VARIATIONAL)
@@ -17,7 +18,7 @@ def log_of_mean(case):
 @mistake("the sum over the samples in place of the mean", VARIATIONAL)
 def sum_over_samples(case):
     """sum_k log w_k."""
-    return scaled(case.outputs, case.inputs["k"])
+    return scaled({"bound": case.outputs["bound"]} | gradients(case.outputs), case.inputs["k"])
 
 
 @mistake("log Z is not multiplied by kappa", OWN)

@@ -19,6 +19,8 @@ class GivenMixture(posteriors.Mixture):
 
 
 class GivenShiftedGaussian(posteriors.ShiftedGaussian):
+    """N(zeta | z + shift, std^2), mixed, at a given zeta: t = zeta - shift - 1/2, shift = (sigmoid(raw) - 1/2) / 2."""
+
     def draw(self, out, noise, extra):
         logit_q, raw = np.split(out, 2, -1)
         return self.Sample(logit_q, raw, noise.rho - 0.5 - (sigmoid(raw) - 0.5) / 2, noise.rho)
@@ -28,6 +30,8 @@ class GivenShiftedGaussian(posteriors.ShiftedGaussian):
 
 
 class GivenSpike(posteriors.SpikeExponential):
+    """The spike and the exponential at a given zeta; dzeta/dlogit q = (1 - R(zeta|1)) / r(zeta|1) (1 - q), 0 on it."""
+
     def draw(self, out, noise, extra=()):
         return self.Sample(out, noise.rho)
 
@@ -42,4 +46,6 @@ def given(posterior):
     """The posterior that takes zeta for its noise."""
     if isinstance(posterior, posteriors.Mixture):
         return GivenMixture(posterior.smoothing)
-    return GivenSpike(posterior.beta) if isinstance(posterior, posteriors.SpikeExponential) else GivenShiftedGaussian()
+    if isinstance(posterior, posteriors.SpikeExponential):
+        return GivenSpike(posterior.beta)
+    return GivenShiftedGaussian()

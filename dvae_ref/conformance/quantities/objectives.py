@@ -63,7 +63,9 @@ def draw_hyper(rng, baseline, k):
     record = BASELINES[baseline]
     hyper = {"beta": record.law.tried_in_models * rng.uniform(0.8, 1.2), "kappa": rng.uniform(0.3, 0.8), "k": k}
     hyper |= share_of_uniform(record.law.name)
-    return hyper | ({"sweeps": 5} if record.prior == "relaxed" else {})
+    if record.prior == "relaxed":
+        hyper["sweeps"] = 5
+    return hyper
 
 
 def at_hard_places(rng, zeta, posterior, k):
@@ -71,9 +73,13 @@ def at_hard_places(rng, zeta, posterior, k):
     zeta = _inside(zeta, posterior)
     if not isinstance(posterior, posteriors.SpikeExponential):
         zeta[0] = rng.uniform(0.3, 0.7, zeta[0].shape)
-        zeta[k::k] = np.where(rng.random(zeta[k::k].shape) < 0.2, rng.uniform(0.3, 0.7, zeta[k::k].shape), zeta[k::k])
-    far = rng.choice(trouble.ENDS, zeta[2 * k].shape)
-    zeta[2 * k] = far if _ends(posterior) else np.where(zeta[2 * k] < 0.5, *trouble.ENDS)  # tails: no digit is left
+        first = zeta[k::k]
+        moved = rng.random(first.shape) < 0.2
+        zeta[k::k] = np.where(moved, rng.uniform(0.3, 0.7, first.shape), first)
+    far, (near_0, near_1) = rng.choice(trouble.ENDS, zeta[2 * k].shape), trouble.ENDS
+    if not _ends(posterior):
+        far = np.where(zeta[2 * k] < 0.5, near_0, near_1)  # in the tail of the other no digit is left
+    zeta[2 * k] = far
     return zeta
 
 
@@ -83,8 +89,9 @@ def skewed(rng, name, leaf):
         return np.tanh(0.3 + rng.standard_normal(leaf.shape))
     if name == "posterior.s":
         return rng.uniform(0.7, 1.5, leaf.shape)
-    scale = name.endswith("norm.scale")
-    return rng.normal(1.0, 0.3, leaf.shape) if scale else rng.normal(0.1, 0.7, leaf.shape)
+    if name.endswith("norm.scale"):
+        return rng.normal(1.0, 0.3, leaf.shape)
+    return rng.normal(0.1, 0.7, leaf.shape)
 
 
 def _inside(zeta, posterior):
@@ -105,8 +112,12 @@ def params_of(named, statistics, config):
     return tree.unflatten(like, [named[name] for name, _ in tree.items(like)])
 
 
-def compute(inputs, baseline, structure, change=lambda method: method):
-    """change(method) -> method: what a mistake does to posterior, prior or bound."""
+def compute(inputs, baseline, structure, change=cancelling.unchanged):
+    """The bound (images,) with -kappa log Z, q and rho = CDF(zeta) (rows, D), and the gradient of the mean bound.
+
+    zeta is the noise that the posterior takes. change(method) -> method: what a mistake does to posterior, prior or
+    bound.
+    """
     method = method_of(inputs, baseline, structure)
     method = change(method._replace(posterior=given(method.posterior)))
     config = autoencoder.Config(structure, method, int(inputs["k"]))
