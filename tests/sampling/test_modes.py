@@ -68,6 +68,28 @@ def test_it_survives_frozen_units():
     assert modes.lower_bound(rbm) == pytest.approx(exact.log_z(rbm), abs=1e-9)
 
 
+def test_a_mixture_of_modes_that_overlap_is_the_page_s_formula():
+    """sum_k w_k (F_k - log sum_j w_j BC_kj), unit by unit; modes from apart to nearly the same."""
+    rng = np.random.default_rng(7)
+    for spread in (0.1, 1.0, 5.0):
+        free, logits = rng.normal(0, 1, 4), rng.normal(0, spread, (4, 6))
+        q, w = 1 / (1 + np.exp(-logits)), np.exp(free) / np.exp(free).sum()
+        bc = [[np.prod(np.sqrt(a * b) + np.sqrt((1 - a) * (1 - b))) for b in q] for a in q]
+        expected = sum(w[k] * (free[k] - np.log(w @ bc[k])) for k in range(4))
+        assert modes._mixture(free, logits) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_warning_is_worth_four_errors_and_a_thousandth():
+    """Of a million chains, whose errors are normal; the bound of a machine without couplings is exact."""
+    rbm, error = RBM(np.zeros(5), np.zeros((2, 3))), 0.1
+    at = 5 * np.log(2) - 4 * error - 1e-3
+    with pytest.warns(UserWarning, match="is too low: it is at least 3"):
+        modes.warn_if_missed(at - 1e-4, error, 10**6, rbm)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        modes.warn_if_missed(at + 1e-4, error, 10**6, rbm)
+
+
 ESTIMATES = {
     "AIS": lambda rbm, base: ais.log_z(KEY, rbm, 1000, 100, base),
     "population annealing": lambda rbm, base: pa.anneal(KEY, rbm, 100, base=base),
