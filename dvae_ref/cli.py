@@ -28,6 +28,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
 
+AXES = {"dataset": str, "struct": str, "k": int, "baseline": str, "beta": float, "seed": int}  # of table1
 SHARED = {  # options that are the same in several commands
     "--data-dir": {"help": "where data sets are (default: $DVAE_REF_DATA, or the user's cache folder)"},
     "--threads": {"type": int, "help": "cores to use (default: all that this process may use)"},
@@ -127,21 +128,25 @@ def add_table1(subparsers):
         epilog=glossary(),
         **FORMATTER,
     )
-    axes = {"dataset": str, "struct": str, "k": int, "baseline": str, "beta": float, "seed": int}
-    for name, kind in axes.items():
-        among = choices(name)
-        text = f"one or more{' of ' + ', '.join(among) if among else ''} (default: that of train)"
-        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, choices=among, metavar=name.upper())
+    add_axes(table1)
     table1.add_argument(
         "--search-beta", action="store_true", help="each baseline with all of the paper's candidates for beta"
     )
-    add_settings(table1, leave_out=axes)
+    add_settings(table1, leave_out=AXES)
     add_work(table1)
     add_backend(table1, "the samplers")
     share(table1, "--samples")
     table1.add_argument("--temperatures", type=int, default=10_000, help="of the final AIS (default: 10000)")
     table1.add_argument("--images", type=int, help="only the first so many test images")
     share(table1, "--data-dir", "--json")
+
+
+def add_axes(table1):
+    """The settings of which a grid may have several values; they take the place of `train`'s options."""
+    for name, kind in AXES.items():
+        among = choices(name)
+        text = f"one or more{' of ' + ', '.join(among) if among else ''} (default: that of train)"
+        table1.add_argument(f"--{name}", type=kind, nargs="+", help=text, choices=among, metavar=name.upper())
 
 
 def add_work(table1):

@@ -95,12 +95,7 @@ LAWS = Table(
             title="logistic",
             adjective="logistic",
             equation="DVAE++",
-            candidates=(
-                8,
-                10,
-                12,
-                16,
-            ),  # ours: E|zeta - z| from 0.17 to 0.09; the Gaussian's have 0.18 to 0.13
+            candidates=(8, 10, 12, 16),  # ours: E|zeta - z| from 0.17 to 0.09; the Gaussian's have 0.18 to 0.13
             tried=(5, 12),
             tried_in_models=7.0,
             drawn=(2, 60),
