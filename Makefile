@@ -59,7 +59,7 @@ docs: .venv/.installed-test,docs ## the site, out/docs/index.html, which needs n
 notebooks: .venv/.installed-test ## the derivations as notebooks, for students and for instructors, in out/notebooks/
 	$(BIN)/python -m handbook notebooks
 
-mutate: .venv/.installed-$(TEST_EXTRAS) ## 15 mutants a module, each to be killed by the module's tests: under an hour
+mutate: .venv/.installed-$(TEST_EXTRAS) ## 15 mutants a module, each to be killed by its tests: some hours of a core (tests/mutation --help)
 	$(BIN)/python tests/mutation --seed $(SEED)
 
 formulas: .venv/.installed-test ## what has changed in the formulas of the derivations, and their golden copies renewed

@@ -11,8 +11,8 @@ import pytest
 from judging import judge
 
 from dvae_ref.cli import main
+from dvae_ref.conformance import diagnosis, vectors
 from dvae_ref.conformance import export as exporting
-from dvae_ref.conformance import vectors
 from dvae_ref.conformance.catalogue import QUANTITIES
 from dvae_ref.files import npz
 
@@ -196,6 +196,11 @@ def test_agreement_in_digits_hints_at_its_cause(few):
     for error, words in ((3e-8, "7 digits: a constant in float32?"), (3e-13, "12 digits: rounding")):
         verdict = judge(few, "log_z", {"mean_z": ours["mean_z"] * (1 + error)})
         assert words in verdict.worst.where
+    guard = {3e-4: None, 3e-5: 4, 3e-6: 5, 3e-7: None, 3e-9: 8, 3e-11: 10}  # of 6 and 7 digits: a constant
+    for error, digits in guard.items():
+        found = judge(few, "log_z", {"mean_z": ours["mean_z"] * (1 + error)}).worst.where
+        assert ("a guard of 1e-7?" in found) == (digits is not None), (error, found)
+        assert digits is None or f"it agrees to {digits} digits: " in found
     ours = npz.read(few / "log_q_exp.npz")["d_q"]
     assert "9 digits: finite differences?" in judge(few, "log_q_exp", {"d_q": ours * (1 + 3e-10)}).worst.where
 
@@ -458,3 +463,20 @@ def test_an_export_over_somebody_s_files_is_refused(cli, tmp_path, name):
     assert code == 1
     assert f"{name} is there, but not of a kit: take another folder" in err
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, '{"format": "web extension"}')]
+
+
+@pytest.mark.parametrize(
+    ("explained", "right", "credible"),
+    [
+        (("log_z",), set(), True),
+        (("log_z",), {"mean_z"}, False),  # as many would have changed as it explains
+        (("log_z", "mean_z"), {"mean_zz"}, True),
+        (("log_z",), {"d_a", "d_W"}, True),  # values, and gradients by hand, which differ in this alone
+        (("d_a",), {"log_z", "mean_z"}, True),
+        (("d_a",), {"d_W"}, False),
+        (("log_z", "d_a"), {"mean_z", "d_W"}, False),
+        (("log_z",), {"mean_z", "d_W"}, False),
+    ],
+)
+def test_a_mistake_that_contradicts_what_is_right_explains_more_or_the_other_kind(explained, right, credible):
+    assert diagnosis._credible(explained, right) is credible

@@ -6,6 +6,10 @@ the changed line, of these the quickest (`reach.py`). What survives is looked up
 `module | before | after | why` says that a mutant computes the same, or what no test is to hold. Any other survivor is
 a hole: exit code 1.
 
+It takes, in seconds of a core, a mutant (measured with 3 to 8 a module on a busy machine): theory, model and runs 2 to
+5, exact 7, scalar forms 2 to 7, sampling 3 to 15, conformance up to 40, whose kit is exported anew. So 15 mutants of
+all 110 modules are some hours of a core; the rooms but conformance and sampling are about one and a half.
+
 Kernels: what a mutant is compiled to is not kept on disk, where it would answer for the source as it is; and where a
 mutant may be in a kernel, all that may inline it is compiled anew. Scalar forms run as the Python that they are.
 """
@@ -82,7 +86,8 @@ def score(found):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python tests/mutation", description=__doc__.splitlines()[0])
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python tests/mutation", description=__doc__, formatter_class=plain)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as theory.bounds, or a room (default: all)")
     parser.add_argument("--mutants", type=int, default=15, help="of each module (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)

@@ -9,7 +9,7 @@ import pytest
 
 
 class Test(NamedTuple):
-    """A test as it was run: its seconds, and the lines that it reached, in setting up what it asks for, too."""
+    """A test: the seconds that it takes on its own, and the lines that it reaches, with what it asks for."""
 
     name: str
     seconds: float
@@ -24,7 +24,7 @@ class Reach:
 
     def __init__(self, path, whole):
         self.path, self.whole, self.known, self.lines, self.imported = path, whole, {}, set(), set()
-        self.of_fixture, self.fixtures, self.tests = {}, {}, []
+        self.of_fixture, self.cost, self.fixtures, self.tests, self.spent = {}, {}, {}, [], 0.0
         threading.settrace(self._call)
         sys.settrace(self._call)
 
@@ -48,26 +48,32 @@ class Reach:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef):
-        outer, self.lines = self.lines, set()
+        outer, self.lines, start = self.lines, set(), time.perf_counter()
         try:
             return (yield)
         finally:
+            self.cost[fixturedef.argname] = time.perf_counter() - start
+            self.spent += self.cost[fixturedef.argname]
             self.of_fixture.setdefault(fixturedef.argname, set()).update(self.lines)
             self.lines |= outer
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
-        self.lines, start = set(), time.perf_counter()
+        self.lines, self.spent, start = set(), 0.0, time.perf_counter()
         try:
             return (yield)
         finally:
             self.fixtures[item.nodeid] = item.fixturenames
-            self.tests.append(Test(item.nodeid, time.perf_counter() - start, self.lines))
+            self.tests.append(Test(item.nodeid, time.perf_counter() - start - self.spent, self.lines))
 
     def found(self):
-        """A Test each, and the lines that are reached before any."""
-        of = {test.name: (self.of_fixture.get(name, set()) for name in self.fixtures[test.name]) for test in self.tests}
-        return [test._replace(lines=test.lines.union(*of[test.name])) for test in self.tests], self.imported
+        """A Test each, charged with all that it asks for, and the lines that are reached before any."""
+        return [self._charged(test) for test in self.tests], self.imported
+
+    def _charged(self, test):
+        asked = [name for name in self.fixtures[test.name] if name in self.cost]
+        lines = test.lines.union(*(self.of_fixture[name] for name in asked))
+        return test._replace(seconds=test.seconds + sum(self.cost[name] for name in asked), lines=lines)
 
 
 class Order:
