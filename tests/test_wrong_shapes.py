@@ -28,7 +28,7 @@ from dvae_ref.arrays import NUMPYS, shapes_named
 from dvae_ref.sampling import ais, fields, paths, philox
 from dvae_ref.sampling import population_annealing as pa
 from dvae_ref.theory.mean_field import log_partition_bound, mean_field
-from dvae_ref.theory.smoothing import Power
+from dvae_ref.theory.smoothing import Power, UniformExponential
 
 
 @pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
@@ -170,12 +170,49 @@ def of_another_kind(zeros):
             "gaussian_integral.log_p: lam must be a number; got str",
         ),
         "beta": (lambda: Power("40"), "Power's beta must be a number; got '40'"),
+        "epsilon": (
+            lambda: UniformExponential(8.0, "0.05"),
+            "UniformExponential's epsilon must be a number; got '0.05'",
+        ),
         "betas": (lambda: Power([40.0, 50.0]), "Power's beta must be a number; got [40.0, 50.0]"),
     }
 
 
-def test_arguments_of_another_kind_are_named(zeros):
-    for what, (call, said) in of_another_kind(zeros).items():
+def models_of_another_kind(zeros):
+    config, params, statistics, noise = small_model(zeros)
+    x, structure = zeros(4, 10), config.structure
+    return {
+        "generator": (
+            lambda: model.init(0, config, zeros(10)),
+            "autoencoder.init: rng must be of the type Generator; got",
+        ),
+        "noise": (
+            lambda: model.objective(params, statistics, x, noise.u, config=config),
+            "noise must be of the type Noise",
+        ),
+        "images": (
+            lambda: model.objective(params, statistics, [0], noise, config=config),
+            "x must be an array; got list",
+        ),
+        "swapped": (
+            lambda: model.reconstruct(statistics, params, x, noise.u),
+            "params must be of the type Params; got S",
+        ),
+        "a part": (
+            lambda: model.decode_discrete(params._replace(rbm=0), 0, x),
+            "params.rbm must be of the type RBM; got int",
+        ),
+        "config": (lambda: Config(config.method, structure), "the structure must be a Structure; got Method"),
+        "method": (lambda: Config(structure, "dvaes_power"), "the method must be a Method; got str"),
+        "k": (lambda: Config(structure, config.method, "1"), "must be a whole number; got '1'"),
+        "groups": (lambda: Structure("1", 8), "a structure takes whole numbers; got '1' in Structure(groups='1'"),
+        "hidden": (lambda: Structure(1, 8, 6), "hidden must be a tuple of the hidden layers' widths; got 6"),
+    }
+
+
+@pytest.mark.parametrize("calls", [of_another_kind, models_of_another_kind])
+def test_arguments_of_another_kind_are_named(zeros, calls):
+    for what, (call, said) in calls(zeros).items():
         with pytest.raises(TypeError) as caught:
             print(what, call())
         assert said in str(caught.value), what

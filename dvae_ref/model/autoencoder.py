@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dvae_ref import blas, tree
-from dvae_ref.arrays import Array, short
+from dvae_ref.arrays import Array, shapes_named, short
 from dvae_ref.fast import team
 from dvae_ref.fast.threads import submit
 from dvae_ref.model import layers, networks
@@ -24,7 +24,7 @@ from dvae_ref.model.methods import Method
 from dvae_ref.model.networks import Network
 from dvae_ref.model.posteriors import Noise
 from dvae_ref.model.structures import Structure
-from dvae_ref.theory import bounds
+from dvae_ref.theory import bounds, domains
 from dvae_ref.theory.boltzmann import RBM, Moments, energy
 from dvae_ref.theory.elementary import sigmoid
 
@@ -38,8 +38,9 @@ class Config:
     k: int = 1
 
     def __post_init__(self):
-        if self.k < 1:
-            raise ValueError(f"k, the number of samples of zeta, must be at least 1, got {self.k}")
+        domains.instance("the structure", self.structure, Structure)
+        domains.instance("the method", self.method, Method)
+        domains.whole("k, the number of samples of zeta,", self.k, 1)
         groups = getattr(self.method.prior, "groups", self.structure.groups)  # dvaes does not depend on them
         if groups != self.structure.groups:
             raise ValueError(f"the structure has {self.structure.groups} groups, the method was made for {groups}")
@@ -68,6 +69,7 @@ class Statistics(NamedTuple):
         return short(self)
 
 
+@shapes_named
 def init(
     rng: np.random.Generator, config: Config, mean_x: Array, dtype: npt.DTypeLike = np.float32
 ) -> tuple[Params, Statistics]:
@@ -117,6 +119,7 @@ class Cache(NamedTuple):
     kappa: float
 
 
+@shapes_named
 def objective(
     params: Params, statistics: Statistics, x: Array, noise: Noise, *, config: Config, kappa: float = 1.0
 ) -> tuple[Array, Cache]:
@@ -156,6 +159,7 @@ def _check(statistics, x, noise, config):
             raise ValueError(f"noise.{name} must have the shape (B K, D) = {shape}, got {value.shape}")
 
 
+@shapes_named
 def objective_backward(d_bound: Array, cache: Cache, negative: Negative, *, config: Config) -> Params:
     """Gradient in Params of sum(d_bound * bound), the bound's -kappa log Z included.  d_bound: (B,).
 
@@ -187,6 +191,7 @@ PAIR, ROWS = 500, 1000  # samples of zeta that make a team of two, and shares of
 
 
 @blas.one_thread()
+@shapes_named
 def objective_and_gradient(
     params: Params,
     statistics: Statistics,
@@ -241,6 +246,7 @@ def _add_trees(total, other):
     return tree.map(_add, total, other)
 
 
+@shapes_named
 def update_statistics(statistics: Statistics, cache: Cache) -> Statistics:
     """The moving averages after the batch that made this cache: 0.8 of the old ones and 0.2 of the batch's."""
 
@@ -261,6 +267,7 @@ def _centred(params, statistics, x, u):
     return x - statistics.mean_x
 
 
+@shapes_named
 def discrete_log_weights(params: Params, statistics: Statistics, x: Array, u: Array, *, log_z: float) -> Array:
     """log w = -E(z) - log Z - log q(z|x) + log p(x|z) on the discrete model, z ~ q(z|x): the limit beta -> infinity.
 
@@ -275,11 +282,13 @@ def discrete_log_weights(params: Params, statistics: Statistics, x: Array, u: Ar
     return (log_px - energy(params.rbm, z) - log_q - log_z).reshape(len(x), -1)
 
 
+@shapes_named
 def decode_discrete(params: Params, statistics: Statistics, z: Array) -> Array:
     """Logits of p(x|z), (N, D) -> (N, V), batch norm by the moving averages."""
     return networks.network_evaluate(_biased(params.decoder, statistics), statistics.decoder, z)
 
 
+@shapes_named
 def reconstruct(params: Params, statistics: Statistics, x: Array, u: Array) -> Array:
     """E[x|z] for z ~ q(z|x): (B, V), u (B, D) -> (B, V).  ValueError for an x or a u of another model."""
     z, _ = networks.encode_discrete(params.encoder, statistics.encoder, _centred(params, statistics, x, u), u)

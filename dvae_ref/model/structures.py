@@ -1,6 +1,7 @@
 """The four network structures of Table 1. Imports nothing heavy: the command line lists them."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -12,8 +13,13 @@ class Structure:
     hidden: tuple = ()
 
     def __post_init__(self):
-        if self.groups < 1 or self.width < 1 or self.latents % 2:
-            raise ValueError(f"a structure needs groups, width >= 1 and an even number of latent units, got {self}")
+        if not isinstance(self.hidden, tuple):
+            raise TypeError(f"hidden must be a tuple of the hidden layers' widths; got {self.hidden!r}")
+        for number in (self.groups, self.width, *self.hidden):
+            if not isinstance(number, Integral):
+                raise TypeError(f"a structure takes whole numbers; got {number!r} in {self}")
+        if min(self.groups, self.width, *self.hidden) < 1 or self.latents % 2:
+            raise ValueError(f"a structure needs numbers >= 1 and an even number of latent units, got {self}")
 
     @property
     def latents(self) -> int:

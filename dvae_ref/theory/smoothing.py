@@ -83,6 +83,8 @@ class UniformExponential(UnitInterval):
 
     def __post_init__(self):
         super().__post_init__()
+        if not isinstance(self.epsilon, float | int | np.generic):
+            raise TypeError(f"UniformExponential's epsilon must be a number; got {self.epsilon!r}")
         if not 0 < self.epsilon < 1:
             raise ValueError(f"UniformExponential takes 0 < epsilon < 1, got {self.epsilon}")
 
