@@ -180,8 +180,8 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
     from dvae_ref.runs import datasets, lifecycle, measuring, sizes
 
     threads = _use_threads(threads)
-    how = measurement.samples, measurement.temperatures, measurement.ais_chains
-    sizes.check_measurement(cell.settings.struct, *how, threads)  # before it is trained
+    m = measurement  # checked before it is trained
+    sizes.check_measurement(cell.settings.struct, m.samples, m.temperatures, m.ais_chains, threads)
     dataset = datasets.load(cell.settings.dataset, data_dir)
     with lifecycle.Run(cell.folder, cell.settings, dataset, threads, backend) as run:
         _begin_or_resume(run, go_on_or_stop)
