@@ -72,6 +72,32 @@ def test_a_tree_other_than_the_one_asked_for_takes_no_part(repository, tmp_path)
         assert "failed" in worker.out
 
 
+FINDER = f"""
+import importlib.machinery
+
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.startswith("dvae_ref."):
+            return importlib.machinery.PathFinder.find_spec(name, [{str(ROOT / "dvae_ref")!r}])
+"""
+
+
+@pytest.mark.parametrize(("finder", "served"), [("__editable___dvae_ref_0_2_0_finder", False), ("another", True)])
+def test_a_lacking_module_is_not_served_by_an_editable_install(repository, tmp_path, monkeypatch, finder, served):
+    """Its finder finds every module of dvae_ref that is on no path; another one's shows that this one would."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / f"{finder}.py").write_text(FINDER)
+    (site / "sitecustomize.py").write_text(f"import sys, {finder}\nsys.meta_path.append({finder}.Finder)\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    contender = repository / "dvae_ref" / "contender.py"
+    contender.write_text("import dvae_ref.tree\n" + contender.read_text())
+    with Worker(("dvae_ref.contender:made",), 1, repository) as lacking:
+        assert ("absent" in lacking.out) is not served
+        assert (lacking.answer is not None) is served
+
+
 def test_ratios_say_how_many_times_as_fast_this_tree_is(repository, monkeypatch, capsys):
     """Three times, by the processor's time; turned over it would be a third."""
     monkeypatch.setattr(rows, "cases", lambda: {"row": CASE})
