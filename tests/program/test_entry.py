@@ -178,16 +178,6 @@ def test_one_line(tmp_path, line, code, said):
     assert "Traceback" not in error
 
 
-@POSIX
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_what_numba_cannot_be_told(program):
-    line = {"figures": "figures fig1 --quick", "dvae_ref": "dvae_ref data list", "validation": "validation --list"}
-    code, _, error = shell(f"$PYTHON -m {line[program]}", NUMBA_NUM_THREADS="0")
-    assert code == 1
-    assert is_one_line(error)
-    assert "threads" in error
-
-
 def test_warnings_of_ours_are_sentences_and_others_say_where_they_are_from():
     code = """
 import warnings

@@ -16,6 +16,7 @@ from dvae_ref.sampling import population_annealing as pa
 
 OTHERS = {"margin", "states", "steps_for", "samples", "moments"}  # of results
 OTHERS |= {"elbo", "log_px"}  # of models: test_discrete.py
+OTHERS |= {"part_of"}  # of progress
 
 
 def test_every_value_is_right_or_refused():
