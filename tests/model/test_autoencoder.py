@@ -408,13 +408,14 @@ def test_few_images_are_one_share(images):
     assert all(np.array_equal(a, b) for a, b in zip(tree.leaves(gradient), tree.leaves(expected), strict=True))
 
 
+@pytest.mark.parametrize("images", [1, 2], ids=["four shares", "two shares"])
 @pytest.mark.parametrize("structure", ["1-layer-nonlin", "4-layer-nonlin"])
-def test_shares_of_a_batch_make_the_gradient_of_the_batch(structure, monkeypatch):
-    """Four shares with one batch norm between them: value, gradient and moving averages of the whole, to the byte the
-    same for any number of threads. Without the common batch norm it is another objective."""
+def test_shares_of_a_batch_make_the_gradient_of_the_batch(structure, images, monkeypatch):
+    """Shares of so many images with one batch norm between them: value, gradient and moving averages of the whole, to
+    the byte the same for any number of threads. Without the common batch norm it is another objective."""
     case = Case("power", structure, 5)
     negative, options = exact_moments(case.params.rbm), {"config": case.config, "kappa": KAPPA}
-    monkeypatch.setattr(autoencoder, "ROWS", 5)
+    monkeypatch.setattr(autoencoder, "ROWS", images * case.k)
     arguments = case.params, case.statistics, case.x, case.noise, case.d_bound, negative
     one, two = (autoencoder.objective_and_gradient(*arguments, **options, threads=n) for n in (1, 2))
     assert all(a.tobytes() == b.tobytes() for a, b in zip(tree.leaves(one), tree.leaves(two), strict=True))

@@ -146,3 +146,12 @@ def test_an_rbm_as_a_general_machine_has_no_couplings_within_a_side(rbm):
 def test_check_general_says_what_is_wrong(a, J, said):
     with pytest.raises(ValueError, match=said):
         boltzmann.check_general(boltzmann.BoltzmannMachine(a, J))
+
+
+def test_moments_of_one_row_are_the_row_and_of_none_are_refused(rbm):
+    z = witness.states(LEFT + RIGHT)[37:38]
+    found = boltzmann.moments(rbm, z)
+    np.testing.assert_array_equal(found.z, z[0])
+    np.testing.assert_array_equal(found.zz, np.outer(z[0, :LEFT], z[0, LEFT:]))
+    with pytest.raises(ValueError, match=r"at least one row; got z of shape \(0, 7\)"):
+        boltzmann.moments(rbm, z[:0])
