@@ -5,6 +5,7 @@ import pytest
 import witness
 
 from dvae_ref import boltzmann, exact
+from dvae_ref.exact import samples
 from dvae_ref.sampling import philox
 from dvae_ref.theory.boltzmann import RBM
 
@@ -74,10 +75,14 @@ def test_bad_numbers_are_refused(u, message):
         exact.sample(u, skewed(3, 4))
 
 
-def test_too_large_a_table_is_refused():
+def test_too_large_a_table_is_refused(monkeypatch):
     rbm = RBM(np.zeros(50), np.zeros((25, 25)))
     with pytest.raises(ValueError, match=r"at most 24 units in the smaller side; W is \(25, 25\)"):
         exact.sample(np.full((1, 26), 0.5), rbm)
+    monkeypatch.setattr(samples, "MOST_UNITS", 3)
+    exact.sample(np.full((1, 5), 0.5), skewed(3, 4))  # as many are taken
+    with pytest.raises(ValueError, match="at most 3 units"):
+        exact.sample(np.full((1, 5), 0.5), skewed(4, 4))
 
 
 def test_states_that_are_e_to_the_minus_thousands_of_others():

@@ -33,6 +33,7 @@ ALSO = {  # tests of a module beside those of its name
     "exact.general": ENUMERATION,
     "exact.general_moments": ENUMERATION,
     "exact.limits": ["tests/exact/test_how_much.py"],
+    "exact.machines": ["tests/exact/test_relaxation.py"],
     "exact.states": ENUMERATION,
     "conformance.catalogue": JUDGING,
     "conformance.commands": ["tests/conformance/test_check.py", "tests/conformance/test_export.py"],
