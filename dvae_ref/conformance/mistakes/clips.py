@@ -26,13 +26,12 @@ def in_objective(largest, case):
     def derived(posterior):
         class Clipped(posterior):
             def draw(self, out, noise, *extra):
-                out, units = out.copy(), range(noise.rho.shape[1])
-                out[:, units] = np.minimum(out[:, units], most)
-                return super().draw(out, noise, *extra)
+                logit_q, others = np.split(out, [noise.rho.shape[1]], axis=1)
+                return super().draw(np.concatenate([np.minimum(logit_q, most), others], 1), noise, *extra)
 
             def draw_backward(self, d, sample, noise, *extra):
                 d_out, d_extra = super().draw_backward(d, sample, noise, *extra)
-                d_out[:, range(sample.logit_q.shape[1])] *= sample.logit_q < most
+                d_out[:, : sample.logit_q.shape[1]] *= sample.logit_q < most
                 return d_out, d_extra
 
         return Clipped
@@ -57,7 +56,7 @@ def clipped_logarithm(case):
         def term_backward(self, d_term, cache, extra):
             d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
             logit_q = cache.sample.logit_q
-            more = np.expand_dims(d_term, 1) * np.where(softplus(logit_q) > np.log(1e4), sigmoid(logit_q), 0)
+            more = d_term[:, None] * np.where(softplus(logit_q) > np.log(1e4), sigmoid(logit_q), 0)
             return d_rbm, d_sample._replace(logit_q=d_sample.logit_q - more), d_extra
 
     return case.again(change=with_prior(Clipped))

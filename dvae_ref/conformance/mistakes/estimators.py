@@ -80,7 +80,7 @@ def gumbolt(case):
         def term_backward(self, d_term, cache, extra=()):
             rbm, sample = cache
             d_rbm, d_zeta = energy_backward(-d_term, rbm, sample.zeta)
-            d = np.expand_dims(d_term, 1)
+            d = d_term[:, None]
             d_logit_q = -d * (sample.zeta - sigmoid(sample.logit_q))
             return d_rbm, type(sample)(d_logit_q, np.zeros_like(d_zeta), d_zeta - d * sample.logit_q), ()
 
@@ -119,7 +119,7 @@ def log_q_of(sample, smoothing):
 
     def backward(d):
         d_logit_q, d_b = mixture.log_q_backward(d, cache)
-        d_t = d_b * smoothing.d_log_ratio(sample.t) + np.expand_dims(d, 1) * smoothing.d_log_r_max(sample.t)
+        d_t = d_b * smoothing.d_log_ratio(sample.t) + d[:, None] * smoothing.d_log_r_max(sample.t)
         return d_logit_q, d_t
 
     return value + smoothing.log_r_max(sample.t).sum(-1), backward

@@ -225,13 +225,13 @@ def doubled_zeta(case):
 
 def shifted(case, network, factor, constant):
     """With factor times the first inputs of a network and a constant added, in a first layer without batch norm."""
-    kernel, bias, rows = f"{network}.out.kernel", f"{network}.out.bias", range(len(constant))
+    kernel, bias, rows = f"{network}.out.kernel", f"{network}.out.bias", len(constant)
     W = case.inputs[kernel].copy()
-    moved = case.inputs[bias] + constant @ W[rows]
-    W[rows] *= factor
+    moved = case.inputs[bias] + constant @ W[:rows]
+    W[:rows] *= factor
     found = case.again({kernel: W, bias: moved})
     slope = found[f"d_{kernel}"].copy()
-    slope[rows] = factor * slope[rows] + np.outer(constant, found[f"d_{bias}"])
+    slope[:rows] = factor * slope[:rows] + np.outer(constant, found[f"d_{bias}"])
     return found | {f"d_{kernel}": slope}
 
 
@@ -337,7 +337,7 @@ def with_likelihood(case, value, slope):
         return value(x, logits).sum(-1), (x, logits)
 
     def backward(d, cache):
-        return np.expand_dims(d, 1) * slope(*cache)
+        return d[:, None] * slope(*cache)
 
     with replaced(layers, bernoulli=forward, bernoulli_backward=backward):
         return case.again()

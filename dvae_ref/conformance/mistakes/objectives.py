@@ -121,7 +121,7 @@ def without_c(case):
 
         def term_backward(self, d_term, cache, extra=()):
             d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
-            d_c = np.expand_dims(d_term, 1) * self.posterior.smoothing.d_log_r0(cache.sample.t)
+            d_c = d_term[:, None] * self.posterior.smoothing.d_log_r0(cache.sample.t)
             return d_rbm, d_sample._replace(t=d_sample.t - d_c), d_extra
 
     return case.again(change=with_prior(WithoutC))
@@ -180,7 +180,7 @@ def without_jumps(case):
             q, rest, (n, units) = sigmoid(logit_q), sigmoid(-logit_q), (len(rbm.W), z.shape[1])
             free = np.where(np.arange(units) < n, 1 - z, rest)
             jumps = np.arange(units) < units * (self.groups - 1) // self.groups
-            pull = np.expand_dims(d_term, 1) * couple(rbm, z) * q * free * jumps
+            pull = d_term[:, None] * couple(rbm, z) * q * free * jumps
             return d_rbm, d_sample._replace(logit_q=d_sample.logit_q - pull), d_extra
 
     return case.again(change=with_prior(Smooth))

@@ -78,7 +78,7 @@ def model_of_one(case):
         return np.sum(-softplus(-logit_q) - np.maximum(-b, 0), -1), mixture.LogQ(logit_q, b)
 
     def backward(d_log_q, cache):
-        d = np.expand_dims(d_log_q, 1)
+        d = d_log_q[:, None]
         return d * sigmoid(-cache.logit_q), d * (cache.b < 0)
 
     return with_log_q(case, log_q, backward)
@@ -92,7 +92,7 @@ def model_of_zero(case):
         return np.sum(-softplus(logit_q) - np.maximum(b, 0), -1), mixture.LogQ(logit_q, b)
 
     def backward(d_log_q, cache):
-        d = np.expand_dims(d_log_q, 1)
+        d = d_log_q[:, None]
         return -d * sigmoid(cache.logit_q), -d * (cache.b > 0)
 
     return with_log_q(case, log_q, backward)

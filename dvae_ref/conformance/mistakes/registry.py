@@ -49,7 +49,7 @@ class Case:
     @property
     def d(self):
         """The rows' weights in the sum that is differentiated, a column: (rows, 1)."""
-        return np.expand_dims(self.inputs["cotangent"], 1)
+        return self.inputs["cotangent"][:, None]
 
 
 @dataclass(frozen=True)

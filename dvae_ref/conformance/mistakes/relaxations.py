@@ -25,7 +25,7 @@ def through_mean_field(sweeps):
         rbm, b, logit = cache
         d_rbm, d_b = log_p_backward(d_log_p, cache)
         m = sigmoid(logit)
-        d_logit = np.expand_dims(d_log_p, 1) * (field(rbm, m) + b - logit) * m * sigmoid(-logit)  # of H(m) - E^(m)
+        d_logit = d_log_p[:, None] * (field(rbm, m) + b - logit) * m * sigmoid(-logit)  # of H(m) - E^(m)
         d_left, d_right = split(d_logit, rbm)
         d_bias, d_W = np.zeros_like(b), np.zeros_like(rbm.W)
         for n in range(sweeps, 0, -1):

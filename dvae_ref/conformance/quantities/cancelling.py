@@ -15,9 +15,9 @@ def with_slope_times(factor):
         class Scaled(posterior):
             def draw_backward(self, d, sample, noise, extra=()):
                 d_out, d_extra = super().draw_backward(d, sample, noise, extra)
-                units = range(sample.logit_q.shape[1])  # of outputs, of which a unit may have several
-                by_zeta = d_out[:, units] - d.logit_q
-                d_out[:, units] = d.logit_q + by_zeta * factor(sample.logit_q)
+                units = sample.logit_q.shape[1]  # of outputs, of which a unit may have several
+                by_zeta = d_out[:, :units] - d.logit_q
+                d_out[:, :units] = d.logit_q + by_zeta * factor(sample.logit_q)
                 return d_out, d_extra
 
         return Scaled
@@ -42,7 +42,7 @@ class Apart(Relaxed):
 
     def term_backward(self, d_term, cache, extra=()):
         d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
-        shared = np.expand_dims(d_term, 1) * self.posterior.smoothing.d_log_r_max(cache.sample.t)
+        shared = d_term[:, None] * self.posterior.smoothing.d_log_r_max(cache.sample.t)
         return d_rbm, d_sample._replace(t=d_sample.t + shared), d_extra
 
 
