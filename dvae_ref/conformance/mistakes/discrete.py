@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dvae_ref.conformance.mistakes.layers import trained
+from dvae_ref.conformance.mistakes.batch_norm import trained
 from dvae_ref.conformance.mistakes.objectives import DISCRETE, regrouped
 from dvae_ref.conformance.mistakes.registry import mistake, replaced, scaled
 from dvae_ref.model import networks

@@ -20,6 +20,7 @@ from dvae_ref.theory.boltzmann import RBM, couple
 from dvae_ref.theory.elementary import sigmoid
 from dvae_ref.theory.overlapping import log_p_backward
 
+NONLINEAR = "objective_*nonlin_*"  # with hidden layers
 EVERY, DISCRETE = "objective_*", "log_w_discrete"
 RELAXED = tuple(f"objective_{name}_*" for name, baseline in BASELINES.items() if baseline.prior == "relaxed")
 
