@@ -108,11 +108,16 @@ def _draw_nll(axes, rows):
     axes.errorbar(ours, places - 0.12, xerr=own_error, color=BLUE, marker="o", label="here", **style)
     style |= {"color": ORANGE, "marker": "s", "label": "paper, 1,000,000 iterations"}
     axes.errorbar(published, places + 0.12, xerr=error, **style)
-    names = [f"{r.struct}  K={r.k}  {r.baseline}  {r.num_train_iter:,} it." for r in rows]
-    axes.set_yticks(places, names, fontsize=8)
+    axes.set_yticks(places, map(_in_words, rows), fontsize=8)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="x", color=GREY, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _in_words(row):
+    """What a Row is of, with the settings that tell it from others of its cell."""
+    cell = f"{row.struct}  K={row.k}  {row.baseline}  {row.num_train_iter:,} it."
+    return "  ".join([cell, *row.unusual])
 
 
 def read_metrics(path):

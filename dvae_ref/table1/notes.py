@@ -32,8 +32,14 @@ def departures(row):
         said.append("binarized anew")
     if row.images < row.images_there:
         said.append(f"{row.images:,} of {row.images_there:,} images")
+    return said + unusual(row)
+
+
+def unusual(row):
+    """The settings of a row that are not the usual ones of its cell and length: texts."""
     axes = {name: row.alike[name] for name in AXES}
     usual = Settings(**axes, num_train_iter=row.num_train_iter).to_json() | {"beta": row.beta}
+    said = []
     for name, value in usual.items():
         if name in row.alike and row.alike[name] != _plain(value):
             said.append(f"{name} {row.alike[name]}")

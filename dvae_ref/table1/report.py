@@ -99,6 +99,11 @@ class Row(NamedTuple):
         return self.log_z_effective_samples < ais.least_effective(self.alike["ais_chains"])
 
     @property
+    def unusual(self):
+        """Its settings that are not the usual ones of its cell: texts."""
+        return notes.unusual(self)
+
+    @property
     def cell(self):
         """The row's cell in words."""
         return f"{self.dataset} {self.struct} K = {self.k} {self.baseline}, {self.num_train_iter:,} iterations"

@@ -58,6 +58,6 @@ def run_lines(root):
         found = records.read(path)
         hours = math.nan if found["cpu_hours"] is None else found["cpu_hours"]
         commits = ", ".join(text[:10] for text in found["commits"]) or "–"
-        rows.append([str(path.parent.relative_to(root)), commits, page.shown(hours, ".1f"), f"`{found['command']}`"])
+        rows.append([str(path.parent.relative_to(root)), commits, page.shown(hours, ".2g"), f"`{found['command']}`"])
     columns = (("run", False), ("commits", False), ("CPU hours", True), ("command", False))
     return page.grid(columns, rows) if rows else [NO_RUNS]

@@ -35,6 +35,7 @@ class Summary(NamedTuple):
     cpu_minutes: float
 
     std = math.nan  # over runs: there is one each
+    unusual = ()  # no setting is
 
     @property
     def image_standard_error(self):

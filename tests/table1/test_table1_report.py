@@ -337,6 +337,16 @@ def test_what_is_no_cell_or_damaged_is_left_out_and_named(tmp_path):
     )
 
 
+def test_rows_of_one_cell_are_told_apart_in_the_picture(tmp_path, monkeypatch):
+    caught = []
+    monkeypatch.setattr(plots, "_write", lambda figure, path: caught.append(figure))
+    made = report.rows([record(85.0), record(85.2, sampler="pcd", chains=20)])
+    plots.table(made, tmp_path / "table1.png")
+    (axes,) = caught[0].axes
+    usual, other = (label.get_text() for label in axes.get_yticklabels())
+    assert other == f"{usual}  sampler pcd  chains 20"
+
+
 def test_the_picture_shows_both_with_their_errors(tmp_path, monkeypatch):
     caught = []
     monkeypatch.setattr(plots, "_write", lambda figure, path: caught.append(figure))
