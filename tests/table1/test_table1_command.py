@@ -97,8 +97,9 @@ def test_killed_again_and_again_the_command_ends_at_the_same_bytes(straight_tabl
         killed = run(out, *arguments, die=die, pace=0.1)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         Path(f"{out}.journal.died").unlink()
-        parts = {path.name.split(".")[1] for path in out.rglob("*.part")}
-        left.append(parts - {"best", "last", "sessions"})  # what the other cell writes at its checkpoints
+        # of the cell that is aimed at, and of the table: the other cell is half-way through anything
+        parts = {path.name.split(".")[1] for path in out.rglob("*.part") if "seed1-40" not in path.parent.name}
+        left.append(parts - {"best", "last", "sessions"})  # what a worker writes that outlives the command
     assert left == [set(), {"evaluation"}, {"table1"}]
     done = run(out, *arguments)
     assert done.returncode == 0, done.stderr
