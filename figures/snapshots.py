@@ -35,6 +35,17 @@ FRACTIONS = {  # of a run, at which snapshots are taken; closer while the KL war
 }
 
 
+def training_of(options):
+    """What the model that is shown was trained with: settings of the given run, or of TRAINING."""
+    if not options.run_dir:
+        return TRAINING[options.scale]
+    settings = lifecycle.read_settings(options.run_dir)
+    return {name: getattr(settings, name) for name in OF_A_RUN}
+
+
+OF_A_RUN = ("dataset", "struct", "baseline", "beta", "k", "num_train_iter")  # of its Settings, to stand below a figure
+
+
 class Snapshot(NamedTuple):
     """A model after so many iterations: what the objective needs of a State."""
 

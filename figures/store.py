@@ -7,6 +7,7 @@ another one. SEAL, a digest of the arrays themselves, shows that they are those 
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def origin(name, module, options):
     if hasattr(module, "SCALES"):
         record["sizes"] = module.SCALES[options.scale]._asdict()
     if hasattr(module, "snapshots"):
-        record["training"] = module.snapshots.TRAINING[options.scale]
+        record["training"] = module.snapshots.training_of(options)
     return {PROVENANCE: np.array(json.dumps(record))}
 
 
@@ -54,7 +55,7 @@ def in_words(record):
     not change with every commit."""
     parts = [f"{record['figure']}, {record['scale']} scale, seed {record['seed']}, dvae_ref {record['version']}"]
     if record["run"]:
-        parts.append(f"run {record['run']}")
+        parts.append(f"run {Path(record['run']).name}")
     for values in (record["sizes"], record["training"]):
         if values:
             parts.append(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items()))

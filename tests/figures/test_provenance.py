@@ -7,6 +7,8 @@ import pytest
 
 import figures
 from dvae_ref import __version__
+from dvae_ref.files import writing
+from dvae_ref.runs.presets import Settings
 from figures import __main__ as command
 from figures import divergence, fig1, fig2a, fig2b, store, style
 from figures.options import SCALES, Options, better
@@ -40,12 +42,25 @@ def test_a_figure_says_what_it_is_of(cli, tmp_path):
 
 
 def test_settings_are_told_of_what_is_trained(tmp_path):
-    record = store.provenance(store.origin("fig2b", fig2b, Options(tmp_path, "default", run_dir="a/run")))
+    record = store.provenance(store.origin("fig2b", fig2b, Options(tmp_path, "default")))
     assert record["sizes"] == {"zetas": 40, "annealing": [50, 100]}
     assert record["training"]["num_train_iter"] == 4000
     assert store.in_words(record).endswith(
-        "; run a/run; zetas 40, annealing [50, 100]; num train iter 4000, chains 500, sweeps 20, checkpoint every 200"
+        "; zetas 40, annealing [50, 100]; num train iter 4000, chains 500, sweeps 20, checkpoint every 200"
     )
+
+
+def test_of_a_given_run_its_own_settings_are_told(tmp_path):
+    """Not those that the figure would have trained a model with; and the run's name, without where it lies."""
+    folder = tmp_path / "mine"
+    settings = Settings(baseline="dvaes_exp", num_train_iter=77, k=5, struct="1-layer-lin")
+    writing.make_folder(folder)
+    writing.write_json(folder / "config.json", settings.to_json())
+    record = store.provenance(store.origin("fig2a", fig2a, Options(tmp_path, "default", run_dir=str(folder))))
+    assert record["training"]["num_train_iter"] == 77
+    trained = "; dataset mnist5k, struct 1-layer-lin, baseline dvaes_exp, beta 12.0, k 5, num train iter 77"
+    assert store.in_words(record).endswith(trained)
+    assert "; run mine; " in store.in_words(record)
 
 
 @pytest.mark.parametrize("there", ["default", "full"])
@@ -113,6 +128,14 @@ def test_every_figure_has_a_provenance():
         record = store.provenance(store.origin(name, figures.load(name), Options("out", "quick")))
         assert record["figure"] == name
         assert bool(record["training"]) == (name in ("fig2a", "fig2b", "fig2c"))
+
+
+@pytest.mark.parametrize(("ours", "side"), [(0.0057, "bottom"), (0.033, "top")])
+def test_the_paper_s_words_are_not_where_our_curve_is(ours, side):
+    _, ((axes,),) = style.panels(1, 1, (4, 4))
+    fig2a.mark_paper(axes, ours)
+    (words,) = axes.texts
+    assert (words.get_va(), words.get_position()[1] > fig2a.PAPER) == (side, side == "bottom")
 
 
 def test_fig2a_shows_what_is_at_or_below_its_axis():
