@@ -141,6 +141,19 @@ def test_an_array_that_is_not_finite_is_named(place, value, dtype, count):
             optimizer.update(params, gradient, optimizer.init(params), **options)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_step_beyond_the_largest_number_is_named(dtype, sign):
+    """Infinity itself, from finite numbers: of an infinite parameter a kernel makes NaN, by a decay of 0."""
+    params, gradient = (np.array([sign * np.finfo(dtype).max]),), (np.array([-sign], dtype),)
+    options = {"iteration": 1, "learning_rate": float(np.finfo(dtype).max) / 4}
+    moved, _ = optimizer.update(params, (0 * gradient[0],), optimizer.init(params), **options)
+    assert moved[0] == params[0]
+    with pytest.raises(FloatingPointError, match="^0 is not finite$"):
+        optimizer.update(params, gradient, optimizer.init(params), **options)
+
+
 def test_arrays_that_do_not_fit_are_refused():
     """One too few, and one of another shape, which no kernel may read."""
     params = tuple(np.ones(4, np.float32) for _ in range(3))
