@@ -150,7 +150,7 @@ def test_a_step_beyond_the_largest_number_is_named(dtype, sign):
     options = {"iteration": 1, "learning_rate": float(np.finfo(dtype).max) / 4}
     moved, _ = optimizer.update(params, (0 * gradient[0],), optimizer.init(params), **options)
     assert moved[0] == params[0]
-    with pytest.raises(FloatingPointError, match="^0 is not finite$"):
+    with pytest.raises(FloatingPointError, match=r"^0 is not finite$"):
         optimizer.update(params, gradient, optimizer.init(params), **options)
 
 
