@@ -1,4 +1,13 @@
-"""Mistakes in batch norm: its variance, its gradient, whose mean and variance they are."""
+"""Mistakes in batch norm: its variance, its gradient, whose mean and variance they are.
+
+Right is scale (x - mean) / sqrt(variance + 0.01) + offset with the batch's mean and biased variance, and in evaluation
+with their moving averages; they move in the gradient. 0.01 is what the release has; Keras's default is 1e-3 and
+PyTorch's 1e-5. With activations of order one that is a per cent or less of a layer's scale: hardly seen in training,
+but weights that are carried over from one to the other give another likelihood.
+
+What depends on x alone is normed over B rows here, before the samples are repeated; with most it is over B K rows, of
+the same mean and biased variance. The unbiased variance tells them apart.
+"""
 
 import numpy as np
 
@@ -22,8 +31,7 @@ def with_variance(change):
 
 
 def rescaled(shrink):
-    """A backward in which what moves the variance counts shrink(cache, rows) times: the derivative of another inverse
-    std."""
+    """A backward of another inverse std: what moves the variance counts shrink(cache, rows) times."""
 
     def backward(d_y, cache):
         rows, (normed, scale, inverse_std, _) = len(d_y), cache
@@ -71,7 +79,7 @@ def other_epsilon(case):
 
 @mistake("0.01 is added to the standard deviation, not to the variance", NONLINEAR)
 def outside_the_root(case):
-    """1 / (sqrt(variance) + 0.01)."""
+    """1 / (sqrt(variance) + 0.01): as layers by hand have it, to avoid a division by 0."""
 
     def inverse(variance, rows):
         return 1 / (np.sqrt(variance) + layers.BATCH_NORM_EPSILON)
@@ -84,7 +92,7 @@ def outside_the_root(case):
 
 @mistake("batch norm's mean and variance are held fixed in the gradient", NONLINEAR)
 def fixed_statistics(case):
-    """d_x = d_y scale / std alone."""
+    """d_x = d_y scale / std alone: mean and variance detached, as they are in evaluation."""
 
     def backward(d_y, cache):
         return BatchNorm(np.sum(d_y * cache.normed, 0), d_y.sum(0)), d_y * (cache.scale * cache.inverse_std)
@@ -135,6 +143,6 @@ def normed_by_row(case, epsilon):
 
 
 def trained(params, moving, x, zeta=None):
-    """networks.hidden_evaluate as in training: without the moving averages."""
+    """networks.hidden_evaluate as in training: by the mean and variance of the images that are measured together."""
     out = networks.network(params, x, zeta)[1].out
     return out.x, out.zeta

@@ -1,4 +1,12 @@
-"""Mistakes in the bounds of Eqs. 2 and 3."""
+"""Mistakes in the bounds of Eqs. 2 and 3.
+
+Right are log (1/K) sum_k w_k (Eq. 3) and the mean over k of log w_k (Eq. 2), log w = kappa
+(log p(zeta) - log q(zeta|x)) + log p(x|zeta), nats, an image at a time, and gradients of the mean over images.
+
+At K = 1 most mistakes in log-mean-exp and its weights make no difference, so that tests with one sample pass. kappa is
+1 after the warm-up: where it is wrong, the beginning of a run is another, and its end looks right. A sum over images
+for the mean is a learning rate that is as many times larger, which Adam all but hides.
+"""
 
 import functools
 
@@ -97,7 +105,7 @@ def kappa_on_likelihood(case):
 
 @mistake("kappa multiplies the bound, not log p(zeta) - log q(zeta|x) in the weights", WEIGHTED)
 def kappa_outside(case):
-    """kappa log (1/K) sum_k w_k, with kappa = 1 in w."""
+    """kappa log (1/K) sum_k w_k, with kappa = 1 in w: the likelihood is warmed up as well."""
     return scaled(without_kappa(case), case.inputs["kappa"])
 
 
@@ -115,7 +123,11 @@ def first_sample(case):
 
 @mistake("squared weights in the gradient, as in DReG", WEIGHTED)
 def squared_weights(case):
-    """(w_k / sum w)^2 for w_k / sum w; or w_k^2 / sum w^2."""
+    """(w_k / sum w)^2 for w_k / sum w; or w_k^2 / sum w^2.
+
+    DReG (Tucker et al. 2018) has squared weights in the encoder's gradient, on the path through zeta alone. On all of
+    log w, log p(x|zeta) included, they are the gradient of nothing that is sought.
+    """
 
     def squared(log_w):
         value, weights = bounds.importance_weighted(log_w)

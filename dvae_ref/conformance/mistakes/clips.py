@@ -1,4 +1,9 @@
-"""Clipped probabilities: those of the authors' release (docs/errata.md) and the usual ones."""
+"""Clipped probabilities: those of the authors' release (docs/errata.md) and the usual ones.
+
+Right is q by its logit, with 1 - q = sigmoid(-logit q), and no clip. A clip is one for log 0 or 1 / (1 - q); it is
+right inside, and outside, at logits of q beyond 6.9 (0.999), 9.2 (1 - 1e-4) or 16 (1 - 1e-7), nothing moves with q.
+Units that are sure are common in a trained model: they are stuck there, or pulled back by a force that is no gradient.
+"""
 
 import functools
 
@@ -20,7 +25,7 @@ def in_log_q(largest, case):
 
 
 def in_objective(largest, case):
-    """The same of logit q, the network's first outputs."""
+    """The same of logit q, the network's first outputs: a clip before zeta is drawn."""
     most = np.log(largest) - np.log1p(-largest)
 
     def derived(posterior):
@@ -46,7 +51,11 @@ for _name, _largest in LARGEST.items():
 
 @mistake("q <= 1 - 1e-4 in log(1 - q), in front of both components: the authors' release", "objective_dvaes_gi_*")
 def clipped_logarithm(case):
-    """log q(zeta|x) is too large by softplus(logit q) - log 10^4 where that is positive."""
+    """log q(zeta|x) is too large by softplus(logit q) - log 10^4 where that is positive.
+
+    log(1 - q) stands in front of both components, so that its clip at q = 1 - 1e-4 weighs both: the density integrates
+    to more than 1.
+    """
 
     class Clipped(GaussianIntegral):
         def term(self, rbm, sample, extra):

@@ -1,4 +1,12 @@
-"""Mistakes in r(zeta|z), alone and in log q and log p: factors of the density, exponents, clips."""
+"""Mistakes in r(zeta|z), alone and in log q and log p: factors of the density, exponents, clips.
+
+Right are beta e^(-beta zeta) / (1 - e^-beta) (Eq. 1), 1 - epsilon times that and epsilon (Sec. 3.3),
+zeta^(1/beta - 1) / beta (Eq. 10) and sqrt(beta / 2 pi) e^(-beta (zeta - z)^2 / 2).
+
+Factors drop out of log w, where the same density is in p and in q, and are left in Eq. 9. Exponents do not:
+zeta^(1/beta) is nearly flat, and rises, so that zeta near 1 speaks for z = 0. Clips are right inside and constant
+outside: units near a vertex get no gradient.
+"""
 
 import functools
 import math
@@ -25,7 +33,7 @@ PLAIN_LOG_Q = tuple(f"log_q_{kind}" for law in (Exponential, Power, Gaussian, Lo
 
 
 def times(log_factor, case):
-    """With the density r(zeta|z) times e^log_factor(beta), whatever z."""
+    """With the density r(zeta|z) times e^log_factor(beta), whatever z: b stays as it is."""
     more, units = log_factor(float(case.inputs["beta"])), case.inputs["zeta"].shape[-1]
     found = {name: case.outputs[name] + more for name in ("log_r0", "log_r1", "c") if name in case.outputs}
     found |= {name: case.outputs[name] + units * more for name in ("log_q", "log_p") if name in case.outputs}
@@ -184,7 +192,7 @@ def clipped_zeta(case):
 
 
 def at_ends(case, name, least):
-    """With an input clipped, beyond which nothing moves with it."""
+    """With an input clipped, beyond which nothing moves with it: as clip, clamp and minimum are differentiated."""
     value = case.inputs[name]
     found = case.again({name: value.clip(least, 1 - least)})
     return found | {f"d_{name}": np.where((value < least) | (value > 1 - least), 0, found[f"d_{name}"])}

@@ -1,4 +1,9 @@
-"""Mistakes in H(m) = -sum_i m_i log m_i + (1 - m_i) log(1 - m_i): in the mean field's bound, and in log p(zeta)."""
+"""Mistakes in H(m) = -sum_i m_i log m_i + (1 - m_i) log(1 - m_i): in the mean field's bound, and in log p(zeta).
+
+H(m), nats, is summed over units, up to D log 2. As m is held fixed (Eq. 5) no gradient of it is asked for, so that a
+wrong H(m) is in the values alone, and by them in the weights of several samples: training goes on, while the bound that
+is reported is off, by all of H(m) where it is left out. Where m is settled at 0 or 1, H(m) is 0, and nothing is seen.
+"""
 
 import functools
 
@@ -36,19 +41,19 @@ def opposite(m, entropy):
 
 @in_place_of_entropy("1e-7 is added inside the logarithms of H(m)")
 def guarded(m, entropy):
-    """-sum_i m_i log(m_i + 1e-7) + (1 - m_i) log(1 - m_i + 1e-7)."""
+    """-sum_i m_i log(m_i + 1e-7) + (1 - m_i) log(1 - m_i + 1e-7): a guard against log 0."""
     return -np.sum(m * np.log(m + GUARD) + (1 - m) * np.log(1 - m + GUARD), -1)
 
 
 @in_place_of_entropy("H(m) is in bits")
 def in_bits(m, entropy):
-    """H(m) / log 2."""
+    """H(m) / log 2: a logarithm of base 2 beside energies in nats."""
     return entropy / np.log(2)
 
 
 @in_place_of_entropy("the mean over units of H(m)")
 def mean(m, entropy):
-    """H(m) / D."""
+    """H(m) / D: a mean is the default reduction of binary cross-entropies, where the energy beside it is a sum."""
     return entropy / m.shape[-1]
 
 

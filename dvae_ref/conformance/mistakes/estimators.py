@@ -1,7 +1,11 @@
 """Other bounds and other gradients than Eq. 3's, in the bound alone and in whole models.
 
-Some are no mistakes: sticking the landing and DReG estimate the same gradient on purpose by other means, and GumBolt's
-term is another method's. Who has them should know that they are not Eq. 3's.
+Some are no mistakes: sticking the landing (Roeder et al. 2017) and DReG (Tucker et al. 2018) estimate the same gradient
+on purpose by other means, and GumBolt's term (Khoshaman & Amin 2018) is another method's. Who has them should know that
+they are not Eq. 3's.
+
+A mean over pixels or units in place of a sum weighs likelihood and prior against each other: 784 pixels in a mean are a
+KL with the weight 784, and q collapses onto the prior.
 """
 
 import numpy as np
@@ -42,7 +46,7 @@ def mean_over_units(case):
 
 
 class Stuck(Relaxed):
-    """log q(zeta|x) moves with zeta alone."""
+    """log q(zeta|x) moves with zeta alone: its derivative in q at fixed zeta, of mean 0 at K = 1, is left out."""
 
     def term_backward(self, d_term, cache, extra=()):
         d_rbm, d_sample, d_extra = super().term_backward(d_term, cache, extra)
@@ -57,7 +61,7 @@ def stuck(case):
 
 @mistake("DReG: the encoder's gradient has squared weights (on purpose? it is not Eq. 3's gradient)", RELAXED)
 def doubly_reparameterised(case):
-    """sum_k (w_k / sum w)^2 dlog w_k, at fixed q."""
+    """sum_k (w_k / sum w)^2 dlog w_k, at fixed q, in the encoder's gradients alone."""
 
     def squared(log_w):
         value, weights = formulas.RIGHT(log_w)

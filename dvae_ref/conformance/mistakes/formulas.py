@@ -80,7 +80,7 @@ def from_zero(rbm, b, sweeps=5):
 
 @in_place_of(MEAN_FIELD, "the sweeps are damped: m <- (old m + new m) / 2")
 def damped(rbm, b, sweeps=5):
-    """Each side half of what it was, half of what it is to be."""
+    """Each side half of what it was, half of what it is to be: against oscillations, of which there are none here."""
     left, right = (np.full_like(side, 0.5) for side in split(b, rbm))
     bias_left, bias_right = split(rbm.a + b, rbm)
     for _ in range(sweeps):
@@ -96,7 +96,7 @@ def damped(rbm, b, sweeps=5):
 
 @in_place_of(IMPORTANCE_WEIGHTED, "log-sum-exp without -log K")
 def without_log_k(log_w):
-    """log sum_k w_k."""
+    """log sum_k w_k: logsumexp alone. Too high by log K, nothing at K = 1, and no bound any more."""
     value, weights = RIGHT(log_w)
     return value + math.log(log_w.shape[-1]), weights
 
@@ -110,19 +110,19 @@ def log_k_twice(log_w):
 
 @in_place_of(IMPORTANCE_WEIGHTED, "the mean of the log-weights in place of the log of their mean")
 def mean_of_logs(log_w):
-    """(1/K) sum_k log w_k."""
+    """(1/K) sum_k log w_k: the variational bound, which is below Eq. 3 and no better for more samples."""
     return bounds.variational(log_w)
 
 
 @in_place_of(IMPORTANCE_WEIGHTED, "equal weights in the gradient")
 def equal_weights(log_w):
-    """dlog w_k / K, where dlog w_k w_k / sum w is due."""
+    """dlog w_k / K, where dlog w_k w_k / sum w is due: Eq. 3 is reported, and Eq. 2 is what is trained."""
     return RIGHT(log_w)[0], np.full_like(log_w, 1 / log_w.shape[-1])
 
 
 @in_place_of(IMPORTANCE_WEIGHTED, "log-sum-exp of the negative log-weights, taken negative")
 def of_losses(log_w):
-    """-log (1/K) sum_k 1/w_k."""
+    """-log (1/K) sum_k 1/w_k: log-mean-exp of the losses -log w, which the worst sample decides."""
     value, weights = RIGHT(-log_w)
     return -value, weights
 
@@ -135,6 +135,6 @@ def best_sample(log_w):
 
 @in_place_of(IMPORTANCE_WEIGHTED, "one log-mean-exp over the whole batch")
 def over_the_batch(log_w):
-    """log (1/(B K)) sum over images and samples of w, for every image."""
+    """log (1/(B K)) sum over images and samples of w, for every image: a logsumexp without its axis."""
     value, weights = RIGHT(log_w.reshape(1, -1))
     return np.full(len(log_w), value[0]), len(log_w) * weights.reshape(log_w.shape)

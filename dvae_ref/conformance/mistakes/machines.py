@@ -1,4 +1,13 @@
-"""Mistakes in energy, log Z, mean field and Gibbs sampling; those in E(z) also where log p(zeta) rests on it."""
+"""Mistakes in energy, log Z, mean field and Gibbs sampling; those in E(z) also where log p(zeta) rests on it.
+
+Right are E(z) = -a·z - z_left W z_right and p(z) ~ exp(-E(z)) with units 0 and 1. Annealers and their packages minimise
+E = +h·s + s·J·s with s = -1 and 1; J of all units, symmetric, has each pair twice, a list of edges or a triangle has it
+once.
+
+A sign or a factor that is wrong throughout is hardly seen in training: a and W are learnt, and come out with the other
+sign, or half as large, at the same likelihood. It is seen as soon as somebody else's weights are loaded, moments come
+from another program, or one place of several is wrong.
+"""
 
 import functools
 import itertools
@@ -39,7 +48,7 @@ def with_parameters(case, of_a, of_W):
 
 @mistake("E(z) has the opposite sign", ON_E, MODELS)
 def opposite_energy(case):
-    """E(z) = a·z + z_left W z_right."""
+    """E(z) = a·z + z_left W z_right: the signs of annealers."""
     return with_parameters(case, -1, -1)
 
 
@@ -57,13 +66,17 @@ def opposite_couplings(case):
 
 @mistake("the couplings count twice: z·J·z without its 1/2", ON_E, MODELS)
 def coupled_twice(case):
-    """E(z) = -a·z - z J z."""
+    """E(z) = -a·z - z J z: J has each pair twice, and both count."""
     return with_parameters(case, 1, 2)
 
 
 @mistake("left and right are swapped: W is used as (right, left)", BIPARTITE, MODELS)
 def swapped_sides(case):
-    """What is shaped as W is right side first as well, or not."""
+    """What is shaped as W is right side first as well, or not.
+
+    A kernel of shape (inputs, outputs) in one library is (outputs, inputs) in another; with as many units on either
+    side both multiply.
+    """
     name = "rbm.W" if "rbm.W" in case.inputs else "W"
     found = case.again({name: case.inputs[name].T})
     return closest(case, [untransposed(found), found])
@@ -121,14 +134,14 @@ def spins_in_general(case):
 
 @mistake("covariances in place of E[z_left z_right']", "log_z")
 def covariances(case):
-    """E[z_left z_right'] - E[z_left] E[z_right]'."""
+    """E[z_left z_right'] - E[z_left] E[z_right]': the statistics of a centred gradient."""
     left, right = split(case.outputs["mean_z"], case.machine)
     return {"mean_zz": case.outputs["mean_zz"] - np.outer(left, right)}
 
 
 @mistake("the left side is updated before the right", "gibbs")
 def left_first(case):
-    """As right first in the machine whose sides have changed places."""
+    """As right first in the machine whose sides have changed places: as good a sampler, but not the same spins."""
     n = len(case.inputs["W"])
     moved = {name: swap(case.inputs[name], n) for name in ("a", "z", "u")}
     found = case.again(moved | {"W": case.inputs["W"].T})
@@ -148,12 +161,16 @@ def above_threshold(case):
 
 @mistake("both sides are updated at once, from the old state", "gibbs")
 def gibbs_at_once(case):
-    """The left side given the old right side."""
+    """The left side given the old right side, in the same sweep as the right given the old left.
+
+    Two chains are then woven into one: the left side of a sweep belongs to the right of the one before. E[z] comes out
+    right in the long run, and E[z_left z_right'] as the product of the means.
+    """
     return case.again(at_once=True)
 
 
 def cut(largest, case):
-    """log(1 + e^x) as x from there on."""
+    """log(1 + e^x) as x from there on, against overflow: e^-x is missing, 4.5e-5 at 10 and 2e-9 at 20."""
 
     def log_sum(x):
         return np.where(x > largest, x, softplus(x))
@@ -186,7 +203,11 @@ def mean_divergence(case):
 
 @mistake("KL(p^ || m) in place of KL(m || p^)", "mean_field")
 def reverse_divergence(case):
-    """-entropy of p^ - sum_i E[z_i] log m_i + E[1 - z_i] log(1 - m_i), over all states."""
+    """-entropy of p^ - sum_i E[z_i] log m_i + E[1 - z_i] log(1 - m_i), over all states.
+
+    Its minimum is at m = E[z]. What stands between H(m) - E^(m) and the log partition function (Eq. 6), and what the
+    mean field minimises, is KL(m || p^).
+    """
     rbm, b = case.machine, case.inputs["b"]
     states = np.array(list(itertools.product([0.0, 1.0], repeat=len(rbm.a))))
     log_p = b @ states.T - energy(rbm, states)

@@ -1,4 +1,12 @@
-"""Mistakes in the objective of a whole model and in its gradient."""
+"""Mistakes in the objective of a whole model and in its gradient.
+
+Right is the bound of Eq. 2 or 3 with -kappa log Z in it, whose gradient in a and W has the negative phase, -kappa E[z]
+and -kappa E[z_left z_right'], beside the positive one, and in logit q, besides its own terms, what comes through zeta
+by Eq. 9.
+
+Most leave a model that trains, to a worse likelihood: an encoder with a weaker or a biased gradient, a decoder that has
+to learn mean_x. Without the negative phase a and W grow without end, and so does the reported bound.
+"""
 
 from dataclasses import replace
 
@@ -47,13 +55,17 @@ def added_negative_phase(case):
 
 @mistake("log Z is not multiplied by kappa", EVERY)
 def whole_log_z(case):
-    """-log Z, where -kappa log Z is due."""
+    """-log Z, where -kappa log Z is due: log Z left outside of the prior's term, which alone is warmed up."""
     return with_log_z(case, 1 - 1 / case.inputs["kappa"])
 
 
 @mistake("the samples of an image are taken to be B rows apart: tiled, not repeated", EVERY)
 def tiled_samples(case):
-    """Row k B + i for sample k of image i, where row i K + k is meant."""
+    """Row k B + i for sample k of image i, where row i K + k is meant.
+
+    repeat of PyTorch and tile of NumPy and TensorFlow tile, NumPy's repeat and PyTorch's repeat_interleave do not. At
+    K = 1 both are the same; else each bound mixes samples of several images.
+    """
     images, k = len(case.inputs["x"]), int(case.inputs["k"])
     found = case.again({"zeta": regrouped(case.inputs["zeta"], k, images)})
     return found | {name: regrouped(found[name], images, k) for name in ("q", "rho")}
@@ -66,7 +78,7 @@ def regrouped(rows, first, second):
 
 @mistake("the gradient runs through the mean field, which Eq. 5 holds fixed", RELAXED)
 def differentiated_mean_field(case):
-    """d log p/d(a, W, zeta) with dm/d(a, b, W)."""
+    """d log p/d(a, W, zeta) with dm/d(a, b, W), where Eq. 5 holds m fixed: m was not detached."""
 
     class Through(Relaxed):
         def term_backward(self, d_term, cache, extra=()):
@@ -92,7 +104,11 @@ def guarded_power(case):
 
 @mistake("zeta does not move with q (Eq. 9 is left out)", EVERY)
 def detached_zeta(case):
-    """dzeta/dq = 0."""
+    """dzeta/dq = 0: a zeta that was sampled, as from a library without reparameterised gradients, and no error is
+    raised.
+
+    The encoder then learns from log q(zeta|x) and the KL alone, and hears nothing of the decoder.
+    """
 
     def derived(posterior):
         class Detached(posterior):
@@ -113,7 +129,7 @@ def by_q(case):
 
 @mistake("c = log r(zeta|0) is left out", RELAXED)
 def without_c(case):
-    """-E(m) + H(m) + b·m, without the sum of log r(zeta|0)."""
+    """-E(m) + H(m) + b·m, without the sum of log r(zeta|0), which log q(zeta|x) still has."""
 
     class WithoutC(Relaxed):
         def term(self, rbm, sample, extra=()):
@@ -144,7 +160,7 @@ def other_batch_norm(case):
 
 @mistake("weight decay is included in the gradient", EVERY)
 def with_weight_decay(case):
-    """-1e-4 w, of kernels, scales and W."""
+    """-1e-4 w, of kernels, scales and W: it is the optimiser's to add."""
     found = {}
     for name, value in case.inputs.items():
         if name.rpartition(".")[2] in DECAYED:
@@ -154,7 +170,7 @@ def with_weight_decay(case):
 
 @mistake("q(z=1|x) for q(z=1|x, zeta) on the left", "objective_dvaepp_*")
 def mu_for_nu(case):
-    """H(q) + a·q + q_left W q_right: as with one group."""
+    """H(q) + a·q + q_left W q_right: as with one group, as if the right side did not depend on zeta of the left."""
 
     class OneGroup(OverlappingJoint):
         def term(self, rbm, sample, extra=()):

@@ -1,4 +1,14 @@
-"""Mistakes in Adam."""
+"""Mistakes in Adam (Kingma & Ba 2015), and its many relatives.
+
+Right is, with t from 1 and the new moments in the step,
+
+    m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2,
+    p <- p - learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).
+
+The kit's step is one in the middle of a run, at t = 5 to 39. After some thousands of steps the corrections are 1, and
+what is wrong in them is a wrong learning rate at the start. epsilon stays: 1e-3, as the release has it, damps
+parameters of small gradients for good, and 1e-8, the default of PyTorch, does not.
+"""
 
 import math
 
@@ -56,13 +66,13 @@ def ascent(case):
 
 @mistake("beta1 and beta2 are exchanged", "adam")
 def exchanged_betas(case):
-    """m by beta2, v by beta1."""
+    """m by beta2, v by beta1: m then remembers 1000 gradients and v 10."""
     return case.again({"beta1": case.inputs["beta2"], "beta2": case.inputs["beta1"]})
 
 
 @mistake("the step uses the moments from before the update", "adam")
 def stale_moments(case):
-    """m and v of the inputs in the step; the moments after it are right."""
+    """m and v of the inputs in the step; the moments after it are right: the step before the update in the loop."""
 
     def update(p, g, state, **options):
         after = optimizer.update(p, g, state, **options)
@@ -84,7 +94,7 @@ def stepped(case, numerator=None, denominator=None, correction=None):
 
 @mistake("AdamW: p shrinks by learning_rate x 0.01 as well", "adam")
 def decoupled_decay(case):
-    """-0.01 learning_rate p."""
+    """-0.01 learning_rate p: 0.01 is the default of PyTorch's AdamW."""
     i = case.inputs
     return case.outputs | {"p_after": case.outputs["p_after"] - i["learning_rate"] * 0.01 * i["p"]}
 
@@ -105,7 +115,7 @@ def nesterov(case):
 
 @mistake("the powers of beta1 and beta2 are float32's, multiplied up: TensorFlow 1", "adam")
 def single_powers(case):
-    """beta^t as a product of t float32 numbers."""
+    """beta^t as a product of t float32 numbers: TensorFlow 1 keeps it as a variable."""
 
     def power(beta):
         return float(np.prod(np.full(int(case.inputs["iteration"]), beta, np.float32), dtype=np.float32))

@@ -1,4 +1,9 @@
-"""Mistakes in the objective from what one's own networks put out; those of Eq. 2's samples in whole models, too."""
+"""Mistakes in the objective from what one's own networks put out; those of Eq. 2's samples in whole models, too.
+
+Right is, row i K + k being sample k of image i, log w = kappa (term - log Z) + log p(x|zeta) and the mean over k of it
+(Eq. 2) or log-mean-exp (Eq. 3). DVAE and DVAE++ are trained by Eq. 2: a log-mean-exp of their log w is not Eq. 3, as
+minus the KL of a sample is no log-ratio of densities.
+"""
 
 from dvae_ref.conformance.mistakes.objectives import regrouped
 from dvae_ref.conformance.mistakes.registry import gradients, mistake, replaced, scaled

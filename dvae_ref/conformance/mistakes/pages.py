@@ -1,4 +1,4 @@
-"""Mistakes that the derivations list under "Common mistakes", and that no other theme has."""
+"""Mistakes that the derivations list under "Common mistakes" (docs/derivations), and that no other theme has."""
 
 import numpy as np
 
@@ -34,5 +34,5 @@ def mu_on_both_sides(case):
 
 @mistake("log Z of the base, units x log 2, is left out", "ais_weights")
 def without_base(case):
-    """Page 9, mistake 3."""
+    """Page 9, mistake 3: log mean w is log Z less that of the machine at t = 0, D log 2."""
     return {"log_z": case.outputs["log_z"] - log_base(case)}

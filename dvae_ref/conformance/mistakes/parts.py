@@ -1,4 +1,13 @@
-"""Mistakes in what one has without a model: KL terms alone, free energy, Ising form; terms of E that are left out."""
+"""Mistakes in what one has without a model: KL terms alone, free energy, Ising form; terms of E that are left out.
+
+Right are, of two groups, minus the KL + log Z = H(q) + a·q + nu_left W q_right (DVAE++), with z_left for nu_left
+(DVAE); F(left) = -a_left·left - sum_j log(1 + e^field_j); and, with s = 2 z - 1, h = -a/2 - J 1/4, couplings -W/4 and
+an offset (`quantities.parts`).
+
+nu = sigmoid(logit q + b) is q(z = 1 | x, zeta). It stands where zeta is known and z is not: on the left, which the
+right depends on. With q there the bound ignores that dependence; with nu on both sides, or in a·q, it is still unbiased
+where zeta is drawn from q, but noisier, and not the paper's.
+"""
 
 import functools
 
@@ -99,13 +108,17 @@ def nu_everywhere(case):
 
 @mistake("b has the opposite sign in nu", PLUS)
 def opposite_ratio(case):
-    """nu = sigmoid(logit q - b): as at 1 - zeta."""
+    """nu = sigmoid(logit q - b): as at 1 - zeta, as if zeta near 0 spoke for z = 1."""
     return negated(case.again({"zeta": 1 - case.inputs["zeta"]}), "d_zeta")
 
 
 @mistake("nu is held fixed in the gradient", PLUS)
 def fixed_nu(case):
-    """d/dlogit q = (a - logit q + nu_left W on the right) q (1 - q)."""
+    """d/dlogit q = (a - logit q + nu_left W on the right) q (1 - q).
+
+    As if nu were a sample: nothing goes back through it, to logit q or to zeta, and the left units learn from a and
+    their entropy alone.
+    """
     (a, W), logit_q = case.machine, case.inputs["logit_q"]
     nu = sigmoid(logit_q + case.smoothing.log_ratio(case.t))
     of_pairs = couple(case.machine, nu) * (np.arange(len(a)) >= len(W))
@@ -117,7 +130,7 @@ def fixed_nu(case):
 
 @mistake("E at zeta itself: a·zeta + zeta_left W zeta_right", PLUS)
 def energy_of_zeta(case):
-    """H(q) - E(zeta)."""
+    """H(q) - E(zeta): zeta as if it were z, as in GumBolt. Its mean is not E[E(z)], as zeta is not binary."""
     (a, _), zeta = case.machine, case.inputs["zeta"]
     return of_units(case, zeta) | {"d_zeta": case.d * (a + couple(case.machine, zeta))}
 
@@ -133,13 +146,17 @@ def of_left_logits(case, estimate):
 
 @mistake("the jumps of z = [zeta > 0] are left out of the gradient, as automatic differentiation does", SPIKE)
 def without_jumps(case):
-    """d/dlogit q_i = (a_i - logit q_i) q_i (1 - q_i) on the left."""
+    """d/dlogit q_i = (a_i - logit q_i) q_i (1 - q_i) on the left: for automatic differentiation [zeta > 0] is a
+    constant.
+
+    W then reaches the left units through zeta in the networks alone, and couplings to the right do not pull at them.
+    """
     return of_left_logits(case, lambda own, pull, q: own * (1 - q))
 
 
 @mistake("straight through: z = [zeta > 0] moves as q does", SPIKE)
 def straight_through(case):
-    """d/dlogit q_i = (a_i - logit q_i + (J z)_i) q_i (1 - q_i) on the left, too."""
+    """d/dlogit q_i = (a_i - logit q_i + (J z)_i) q_i (1 - q_i) on the left, too: biased, as the right moves with z."""
     return of_left_logits(case, lambda own, pull, q: (own + pull) * (1 - q))
 
 
@@ -176,7 +193,7 @@ def of_zero(case):
 
 @mistake("E with the right side's means in place of the free energy: -sum field p, its entropy left out", FREE)
 def without_right_entropy(case):
-    """-a_left·left - sum_j field_j p_j."""
+    """-a_left·left - sum_j field_j p_j: the mean energy, which is above the free energy."""
     p = case.outputs["p_right"]
     entropy = -np.sum(p * np.log(p) + (1 - p) * np.log1p(-p), -1)
     return {"free_energy": case.outputs["free_energy"] + entropy}
@@ -184,7 +201,7 @@ def without_right_entropy(case):
 
 @mistake("h lacks the couplings: a / 2 alone", ISING)
 def bare_h(case):
-    """h = -a / 2, where -a / 2 - J 1 / 4 is due."""
+    """h = -a / 2, where -a / 2 - J 1 / 4 is due: spins 1/2 (1 + s) bring a linear term out of the couplings."""
     return {"h": -case.inputs["a"] / 2}
 
 

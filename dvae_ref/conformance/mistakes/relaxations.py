@@ -1,4 +1,12 @@
-"""Mistakes in log p(zeta) of the overlapping relaxation and of the Gaussian integral."""
+"""Mistakes in log p(zeta) of the overlapping relaxation and of the Gaussian integral.
+
+Right are H(m) - E(m) + b·m + sum c, with m held fixed in the gradient (Eqs. 4 to 6), and Eq. 7 with its three halves:
+of log det, of the square, and of a - lam/2, which is what -lam (zeta - z)^2 / 2 leaves of z^2 = z. -log Z is apart: its
+gradient is the negative phase of a sampler.
+
+Each of the halves is lost without notice, since a and W are learnt to fit whatever stands there; but what is reported
+as log p(zeta) is the logarithm of no density then, and the bound no bound.
+"""
 
 import math
 
@@ -42,7 +50,11 @@ def through_mean_field(sweeps):
 
 @mistake("the gradient runs through the mean field, which Eq. 5 holds fixed", OVERLAPPING)
 def differentiated_mean_field(case):
-    """d/d(a, b, W) of H(m) - E^(m), dm/d(a, b, W) included."""
+    """d/d(a, b, W) of H(m) - E^(m), dm/d(a, b, W) included: what automatic differentiation does unless m is detached.
+
+    Where the sweeps have converged the derivative of H(m) - E^(m) in m is 0, and so is the difference; after two sweeps
+    it is not.
+    """
     return case.again(backward=through_mean_field(int(case.inputs["sweeps"])))
 
 
@@ -57,7 +69,10 @@ def with_log_z(case):
 
 @mistake("c = log r(zeta|0) is left out", OVERLAPPING)
 def without_c(case):
-    """d_zeta = m db/dzeta; to take dc/dzeta away again would leave its rounding."""
+    """d_zeta = m db/dzeta; to take dc/dzeta away again would leave its rounding.
+
+    There is no z in c, so that it is taken for a constant; but it moves with zeta.
+    """
     smoothing, t = case.smoothing, case.t
     logit = overlapping.mean_field(case.machine, smoothing.log_ratio(t), int(case.inputs["sweeps"]))
     return {
@@ -98,7 +113,7 @@ def of_c(case, zeta):
 
 @mistake("log p(zeta) is summed over all states, exact, and not the mean field's", OVERLAPPING)
 def exact_sum(case):
-    """log sum_z exp(-E(z) + b·z + c)."""
+    """log sum_z exp(-E(z) + b·z + c): the better number, by KL(m || p^), but not Eq. 6, and for small machines only."""
 
     def log_p(rbm, b, sweeps):
         return exact.log_p(rbm, b)
@@ -108,7 +123,7 @@ def exact_sum(case):
 
 @mistake("b does not move in the gradient", OVERLAPPING)
 def fixed_b(case):
-    """dc/dzeta alone."""
+    """dc/dzeta alone: m and b as numbers, where m is to be held and b is not."""
     return {"d_zeta": of_c(case, case.inputs["zeta"])[1]}
 
 
@@ -165,7 +180,7 @@ def opposite_log_det(case):
 
 @mistake("the determinant of the covariance in place of that of J + lam I", GAUSSIAN)
 def covariance_log_det(case):
-    """log det((J + lam I)^-1 / 2 pi) / 2."""
+    """log det((J + lam I)^-1 / 2 pi) / 2: J + lam I is the precision, whose determinant stands in the numerator."""
     return with_log_det(case, -1)
 
 
@@ -183,7 +198,7 @@ def without_two_pi(case):
 
 @mistake("the determinant is taken for a constant: no gradient in W", GAUSSIAN)
 def constant_log_det(case):
-    """Without -W (lam^2 I - W'W)^-1."""
+    """Without -W (lam^2 I - W'W)^-1, which holds ||W|| below lam."""
     return {"d_W": with_log_det(case, 0)["d_W"]}
 
 

@@ -1,4 +1,13 @@
-"""Mistakes in the probabilities of Gibbs sampling whose size is nobody's to know: it is read off somebody's outputs."""
+"""Mistakes in the probabilities of Gibbs sampling whose size is nobody's to know: it is read off somebody's outputs.
+
+Right is z = [u < sigmoid(field)]. A sampler at another temperature, as an annealing device has its own, or one that
+keeps probabilities away from 0 and 1, still mixes and still looks like a sampler; moments and log Z are those of
+another machine.
+
+From p the number follows at once. From spins alone it follows as well: a spin says on which side of its u the
+probability was, and with that on which side of some bound the number is. Half of the u are close to p, so that what all
+bounds leave is a narrow interval.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -28,7 +37,7 @@ def cooled(beta, field):
 
 
 def slope_of_logits(p, field):
-    """logit(p) / field, where neither is small or large."""
+    """logit(p) / field, where neither is small or large: elsewhere rounding or 0 / 0 would be read."""
     usual = (np.abs(field) > 0.5) & (np.abs(field) < 4)
     logit = np.log(p) - np.log1p(-p)
     return np.median(logit[usual] / field[usual])
@@ -101,7 +110,10 @@ def clipped(case):
 
 def fitted(case, way):
     """The outputs with wrong probabilities, the number from somebody's p of the first half-sweep, or his spins, where
-    given; {} where no number explains them."""
+    given; {} where no number explains them.
+
+    The first half-sweep, because its fields follow from the inputs; those of all others follow from his spins.
+    """
     number = way.example
     with np.errstate(all="ignore"):
         if "p" in case.theirs:
@@ -128,7 +140,7 @@ def fields(case, after):
 
 
 def between(z, bound, side):
-    """A number on the right side of every bound, or NaN."""
+    """A number on the right side of every bound, or NaN: the middle between the closest bounds, if they leave room."""
     above = np.where(z, side, -side) > 0
     known = np.isfinite(bound)
     low, high = bound[known & above].max(initial=-np.inf), bound[known & ~above].min(initial=np.inf)

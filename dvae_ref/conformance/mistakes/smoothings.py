@@ -1,4 +1,13 @@
-"""Mistakes in one smoothing transformation and in log q(zeta|x)."""
+"""Mistakes in one smoothing transformation and in log q(zeta|x).
+
+Right are r(zeta|0) of Eqs. 1 and 10 and Sec. 3.3, r(zeta|1) = r(1 - zeta|0), the mixture with the weights 1 - q and q,
+and Eq. 9, dzeta/dq = (R(zeta|0) - R(zeta|1)) / density.
+
+A density that lacks its normaliser shifts log p(zeta) and log q(zeta|x) alike: it drops out of log w and of b. Only
+Eq. 9 still has it, and all that reaches the encoder through zeta is too large or too small by one factor. What beta is,
+people take from the library at hand: SciPy, PyTorch and JAX have a scale, of a Gaussian the standard deviation, where
+the paper's beta is the precision. The wrong one trains as well, at another sharpness than is reported.
+"""
 
 import math
 
@@ -39,7 +48,11 @@ def mixed(case, found):
 
 def with_density(case, found):
     """Of a quantity smoothing_*: the density alone is wrong, by which Eq. 9 divides, or the CDF as well; as somebody's
-    numbers say."""
+    numbers say.
+
+    Who takes densities from one place and CDFs from another has a wrong density beside right CDFs: then log r, b and c
+    are wrong alone, or with the slopes.
+    """
     if "log_r0" not in found or "log_r0" not in case.outputs:
         return found
     alone = {name: found[name] for name in ("log_r0", "log_r1", "b", "c") if name in found}
@@ -56,7 +69,11 @@ def with_smoothing(case, smoothing):
 
 
 class GuardedPower(Power):
-    """r(zeta|0) = (zeta + 1e-7)^(1/beta - 1) / beta, R(zeta|0) = (zeta + 1e-7)^(1/beta)."""
+    """r(zeta|0) = (zeta + 1e-7)^(1/beta - 1) / beta, R(zeta|0) = (zeta + 1e-7)^(1/beta).
+
+    The authors' release has it (docs/errata.md). It is not small where the density is steep: at beta = 30 more than
+    half of the draws of r(zeta|0) are below 1e-7, and the guarded density integrates to 0.42.
+    """
 
     def log_r0(self, t):
         return (1 / self.beta - 1) * np.log(sigmoid(t) + GUARD) - math.log(self.beta)
@@ -87,7 +104,7 @@ def guarded_power(case):
 
 @mistake("1e-7 is added to q(zeta) inside the logarithm", "log_q_*")
 def guarded_mixture(case):
-    """sum_i log(q(zeta_i|x) + 1e-7)."""
+    """sum_i log(q(zeta_i|x) + 1e-7): a guard against log 0, off by 1e-7 / density."""
     q, law, t = case.inputs["q"], case.smoothing, case.t
     density = (1 - q) * np.exp(law.log_r0(t)) + q * np.exp(law.log_r1(t))
     share = density / (density + GUARD)
@@ -100,7 +117,7 @@ def guarded_mixture(case):
 
 @mistake("the uniform part is left out", quantities_of(UniformExponential))
 def without_uniform(case):
-    """r(zeta|z) in the place of (1 - epsilon) r(zeta|z) + epsilon."""
+    """r(zeta|z) in the place of (1 - epsilon) r(zeta|z) + epsilon, which holds |b| to about log(beta / epsilon)."""
     return with_density(case, case.again(smoothing=Exponential(float(case.inputs["beta"]))))
 
 
@@ -213,7 +230,7 @@ def opposite_beta(case):
 
 @mistake("dzeta/dlogit(q) in place of dzeta/dq", "smoothing_*")
 def by_logit(case):
-    """q (1 - q) dzeta/dq."""
+    """q (1 - q) dzeta/dq: the network's output is logit q, and code has that derivative at hand."""
     q = case.inputs["q"]
     return {"d_zeta_d_q": case.outputs["d_zeta_d_q"] * q * (1 - q)}
 
@@ -245,7 +262,11 @@ def quantile_of(found):
 
 @mistake("zeta on the spike moves with q", "smoothing_spike")
 def moving_spike(case):
-    """Eq. 9 at zeta = 0, too: (1 - R(zeta|1)) / (q r(zeta|1))."""
+    """Eq. 9 at zeta = 0, too: (1 - R(zeta|1)) / (q r(zeta|1)).
+
+    Below rho = 1 - q zeta is 0 whatever q is, so its derivative is 0 there; a formula that is not masked gives a
+    gradient to units that are off.
+    """
     with np.errstate(divide="ignore"):  # q = 0
         return {"d_zeta_d_q": (1 - case.outputs["cdf1"]) / (case.inputs["q"] * np.exp(case.outputs["log_r1"]))}
 
@@ -261,7 +282,7 @@ def from_above(case):
 
 @mistake("the mean over units in place of the sum", WEIGHTED)
 def mean_over_units(case):
-    """All outputs over the number of units."""
+    """All outputs over the number of units: a loss whose reduction is a mean, while q(zeta|x) is a product of units."""
     return scaled(case.outputs, 1 / case.inputs["zeta"].shape[1])
 
 

@@ -1,4 +1,12 @@
-"""Mistakes in the sweeps of the mean field: known alone, and in all that contains them."""
+"""Mistakes in the sweeps of the mean field: known alone, and in all that contains them.
+
+Right is, from m = 1/2, m_right <- sigmoid(a + b + m_left W), then m_left <- sigmoid(a + b + W m_right) with the new
+m_right, so many times (Sec. 3.1.1).
+
+Once it has converged most of these give the same m, and the same bound: they are seen after two sweeps, in units where
+zeta is undecided. Both sides at once may never settle, but alternate between two states; a start at an end may settle
+in another minimum of KL(m || p^).
+"""
 
 import functools
 

@@ -1,4 +1,16 @@
-"""Quantities of Eqs. 2 and 3 as functions of the K samples' log-densities, without a network."""
+"""Quantities of Eqs. 2 and 3 as functions of the K samples' log-densities, without a network.
+
+With log w_k = kappa (log p(zeta_k) - log q(zeta_k|x)) + log p(x|zeta_k) the bound of an image, nats, is
+
+    Eq. 3:  log (1/K) sum_k w_k,    Eq. 2:  (1/K) sum_k log w_k, minus the KL standing for log p - log q.
+
+Its derivative in log w_k is w_k / sum w by Eq. 3 and 1/K by Eq. 2; of it log p takes kappa times as much, log q -kappa
+times, log p(x|zeta) all. The gradients are those of the mean over images.
+
+Where implementations part: for one image exp(log w) is 0 throughout, and the log of its sum -inf, unless the largest
+log w is taken out first; in another one sample is 700 nats below the others, which relative to it are more than float32
+holds. kappa may stand on all of log w, outside the logarithm, or on one density alone.
+"""
 
 import functools
 
@@ -10,7 +22,11 @@ from dvae_ref.theory import bounds
 
 
 def draw_importance_weighted(rng, images=6, k=3):
-    """log p(zeta), log q(zeta|x) and log p(x|zeta), (images, K) each, of the last two images far off; kappa."""
+    """log p(zeta), log q(zeta|x) and log p(x|zeta), (images, K) each, of the last two images far off; kappa.
+
+    They scatter by 2 nats, so that the weights of an image differ by factors of ten: equal weights, the best sample
+    alone and the mean of the logs are all far from log-mean-exp. kappa is 0.3 to 0.8, nowhere 1.
+    """
     log_p, log_q, log_px = rng.normal([[[-3]], [[-1]], [[-6]]], 2, (3, images, k))
     log_px[-2:] = far(log_px[-2:])
     return {"log_p": log_p, "log_q": log_q, "log_px": log_px, "kappa": rng.uniform(0.3, 0.8)}
@@ -32,7 +48,10 @@ def far(log_px):
 
 
 def compute_bound(inputs, bound):
-    """The bound of each image, and the gradient of its mean over images."""
+    """The bound of each image, (images,), and the gradient of its mean over images in each density, (images, K).
+
+    bound: log_w (images, K) -> (bound (images,), its derivative in log_w), Eq. 3 or Eq. 2 or, for a mistake, another.
+    """
     kappa, prior_first = inputs["kappa"], "log_p" in inputs
     log_ratio = inputs["log_p"] - inputs["log_q"] if prior_first else inputs["minus_kl"]
     value, weights = bound(bounds.log_weights(log_ratio, inputs["log_px"], kappa=kappa))
@@ -43,7 +62,7 @@ def compute_bound(inputs, bound):
 
 
 def _terms(inputs):
-    """The largest log-densities of an image, which are added."""
+    """The largest log-densities of an image, which are added, and rounded before they may cancel."""
     return {"bound": sum(np.abs(inputs[name]).max(-1) for name in inputs if np.ndim(inputs[name]) == 2)}
 
 

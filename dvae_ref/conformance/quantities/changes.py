@@ -1,4 +1,8 @@
-"""Changes of a method: its posterior or its prior as another class with the same fields."""
+"""Changes of a method: its posterior or its prior as another class with the same fields.
+
+A whole model is computed from a `methods.Method`. What is to be wrong in one part of it, or taken apart to see what
+cancels, is a class derived from that part, and a function Method -> Method that puts it in.
+"""
 
 
 def with_prior(kind):

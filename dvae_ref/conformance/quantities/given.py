@@ -1,4 +1,9 @@
-"""Posteriors that take zeta for their noise: no sampler has to be shared. rho = CDF(zeta) is what they find."""
+"""Posteriors that take zeta for their noise: no sampler has to be shared. rho = CDF(zeta) is what they find.
+
+A random draw in somebody else's library cannot be repeated here. But by Eq. 9 how zeta moves with q at fixed rho
+depends on zeta and q alone, and not on how zeta was drawn. So a whole model is computed at given zeta, with the
+gradient that a draw would have had.
+"""
 
 import numpy as np
 
@@ -19,7 +24,10 @@ class GivenMixture(posteriors.Mixture):
 
 
 class GivenShiftedGaussian(posteriors.ShiftedGaussian):
-    """N(zeta | z + shift, std^2), mixed, at a given zeta: t = zeta - shift - 1/2, shift = (sigmoid(raw) - 1/2) / 2."""
+    """N(zeta | z + shift, std^2), mixed, at a given zeta: t = zeta - shift - 1/2, shift = (sigmoid(raw) - 1/2) / 2.
+
+    zeta is held, and t moves with raw; the gradient is that of the draw, where t is held and zeta moves (`posteriors`).
+    """
 
     def draw(self, out, noise, extra):
         logit_q, raw = np.split(out, 2, -1)
@@ -30,7 +38,11 @@ class GivenShiftedGaussian(posteriors.ShiftedGaussian):
 
 
 class GivenSpike(posteriors.SpikeExponential):
-    """The spike and the exponential at a given zeta; dzeta/dlogit q = (1 - R(zeta|1)) / r(zeta|1) (1 - q), 0 on it."""
+    """The spike and the exponential at a given zeta; dzeta/dlogit q = (1 - R(zeta|1)) / r(zeta|1) (1 - q), 0 on it.
+
+    By zeta rather than by rho: above the spike rho = 1 - q (1 - R(zeta|1)), from which at small q no digit of R would
+    come back.
+    """
 
     def draw(self, out, noise, extra=()):
         return self.Sample(out, noise.rho)

@@ -1,4 +1,14 @@
-"""Quantities of the Boltzmann machine: energy, log Z and moments, mean field, a sweep of Gibbs sampling."""
+"""Quantities of the Boltzmann machine: energy, log Z and moments, mean field, a sweep of Gibbs sampling.
+
+E(z) = -a·z - z_left W z_right with units 0 and 1, in nats; p(z) = exp(-E(z)) / Z (Sec. 2). a (D,) has the left units
+first, W is (left, right). With the field a + J z, J = [[0, W], [W', 0]], a unit is 1 with the probability
+sigmoid(field) given all others.
+
+Where implementations part: the sign of E, and of a and W in it; units of -1 and 1, as annealers have them; each pair of
+units once or twice in J; W as (right, left), which is no error of shapes where both sides have as many units; which
+side goes first in a sweep, and whether the second sees it. Fields of 30 and -30 (`trouble.in_machine`) make
+probabilities that differ from 0 and 1 by 1e-13.
+"""
 
 import numpy as np
 
@@ -25,7 +35,7 @@ CLOSE = 0.01  # to its threshold: half of the uniform numbers
 
 
 def draw_machine(rng, left, right, scale=0.8):
-    """A skewed RBM: signs and sides matter."""
+    """A skewed RBM: signs and sides matter. Biases are about -0.4 ± 1, couplings scale (0.3 ± 1)."""
     return {"a": rng.normal(-0.4, 1, left + right), "W": scale * (0.3 + rng.standard_normal((left, right)))}
 
 
@@ -43,14 +53,22 @@ def draw_energy(rng):
 
 
 def compute_energy(inputs):
-    """E(z) = -a·z - z_left W z_right, (rows,), and the gradient of sum(cotangent E)."""
+    """E(z) = -a·z - z_left W z_right, (rows,), nats, and the gradient of sum(cotangent E).
+
+    With d the cotangent: d_a = -sum d z, d_W = -sum d z_left z_right', d_z = -d (a + J z). E is linear in each unit, so
+    states of means are as good as binary ones; that of all units 0 has E = 0 and tells who works with -1 and 1.
+    """
     rbm = machine(inputs)
     d_rbm, d_z = energy_backward(inputs["cotangent"], rbm, inputs["z"])
     return {"energy": energy(rbm, inputs["z"]), "d_a": d_rbm.a, "d_W": d_rbm.W, "d_z": d_z}
 
 
 def compute_log_z(inputs):
-    """log Z = log sum_z exp(-E(z)), E[z] (D,) and E[z_left z_right'] (left, right), by enumeration."""
+    """log Z = log sum_z exp(-E(z)), nats, E[z] (D,) and E[z_left z_right'] (left, right), by enumeration.
+
+    The moments are the derivatives of log Z in a and W, the negative phase of a gradient. They are no covariances:
+    nothing is subtracted.
+    """
     z, zz = exact.moments(machine(inputs))
     return {"log_z": exact.log_z(machine(inputs)), "mean_z": z, "mean_zz": zz}
 
@@ -64,7 +82,10 @@ def draw_general(rng):
 
 
 def compute_general(inputs):
-    """z J z knows the symmetric part of J alone: what changes single elements, as tolerances do, changes that."""
+    """z J z knows the symmetric part of J alone: what changes single elements, as tolerances do, changes that.
+
+    energy (rows,) and log_z in nats, mean_z (D,), by enumeration of all 2^D states: no side can be summed out.
+    """
     found = BoltzmannMachine(inputs["a"], (inputs["J"] + inputs["J"].T) / 2)
     return {
         "energy": energy_general(found, inputs["z"]),
@@ -81,7 +102,13 @@ def draw_mean_field(rng):
 
 
 def compute_mean_field(inputs, iterate=mean_field):
-    """iterate(rbm, b, sweeps) -> logit m."""
+    """m after each number of sweeps, (numbers, rows, D), and how good it is, nats; iterate(rbm, b, sweeps) -> logit m.
+
+        log sum_z exp(-E^(z))  =  H(m) - E^(m)  +  KL(m || p^),    E^(z) = E(z) - b·z - sum(c)    (Eq. 6)
+
+    are log_partition (rows,), which no sweep changes, lower_bound and kl (numbers, rows). They are computed apart here:
+    as the difference of the other two a small KL has lost digits, and may come out negative.
+    """
     rbm, b, c = machine(inputs), inputs["b"], inputs["c"]
     r_max = np.sum(c + np.maximum(b, 0), -1)  # relative to which the library states both
     logits = [iterate(rbm, b, int(n)) for n in inputs["sweeps"]]
@@ -100,7 +127,11 @@ def mean_field_terms(inputs):
 
 
 def draw_gibbs(rng, chains=25, sweeps=2, side=6):
-    """States (chains, D) and uniform numbers (sweeps, chains, D), close to the probabilities they are compared with."""
+    """States (chains, D) and uniform numbers (sweeps, chains, D), close to the probabilities they are compared with.
+
+    Spins have to agree exactly, so the random numbers are drawn for a purpose: half of them are so close to p that a
+    temperature of 0.97 flips dozens of spins, and none so close that rounding does.
+    """
     found = trouble.in_machine(draw_machine(rng, side, side))
     rbm, z = machine(found), (rng.random((chains, 2 * side)) < 0.5).astype(float)
     u = []
@@ -123,7 +154,12 @@ def draw_near(rng, p):
 
 
 def compute_gibbs(inputs, up=np.less, at_once=False, chance=sigmoid):
-    """A unit is 1 if up(u, p), p = chance(field). at_once: the left side is drawn given the old right side."""
+    """A unit is 1 if up(u, p), p = chance(field). at_once: the left side is drawn given the old right side.
+
+    p (sweeps, chains, D) is that of each unit at its turn, z_after the states after each sweep; a sweep is the right
+    side given the left, then the left given the new right. A single wrong spin changes the fields that follow it: look
+    at p of the first sweep's right side first.
+    """
     rbm, states, chances = machine(inputs), [], []
     left, right = split(inputs["z"], rbm)
     for u in inputs["u"]:

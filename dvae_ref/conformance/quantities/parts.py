@@ -1,4 +1,12 @@
-"""Quantities that one has without a model: KL terms, free energy, Ising form, and what follows from chains."""
+"""Quantities that one has without a model: KL terms, free energy, Ising form, and what follows from chains.
+
+They are what other packages compute: a free energy (scikit-learn, rbms), an Ising model (dimod, thrml), statistics of
+chains for a gradient, AIS, population annealing. What is random in them is an input.
+
+Where implementations part: DVAE's and DVAE++'s E[z_left z_right] (below); log(1 + e^x), which some cut at x = 10 and
+others at 20; spins s = 2 z - 1, whose h, J and offset each have a factor 1/2 or 1/4; means and covariances; which log Z
+the base of AIS has; tau that has the mean 1 or the sum 1.
+"""
 
 import functools
 
@@ -20,7 +28,7 @@ PLUS_PLUS = tuple(b.law.name for b in BASELINES.values() if b.prior == "overlapp
 
 
 def draw_logits(rng):
-    """Ordinary rows, and two of known trouble."""
+    """Ordinary rows of logit q, (rows, D), and two of known trouble: 12, -40, 40, -12 in turn, and the opposite."""
     logit_q = rng.normal(-0.3, 2, (ROWS, D))
     logit_q[-2:] = np.resize(trouble.LOGITS, (2, D)) * [[1], [-1]]
     return logit_q
@@ -39,7 +47,14 @@ def draw_kl(rng, kind):
 
 
 def compute_kl(inputs, kind, smoothing=None):
-    """Minus the KL without log Z (Eq. 2), (rows,): H(q) + a·q + nu_left W q_right, or z_left for nu_left; gradients."""
+    """Minus the KL without log Z (Eq. 2), (rows,), nats: H(q) + a·q + nu_left W q_right, or z_left for nu_left;
+    gradients.
+
+    q on the right side depends on zeta of the left, so E[z_left z_right'] is no product of means. DVAE++ (overlapping
+    kinds) puts nu = sigmoid(logit q + b(zeta)), the mean of z given zeta, for the left z; DVAE (kind "spike") knows
+    z = [zeta > 0] itself, and its gradient in logit q is an unbiased estimate and not the derivative of the value,
+    since z jumps where zeta leaves 0: automatic differentiation misses that. zeta and logit q are taken as independent.
+    """
     rbm, logit_q, d = machine(inputs), inputs["logit_q"], inputs["cotangent"]
     if kind == "spike":
         value, cache = joint.spike_term(rbm, logit_q, inputs["zeta"], GROUPS)
@@ -76,7 +91,12 @@ def draw_free_energy(rng):
 
 
 def compute_free_energy(inputs, log_sum=softplus):
-    """Of the left side of z: what is on its right does not matter."""
+    """Of the left side of z: what is on its right does not matter.
+
+    F(left) = -log sum_right exp(-E) = -a_left·left - sum_j log(1 + e^field_j), (rows,), nats, and
+    p_right = sigmoid(field), (rows, right). Fields of 12 and 22: who has x for log(1 + e^x) there is off by 6e-6 or
+    3e-10, far above a rounding in float64.
+    """
     rbm = machine(inputs)
     left, _ = split(inputs["z"], rbm)
     field = rbm.a_right + left @ rbm.W
@@ -84,7 +104,10 @@ def compute_free_energy(inputs, log_sum=softplus):
 
 
 def compute_ising(inputs):
-    """h = -a/2 - J 1/4 (D,), J = [[0, W], [W', 0]]; couplings -W/4; offset -sum(a)/2 - sum(W)/4; E(z) (rows,)."""
+    """h = -a/2 - J 1/4 (D,), J = [[0, W], [W', 0]]; couplings -W/4; offset -sum(a)/2 - sum(W)/4; E(z) (rows,), nats.
+
+    What z = (1 + s) / 2 makes of E: h·s + s_left J s_right + offset, the couplings (left, right), each pair once.
+    """
     rbm = machine(inputs)
     a, W = rbm
     h = -a / 2 - np.concatenate([W.sum(1), W.sum(0)]) / 4
@@ -98,7 +121,11 @@ def ising_terms(inputs):
 
 
 def compute_negative_phase(inputs):
-    """Means over chains of z and z_left z_right', and of the latter what is not E[z_left] E[z_right]'."""
+    """Means over chains of z and of z_left z_right', and of the latter what is not E[z_left] E[z_right]'.
+
+    (D,), (left, right) and (left, right): the negative phase as it stands and as it is centred. The covariance is over
+    chains, not over chains - 1.
+    """
     rbm = machine(inputs)
     found = moments(rbm, inputs["z"])
     left, right = split(found.z, rbm)
@@ -106,7 +133,11 @@ def compute_negative_phase(inputs):
 
 
 def draw_ais(rng, temperatures=6, chains=5):
-    """Given states of the left side before each step, as if they had been sampled."""
+    """Given states of the left side before each step, as if they had been sampled: (steps, chains, left), and inverse
+    temperatures t from 0 to 1.
+
+    t_k = (k / steps)^2 is not even: who takes equal steps is seen.
+    """
     found = draw_machine(rng, SIDE, SIDE)
     rbm, states = machine(found), [(rng.random((chains, SIDE)) < 0.5).astype(float)]
     for _ in range(temperatures - 2):
@@ -117,7 +148,11 @@ def draw_ais(rng, temperatures=6, chains=5):
 
 
 def compute_ais(inputs):
-    """log w = sum_k log f_{t_k}(left_k) - log f_{t_{k-1}}(left_k), (chains,); log Z = D log 2 + log mean w."""
+    """log w = sum_k log f_{t_k}(left_k) - log f_{t_{k-1}}(left_k), (chains,); log Z = D log 2 + log mean w. Nats.
+
+    log f_t(left) = t a_left·left + sum_j log(1 + e^(t field_j)): the right side is summed out, left_k is the state
+    before step k, and both f of a step are taken at it. At t = 0 all 2^D states count alike, which is the D log 2.
+    """
     rbm, left = machine(inputs), inputs["left"]
     linear, field = left @ rbm.a_left, rbm.a_right + left @ rbm.W
 
@@ -144,7 +179,11 @@ def relative_weights(energies, step):
 
 
 def compute_population(inputs):
-    """log mean exp(-step E), tau, and floor(tau) + [u < tau - floor(tau)] copies."""
+    """log mean exp(-step E), nats, tau (chains,), and floor(tau) + [u < tau - floor(tau)] copies of each.
+
+    tau has the mean 1, so the population keeps its size on average. Copies have to agree exactly; u is chosen as in
+    `machines.draw_near`.
+    """
     tau = relative_weights(inputs["energies"], inputs["step"])
     log_mean = np.logaddexp.reduce(-inputs["step"] * inputs["energies"]) - np.log(len(tau))
     copies = np.floor(tau) + (inputs["u"] < tau % 1)

@@ -1,4 +1,19 @@
-"""Quantities of one smoothing transformation: densities, CDFs, reparameterisation, log q(zeta|x)."""
+"""Quantities of one smoothing transformation: densities, CDFs, reparameterisation, log q(zeta|x).
+
+Of r(zeta|z), z = 0 and 1, with distribution functions R(zeta|z), element by element:
+
+    b = log r(zeta|1) - log r(zeta|0), c = log r(zeta|0)                                      Eq. 4
+    CDF(zeta) = (1 - q) R(zeta|0) + q R(zeta|1), and quantile, the zeta at which it is rho    Eq. 8
+    dzeta/dq = (R(zeta|0) - R(zeta|1)) / ((1 - q) r(zeta|0) + q r(zeta|1))                    Eq. 9
+    dzeta/dbeta = -((1 - q) dR(zeta|0)/dbeta + q dR(zeta|1)/dbeta) / (the same density)       Sec. 3.3
+
+The kinds are exp (Eq. 1, on [0, 1]), unexp, that mixed with the uniform, power (Eq. 10), gauss and logistic on the real
+line. All have r(zeta|1) = r(1 - zeta|0), so that an exchange of the ends is a wrong number and no crash.
+
+Where implementations part: near a vertex, where 1 - zeta has lost its digits or a guard of 1e-7 decides; at
+q = sigmoid(40), which is 1; what beta is, a precision, a variance or a scale; normalisers that are left out, since they
+drop out of b; and whether a gradient is in q or in logit q.
+"""
 
 import functools
 
@@ -50,7 +65,10 @@ def logit(q):
 
 
 def draw_smoothing(rng, kind, n=40):
-    """zeta, q and rho, (n,): ordinary elements, then all pairs of known trouble."""
+    """zeta, q and rho, (n,): ordinary elements, then all pairs of known trouble.
+
+    zeta and q are independent of rho: CDF and Eq. 9 are taken at zeta, quantile at rho.
+    """
     found = draw_sharpness(rng, kind)
     hard_zeta, hard_q = trouble.zeta_and_q((1, 1))
     zeta = np.append(draw_zeta(rng, kind, found["beta"], n), hard_zeta)
@@ -67,7 +85,11 @@ def draw_rho(rng, n):
 
 
 def compute_smoothing(inputs, kind, smoothing=None, invert=True):
-    """What Eqs. 4, 8 and 9 make of r(zeta|z), element by element."""
+    """What Eqs. 4, 8 and 9 make of r(zeta|z), element by element, (n,); log r, b and c in nats.
+
+    In q, as the paper has it, and not in logit q, as the library does. smoothing: what stands for the right one in a
+    mistake; invert: not where it has no inverse.
+    """
     smoothing = smoothing or smoothing_of(inputs, kind)
     q, t, logit_q = inputs["q"], smoothing.t(inputs["zeta"]), logit(inputs["q"])
     quantile = {}
@@ -88,7 +110,7 @@ def compute_smoothing(inputs, kind, smoothing=None, invert=True):
 
 
 def smoothing_terms(inputs, kind):
-    """CDFs of order one are subtracted and divided by the density."""
+    """CDFs of order one are subtracted and divided by the density, however small their difference is."""
     smoothing, q = smoothing_of(inputs, kind), inputs["q"]
     t = smoothing.t(inputs["zeta"])
     slope = 1 / density(q, t, smoothing)
@@ -101,7 +123,7 @@ def density(q, t, smoothing):
 
 
 def draw_spike(rng, n=40):
-    """zeta, q and rho, (n,), a third of zeta on the spike."""
+    """zeta, q and rho, (n,), a third of zeta on the spike. Rows on it tell who lets zeta move with q there."""
     zeta = np.where(rng.random(n) < 0.3, 0, rng.uniform(0.03, 0.97, n))
     q = sigmoid(rng.normal(0, 1.5, n).clip(-3, 3))
     near, far = trouble.ENDS  # far from the spike 1 - R(zeta|1) cancels: there q is not small
@@ -112,7 +134,12 @@ def draw_spike(rng, n=40):
 
 
 def compute_spike(inputs):
-    """What Eqs. 8 and 9 make of a spike at 0 and r(zeta|1), element by element."""
+    """What Eqs. 8 and 9 make of a spike at 0 and r(zeta|1), element by element.
+
+    r(zeta|1) = beta e^(beta zeta) / (e^beta - 1) on [0, 1], R(zeta|1) = (e^(beta zeta) - 1) / (e^beta - 1); the CDF
+    jumps to 1 - q at 0, so that rho below 1 - q gives zeta = 0. Above it dzeta/dq = (1 - R(zeta|1)) / (q r(zeta|1)); on
+    it zeta does not move.
+    """
     beta, zeta, q = float(inputs["beta"]), inputs["zeta"], inputs["q"]
     grown, whole = np.expm1(beta * zeta), np.expm1(beta)
     # at fixed s = R(zeta|1), zeta = log(1 + (e^beta - 1) s) / beta
@@ -150,7 +177,11 @@ def draw_log_q(rng, kind, rows=5, d=7):
 
 
 def compute_log_q(inputs, kind, smoothing=None):
-    """sum_i log((1 - q_i) r(zeta_i|0) + q_i r(zeta_i|1)), (rows,), and its gradient in q and zeta."""
+    """sum_i log((1 - q_i) r(zeta_i|0) + q_i r(zeta_i|1)), (rows,), nats, and its gradient in q and zeta, (rows, units).
+
+    (r1 - r0) / density in q, ((1 - q) dr0/dzeta + q dr1/dzeta) / density in zeta. Near a vertex one density is e^|b|
+    times the other, but its weight may be 1 - q = 1e-17.
+    """
     smoothing = smoothing or smoothing_of(inputs, kind)
     q, t, d = inputs["q"], smoothing.t(inputs["zeta"]), inputs["cotangent"][:, None]
     b = smoothing.log_ratio(t)

@@ -34,7 +34,10 @@ MEANINGS = {
 
 
 def flags(inputs):
-    """{flag: rows it concerns}, booleans over the rows of the inputs; of the whole quantity, where it has no rows."""
+    """{flag: rows it concerns}, booleans over the rows of the inputs; of the whole quantity, where it has no rows.
+
+    They are found in the inputs, not remembered from the draw: a kit that was exported elsewhere has them as well.
+    """
     found = {}
     for name, where in _elements(inputs):
         found[name] = where.reshape(len(where), -1).any(1)
@@ -82,7 +85,10 @@ BY_ROW = {"zeta", "q", "logit_q", "logits", "z", "log_p", "log_q", "log_px", "mi
 
 
 def axis_of_rows(quantity, name, shape, number):
-    """The axis of an output along which so many rows of the inputs are counted, None if it has no such rows."""
+    """The axis of an output along which so many rows of the inputs are counted, None if it has no such rows.
+
+    A gradient in what all rows share (W, a kernel) is a sum over them, and has none.
+    """
     differentiated = name.removeprefix("d_").partition("_d_")[0]  # zeta of d_zeta_d_q
     axis = min(quantity.row_axis, len(shape) - 1)
     summed = is_gradient(name) and differentiated not in BY_ROW
@@ -136,7 +142,11 @@ def in_decoder(named, x):
 
 
 def zeta_and_q(shape):
-    """zeta at both ends and in the middle with each of LOGITS, (rows, units): as many rows as are needed."""
+    """zeta at both ends and in the middle with each of LOGITS, (rows, units): as many rows as are needed.
+
+    Pairs matter. At zeta near 0 and q = sigmoid(12), (1 - q) r(zeta|0) and q r(zeta|1) of the power function are of one
+    size, the one a tiny number times a large one: who has 1 - q by subtraction, in float32, is 1% off there.
+    """
     zeta, logit = np.meshgrid(np.append(ENDS, 0.5), LOGITS)
     needed = -(-zeta.size // shape[1]), shape[1]
     return np.resize(zeta, needed), np.resize(1 / (1 + np.exp(-logit)), needed)
