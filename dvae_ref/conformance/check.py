@@ -1,4 +1,13 @@
-"""python -m dvae_ref conformance check: other people's files against ours, quantity by quantity."""
+"""python -m dvae_ref conformance check: other people's files against ours, quantity by quantity.
+
+Of each quantity the kit's own file is read first: one that is not the file which was exported ends the check, since
+nothing could be said by it. Then theirs: what is wrong with it is a verdict on that quantity, and the others go on.
+Arrays that are not there are not judged, unless --all demands them. What a verdict follows from is in `verdict`.
+
+A whole check looks for pairs of mistakes for SEARCH seconds at most, and for SECONDS at a single quantity, so that a
+folder in which everything is wrong takes minutes and not hours. How far a search comes depends on the machine; passing
+or failing does not.
+"""
 
 import time
 from pathlib import Path
@@ -86,7 +95,7 @@ def _with_nan(value):
 
 
 def _of_json(everything, entry):
-    """Their arrays of a quantity, of the content of one JSON file."""
+    """Their arrays of a quantity, of the content of one JSON file. ValueError for no object, TypeError for no numbers."""
     given = everything.get(entry["name"], {})
     if not isinstance(given, dict):
         raise ValueError(f"{entry['name']}: expected an object of arrays")
@@ -102,7 +111,11 @@ def _unflattened(array, shape):
 
 
 def check_quantity(entry, ours, theirs, every=False, seconds=SECONDS):
-    """The Verdict on arrays by name, by the kit's own arrays and the tolerances of its manifest."""
+    """The Verdict on arrays by name, by the kit's own arrays and the tolerances of its manifest.
+
+    Not by tolerances that are estimated anew: the manifest is what somebody may have read. ValueError for a kit whose
+    arrays this version does not know.
+    """
     given, allowed = {}, {}
     for array in entry["arrays"]:
         if array["role"] == "input":

@@ -1,4 +1,9 @@
-"""One array of somebody's against ours: whether it agrees, where it is worst, to how many digits, and a hint."""
+"""One array of somebody's against ours: whether it agrees, where it is worst, to how many digits, and a hint.
+
+Asked in this order, as the later questions make no sense without the earlier ones: is it there, has it the shape, is it
+finite, is |theirs - ours| within the tolerance everywhere? Whether an array passes depends on the last alone. Hints are
+guesses for who has to find the reason, and never more than that.
+"""
 
 from typing import NamedTuple
 
@@ -24,7 +29,11 @@ class Finding(NamedTuple):
 
 
 def compare(name, ours, theirs, tolerance):
-    """The Finding of an array; `theirs` is None if missing."""
+    """The Finding of an array; `theirs` is None if missing.
+
+    Compared in float64, whatever they are of. The element that is shown is the one that needs the largest share of its
+    tolerance, not the one with the largest error.
+    """
     if theirs is None:
         return Finding(name, "missing", np.inf, f"{name} is missing: expected {ours.dtype} {ours.shape}")
     if theirs.shape != ours.shape:
@@ -64,7 +73,13 @@ def agreement(ours, theirs):
 
 
 def _hint(name, ours, theirs, tolerance, index, digits):
-    """What else is known of numbers that differ."""
+    """What else is known of numbers that differ: a relation to the right ones (`patterns`), a precision, or a number of
+    digits.
+
+    The last is for float64 alone, for numbers that agree to 4 digits and more: 11 and more are what rounding leaves of
+    a sum that cancels, 6 or 7 a constant that has been through float32; what is between and below is typical of a guard
+    of 1e-7, or of a gradient by finite differences. None of it is said of whole numbers.
+    """
     known = patterns.of_numbers(name, ours, theirs, tolerance)
     if known or tolerance.absolute == 0:
         return known
@@ -81,7 +96,11 @@ def _hint(name, ours, theirs, tolerance, index, digits):
 
 
 def _precision(ours, theirs, tolerance):
-    """Numbers of fewer digits, off by what such digits lose: not those that happen to be round."""
+    """Numbers of fewer digits, off by what such digits lose: not those that happen to be round.
+
+    They are float32's if rounding to float32 changes none of them, and half precision's, either kind, likewise:
+    bfloat16 is the upper half of a float32.
+    """
     with np.errstate(over="ignore"):
         off = float(np.median(np.abs(theirs - ours) / np.maximum(np.abs(ours), np.finfo(float).tiny)))
         single, half = theirs.astype(np.float32), theirs.astype(np.float16)

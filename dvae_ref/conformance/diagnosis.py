@@ -1,4 +1,14 @@
-"""Which mistake do wrong outputs look like: the right ones are recomputed with each, and compared."""
+"""Which mistake do wrong outputs look like: the right ones are recomputed with each, and compared.
+
+Every mistake that may be made in the quantity makes outputs of its own, from the same inputs. It explains an array that
+differs if theirs is within SLACK tolerances of that. First named is the mistake that explains most of what differs;
+what is left goes through the same again, so that two mistakes in two places of a model are found one after the other.
+If no single one explains all, pairs are tried (`pairs`).
+
+A wrong name is worse than none. So a mistake that would have changed arrays which are right is not named unless it
+explains more than it contradicts, or the values are right and the gradients, written by hand, are not; and tolerances
+are sharpened, lest numbers that are hardly off be like any mistake that hardly changes them.
+"""
 
 from typing import NamedTuple
 
@@ -38,7 +48,11 @@ def alternatives(case):
 
 def of(quantity, given, theirs, failing, tolerances, seconds=SECONDS):
     """Diagnoses for the failing arrays of somebody's outputs: one mistake, or two at once (looked for so many seconds),
-    or several for some of the arrays each."""
+    or several for some of the arrays each.
+
+    theirs: finite arrays of the right shapes, by name; failing: the names of those that differ; tolerances: of all
+    outputs. Mistakes that explain equally well are named together: K = 1 makes many of them the same.
+    """
     case = case_of(quantity, given, theirs)
     wrongs = alternatives(case)
     tolerances = sharpened(tolerances, case.outputs, theirs, failing)
@@ -85,7 +99,7 @@ def as_floats(arrays):
 
 
 def errors(wrong, theirs, tolerances, ours):
-    """{array: the largest |theirs - what a mistake makes of it| in units of the tolerance}."""
+    """{array: the largest |theirs - what a mistake makes of it| in units of the tolerance}, of all their arrays."""
     return {name: _error(theirs[name], wrong[name], tolerances[name], ours[name]) for name in theirs}
 
 

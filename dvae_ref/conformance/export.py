@@ -24,7 +24,12 @@ CONVENTIONS = {
 
 
 def export(folder, seed, dtype, on_quantity=None):
-    """Write the kit into a folder, which is made if need be; returns the manifest, which is written last."""
+    """Write the kit into a folder, which is made if need be; returns the manifest, which is written last.
+
+    A manifest without quantities is written first, so that an export which is killed leaves no kit that looks whole.
+    FileExistsError, before any file is written, for files there that are not of a kit. on_quantity(name) is called
+    after each.
+    """
     folder = Path(folder)
     writing.make_folder(folder)
     kind = {"format": vectors.FORMAT, "version": vectors.VERSION, "dvae_ref": __version__}
@@ -41,7 +46,11 @@ def export(folder, seed, dtype, on_quantity=None):
 
 
 def export_json(path, seed, dtype, on_quantity=None):
-    """Write the kit as one JSON file: the manifest, and in each quantity the values of its arrays, row by row."""
+    """Write the kit as one JSON file: the manifest, and in each quantity the values of its arrays, row by row.
+
+    Numbers are written with as many digits as float64 needs, so that they are read back as they were; whatever reads
+    JSON into floats will do. FileExistsError for a file that is not of a kit.
+    """
     path = Path(path)
     if os.path.lexists(path) and not vectors.is_of_a_kit(path):
         raise FileExistsError(f"{path} is there, but not of a kit: take another name")

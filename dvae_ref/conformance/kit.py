@@ -19,7 +19,7 @@ DTYPES = {"float64": np.float64, "float32": np.float32}
 
 @dataclass(frozen=True)
 class KitCase:
-    """A quantity with inputs drawn from a seed, in a dtype."""
+    """A quantity with inputs drawn from a seed, in a dtype; outputs and tolerances are computed when first asked for."""
 
     quantity: Quantity
     seed: int
@@ -128,7 +128,12 @@ def _case(name, seed, dtype):
 
 
 def as_array(name: str, value: Any) -> Array:
-    """A NumPy array, of the same shape, of somebody's array; TypeError if it has no real numbers."""
+    """A NumPy array, of the same shape, of somebody's array; TypeError if it has no real numbers.
+
+    Taken are lists and numbers, what has __array__ or DLPack, tensors that hold a gradient or lie on a GPU, and objects
+    that are numbers (fractions, decimals, mpmath). Not taken are complex numbers, text, and arrays with masked
+    elements, of which nobody knows what they stand for.
+    """
     for way in ("detach", "cpu"):  # of a tensor that has a gradient, or is on a GPU
         value = getattr(value, way)() if callable(getattr(value, way, None)) else value
     try:

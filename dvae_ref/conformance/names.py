@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 
 def matching(known, patterns):
-    """The known names that a pattern fits; ValueError, with a guess, for patterns that fit none."""
+    """The known names, in their order, that a pattern fits; ValueError, with a guess, for a pattern that fits none."""
     found = set()
     for pattern in patterns:
         fitting = {name for name in known if fnmatch(name, pattern)}

@@ -1,4 +1,9 @@
-"""Two mistakes at once, where no single one explains what differs: E = +h·s + s·J·s with s = -1, 1 is D-Wave's."""
+"""Two mistakes at once, where no single one explains what differs: E = +h·s + s·J·s with s = -1, 1 is D-Wave's.
+
+Of fifty mistakes there are a thousand pairs, each a computation or two; most are ruled out beforehand by what each does
+alone. As with so many pairs some would fit some array by chance, a pair is named only if it explains every array of
+theirs, the right ones too, to rounding.
+"""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,9 @@
-"""What wrong numbers have to do with the right ones, whatever the formula: a factor, a constant, an order, an axis."""
+"""What wrong numbers have to do with the right ones, whatever the formula: a factor, a constant, an order, an axis.
+
+For mistakes that nobody has written down. Each pattern is undone and the result compared with what is right: theirs is
+exp(x) of it if log(theirs) agrees. It has to hold for all elements, within four tolerances, and a factor, a constant or
+a function for three of them at least, since some factor turns any one number into any other.
+"""
 
 import itertools
 
@@ -49,7 +54,12 @@ INVERSES = {  # what was done to the right numbers, and what takes it back
 
 
 def _affine(ours, theirs, tolerance):
-    """A factor or a constant that all have in common."""
+    """A factor or a constant that all have in common: the factor by least squares, the constant as the median of the
+    differences.
+
+    Neither is told where they are within a thousandth of 1 or 0, which is what a guard or a lost digit makes, nor of
+    numbers near the tolerance, nor of such as are all alike.
+    """
     size = np.sum(ours * ours)
     small = np.max(np.abs(ours)) < MANY * np.max(tolerance.allow(ours))  # rounding, which has no factor
     if ours.size < FEW or small or np.ptp(ours) == 0 or not 0 < size < np.inf:

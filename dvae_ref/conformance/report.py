@@ -1,4 +1,9 @@
-"""Verdicts in words, and as records."""
+"""Verdicts in words, and as records.
+
+In a text the first lines say what differs and where, then which rows of known trouble, then the mistake it looks like;
+of many quantities the last line says which to mend first: those that fail and contain none that fails
+(`catalogue.needed_by`).
+"""
 
 import sys
 

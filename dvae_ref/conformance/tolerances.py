@@ -36,7 +36,11 @@ BETWEEN_0_AND_1 = {"zeta", "q", "rho", "mean_x"}
 
 
 class Tolerance(NamedTuple):
-    """|theirs - ours| <= (absolute + relative |ours|) rows, rows being counted along an axis; 1 without rows."""
+    """|theirs - ours| <= (absolute + relative |ours|) rows, rows being counted along an axis; 1 without rows.
+
+    why: the parts of the estimate by their largest values, which the manifest states. rows: a factor of 1 or more for
+    each row of known trouble, 1 for all others.
+    """
 
     absolute: float
     relative: float
@@ -71,7 +75,11 @@ def roundoff(dtype):
 
 
 def estimate(quantity, seed, dtype):
-    """{output: Tolerance} of the quantity for the inputs of this seed."""
+    """{output: Tolerance} of the quantity for the inputs of this seed: from what rounding may do (MEANING), and from no
+    implementation.
+
+    Whole numbers get EXACT. The subtraction is allowed for in float64 alone.
+    """
     found, parts = _parts(quantity, seed)
     if dtype == np.float32:
         parts = parts | {"subtraction": {}}
@@ -96,7 +104,11 @@ def _parts(quantity, seed):
 
 
 def condition(quantity, given, found, seed):
-    """{output: |change| / STEP}, the largest over random changes of the inputs by STEP."""
+    """{output: |change| / STEP}, the largest over random changes of the inputs by STEP.
+
+    All inputs move at once, each number by STEP of its own size, up or down at random. The largest change of CHANGES
+    such directions stands for that of the worst one; what it falls short of it is left to the factor of 64.
+    """
     rng = np.random.default_rng(seed)
     largest = {name: np.zeros(value.shape) for name, value in found.items()}
     for _ in range(CHANGES):
@@ -135,7 +147,11 @@ def _tolerance(value, parts, u, troubled, axis):
 
 
 def _tightest(kappa, size):
-    """(absolute, relative) with absolute + relative |y| >= kappa, the tightest in the geometric mean."""
+    """(absolute, relative) with absolute + relative |y| >= kappa, the tightest in the geometric mean.
+
+    The relative part is tried in powers of 2 from 1 to 2048, with the least absolute part that then suffices: a larger
+    one lets the small elements of an array have less.
+    """
     found = []
     for relative in 2.0 ** np.arange(12):
         absolute = float(np.max(np.maximum(kappa - relative * size, 1)))

@@ -1,4 +1,10 @@
-"""The kit's files: arrays in npz files without pickles, the same bytes for the same arrays, and the manifest."""
+"""The kit's files: arrays in npz files without pickles, the same bytes for the same arrays, and the manifest.
+
+A kit is trusted with nothing: manifest and arrays are read as files that anybody may have written (`files.reading`,
+`files.npz`), and an npz file has to have its SHA-256 of the manifest, so that a kit which was changed, or exported
+half-way, is refused and judges nobody. Fixed time stamps make the bytes those of the arrays alone: two exports of a
+seed on one machine can be compared by cmp.
+"""
 
 import functools
 import hashlib
@@ -126,7 +132,11 @@ def _check_listed(entry, headers, path):
 
 def known(entry, given, outputs):
     """The Quantity of a manifest's entry; ValueError unless its inputs, and the names of its outputs, are those that
-    this version knows."""
+    this version knows.
+
+    Mistakes are computed from a kit's inputs by today's formulas: a kit of another version, with other arrays, would be
+    misread.
+    """
     item = QUANTITIES[entry["name"]]
     inputs, names = _arrays(item)
     found = {name: (value.dtype.kind, value.shape) for name, value in given.items()}

@@ -1,4 +1,10 @@
-"""The verdict on somebody's outputs of one quantity, from whatever door they came."""
+"""The verdict on somebody's outputs of one quantity, from whatever door they came.
+
+Each array is compared by itself (`compare`). If any differs, three things are asked of them together: which rows fail,
+by flags of known trouble; whether they are the outputs for other inputs (`fingerprint`), when looking for a mistake
+would find some; and, if not, which mistake they look like (`diagnosis`). A quantity passes if every array that was
+given does: arrays that were not are listed, and do not count.
+"""
 
 from dataclasses import dataclass, field
 
@@ -87,7 +93,11 @@ def judge(item, given, ours, allowed, theirs, every=False, seconds=SECONDS):
 
 
 def by_flag(item, given, ours, theirs, allowed):
-    """{flag: (rows that fail, rows)} of the flags of single rows, and of the rows without one; {} if no row fails."""
+    """{flag: (rows that fail, rows)} of the flags of single rows, and of the rows without one; {} if no row fails.
+
+    A row fails if any of its elements does, in any array that has rows. So "large-logit 2 of 2, no flag 0 of 5" says
+    that the formula is right and the numerics are not.
+    """
     flags = trouble.of_rows(given)
     flagged = trouble.rows(given)
     fails = np.zeros_like(flagged)

@@ -97,7 +97,11 @@ def flat(names):
 
 def closest(case, options):
     """Of several outputs those that are closest to somebody's, the first where nobody's are known: a number that he has
-    chosen is read off so."""
+    chosen is read off so.
+
+    So a clip at 1e-6 is recognised without a mistake for each number. Whether the closest explains his outputs is
+    judged as of any other mistake.
+    """
     if not case.theirs:
         return options[0]
     with np.errstate(all="ignore"):
@@ -106,7 +110,11 @@ def closest(case, options):
 
 
 def distance(case, option):
-    """The sum over arrays of the error, in units of that of the right one, where this is more than rounding."""
+    """The sum over arrays of the error, in units of that of the right one, where this is more than rounding.
+
+    1 at most for an array, as much as if nothing had been explained: an array that a mistake blows up outweighs no
+    other.
+    """
     found, total = case.outputs | option, 0.0
     for name, value in case.theirs.items():
         least = ROUNDING * np.max(np.abs(value), initial=1.0)
@@ -117,7 +125,7 @@ def distance(case, option):
 
 @contextlib.contextmanager
 def replaced(target, **values):
-    """While it lasts, these attributes of a module or a class are others."""
+    """While it lasts, these attributes of a module or a class are others, for all threads."""
     before = {name: vars(target)[name] for name in values}
     try:
         for name, value in values.items():
