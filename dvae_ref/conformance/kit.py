@@ -19,7 +19,7 @@ DTYPES = {"float64": np.float64, "float32": np.float32}
 
 @dataclass(frozen=True)
 class KitCase:
-    """A quantity with inputs drawn from a seed, in a dtype; outputs and tolerances are computed when first asked for."""
+    """A quantity with inputs drawn from a seed, in a dtype; its outputs are computed when they are first asked for."""
 
     quantity: Quantity
     seed: int

@@ -7,8 +7,9 @@ Of r(zeta|z), z = 0 and 1, with distribution functions R(zeta|z), element by ele
     dzeta/dq = (R(zeta|0) - R(zeta|1)) / ((1 - q) r(zeta|0) + q r(zeta|1))                    Eq. 9
     dzeta/dbeta = -((1 - q) dR(zeta|0)/dbeta + q dR(zeta|1)/dbeta) / (the same density)       Sec. 3.3
 
-The kinds are exp (Eq. 1, on [0, 1]), unexp, that mixed with the uniform, power (Eq. 10), gauss and logistic on the real
-line. All have r(zeta|1) = r(1 - zeta|0), so that an exchange of the ends is a wrong number and no crash.
+On [0, 1] r is an exponential (Eq. 1), that mixed with the uniform, or a power function (Eq. 10), on the real line a
+Gaussian or a logistic. All have r(zeta|1) = r(1 - zeta|0), so that an exchange of the ends is a wrong number and no
+crash.
 
 Where implementations part: near a vertex, where 1 - zeta has lost its digits or a guard of 1e-7 decides; at
 q = sigmoid(40), which is 1; what beta is, a precision, a variance or a scale; normalisers that are left out, since they
