@@ -95,7 +95,7 @@ def _with_nan(value):
 
 
 def _of_json(everything, entry):
-    """Their arrays of a quantity, of the content of one JSON file. ValueError if it is no object, TypeError for text."""
+    """Their arrays of a quantity, of one JSON file's content. ValueError if it is no object, TypeError for text."""
     given = everything.get(entry["name"], {})
     if not isinstance(given, dict):
         raise ValueError(f"{entry['name']}: expected an object of arrays")
