@@ -140,16 +140,23 @@ def differences(made):
     return lines
 
 
+PAIR_FORMS = {"k": "K = {}", "num_train_iter": "{:,}"}  # of the two values, by the setting that differs
+
+
 def _pair_cells(pair):
-    """The texts of a Pair, one for each of PAIR_COLUMNS: what is the same in both rows, then the two values."""
+    """The texts of a Pair, one for each of PAIR_COLUMNS: what is the same in both rows, then the two values.
+
+    What is the same is named where it is no matter of course: the cell, its length, settings unusual in both.
+    """
     first, second = pair.first, pair.second
-    form = "K = {}" if pair.setting == "k" else "{}"
+    form = PAIR_FORMS.get(pair.setting, "{}")
     same = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
     same["num_train_iter"] = f"{first.num_train_iter:,} iterations"
     same.pop(pair.setting, None)
+    unusual = [setting for setting in first.unusual if setting in second.unusual]
     return [
         first.dataset,
-        ", ".join(same.values()),
+        ", ".join([*same.values(), *unusual]),
         form.format(first.alike[pair.setting]),
         form.format(second.alike[pair.setting]),
         f"{pair.difference:+.2f}",

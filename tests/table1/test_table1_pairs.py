@@ -115,6 +115,15 @@ def test_one_image_and_equal_models_divide_by_nothing():
     assert "| binarized_mnist | 1-layer-nonlin, dvaes_power, 50,000 iterations | K = 1 | K = 5 | -1.00 | – |" in text
 
 
+def test_what_is_unusual_in_both_rows_is_named():
+    """Two lengths of each sampler: their pairs would look alike."""
+    rows = [{"sampler": sampler, "num_train_iter": n} for sampler in ("pa", "pcd") for n in (5000, 20_000)]
+    text = page.markdown(report.rows([record([-80.0, -91.0], **row) for row in rows]))
+    assert "| 1-layer-nonlin, K = 1, dvaes_power | 5,000 | 20,000 |" in text
+    assert "| 1-layer-nonlin, K = 1, dvaes_power, sampler pcd | 5,000 | 20,000 |" in text
+    assert "| 1-layer-nonlin, K = 1, dvaes_power, 5,000 iterations | pa | pcd |" in text
+
+
 def test_the_page_has_them_with_a_word_on_single_runs(tmp_path):
     """From folders: log_px.npz beside evaluation.json."""
     base = np.array([-80.0, -120.0, -95.0])
