@@ -134,7 +134,8 @@ def differences(made):
     if not found:
         return []
     lines = ["", "Test NLL of two rows over the same images, nats:", ""]
-    lines += grid(PAIR_COLUMNS, map(_pair_cells, found))
+    everywhere = set.intersection(*(set(row.unusual) for row in made))
+    lines += grid(PAIR_COLUMNS, [_pair_cells(pair, everywhere) for pair in found])
     if any(math.isnan(pair.run_standard_error) for pair in found):
         lines += listed([ONE_RUN])
     return lines
@@ -143,17 +144,17 @@ def differences(made):
 PAIR_FORMS = {"k": "K = {}", "num_train_iter": "{:,}"}  # of the two values, by the setting that differs
 
 
-def _pair_cells(pair):
+def _pair_cells(pair, everywhere):
     """The texts of a Pair, one for each of PAIR_COLUMNS: what is the same in both rows, then the two values.
 
-    What is the same is named where it is no matter of course: the cell, its length, settings unusual in both.
+    That is the cell, its length, and settings that are unusual in both, but for those that are so `everywhere`.
     """
     first, second = pair.first, pair.second
     form = PAIR_FORMS.get(pair.setting, "{}")
     same = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
     same["num_train_iter"] = f"{first.num_train_iter:,} iterations"
     same.pop(pair.setting, None)
-    unusual = [setting for setting in first.unusual if setting in second.unusual]
+    unusual = [text for text in first.unusual if text in second.unusual and text not in everywhere]
     return [
         first.dataset,
         ", ".join([*same.values(), *unusual]),
