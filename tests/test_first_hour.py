@@ -86,6 +86,9 @@ def test_hours_are_told_where_there_are_any():
         "this takes about 3 hours of one core (a Zen 5); a first try: --num-train-iter 5000"
     )
     assert durations.notice(durations.hours(Settings(num_train_iter=5000))) is None
+    assert "about 15 minutes" in durations.notice(0.25)
+    assert "about 90 minutes" in durations.notice(1.4999)
+    assert "about 2 hours" in durations.notice(1.5)
     assert "56 minutes" in durations.notice(durations.hours(Settings(), 330_000))
     dear = Settings(struct="4-layer-nonlin", k=50)
     np.testing.assert_allclose(durations.hours(dear), (192 + 25 * 144 / 20) / 3.6, rtol=1e-12)

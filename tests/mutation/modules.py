@@ -17,6 +17,8 @@ NOT_THEIRS = {  # what no number hangs on
 }
 TWINS = ["tests/fast/test_twins.py"]
 ANNEALING = ["tests/sampling/test_ais.py", "tests/sampling/test_ais_batch.py"]
+REPLICAS = ["tests/sampling/test_population_annealing.py"]
+REFUSALS = ["tests/sampling/test_any_chains.py"]
 ENUMERATION = ["tests/exact/test_discrete.py", "tests/exact/test_machines.py"]
 JUDGING = ["tests/conformance/test_check.py", "tests/conformance/test_kit.py", "tests/conformance/test_planted.py"]
 FILES = ["tests/runs/test_run_files.py"]
@@ -50,11 +52,12 @@ ALSO = {  # tests of a module beside those of its name
     "runs.lifecycle": FILES,
     "runs.training": ["tests/runs/test_iteration.py"],
     "sampling.ais": ANNEALING[1:],
-    "sampling.fields": ["tests/sampling/test_gibbs.py", "tests/sampling/test_rounding.py"],
+    "sampling.fields": ["tests/sampling/test_gibbs.py", "tests/sampling/test_rounding.py", *REFUSALS],
+    "sampling.gibbs": REFUSALS,
     "sampling.paths": [*ANNEALING, "tests/sampling/test_rounding.py"],
-    "sampling.population": ["tests/sampling/test_population_annealing.py", "tests/sampling/test_trajectory.py"],
-    "sampling.replicas": ["tests/sampling/test_population_annealing.py"],
-    "sampling.weights": [*ANNEALING, "tests/sampling/test_population_annealing.py"],
+    "sampling.population": [*REPLICAS, "tests/sampling/test_trajectory.py", *REFUSALS],
+    "sampling.replicas": [*REPLICAS, *REFUSALS],
+    "sampling.weights": [*ANNEALING, *REPLICAS],
     "fast.elementary": ["tests/theory/test_elementary.py", *TWINS],
     "fast.layers": TWINS,
     "fast.mixture": TWINS,

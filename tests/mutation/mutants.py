@@ -15,7 +15,7 @@ NAMES = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum",
          "exp": "expm1", "log": "log1p", "log1p": "log", "cdf0": "cdf1", "cdf1": "cdf0",
          "left": "right", "right": "left", "all": "any", "any": "all", "ones": "zeros", "zeros": "ones"}  # fmt: skip
 
-STYLE = ("fontsize", "linewidth", "alpha", "figsize", "dpi", "color", "zorder", "markersize", "capsize")
+STYLE = ("fontsize", "linewidth", "alpha", "figsize", "dpi", "color", "zorder", "markersize", "capsize", "rotation")
 LONG = 150  # characters of a statement
 
 

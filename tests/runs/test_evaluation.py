@@ -201,3 +201,14 @@ def test_summary_means_and_standard_errors():
 def test_samples_must_be_positive(case):
     with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
         case.likelihood(0)
+
+
+def test_a_likelihood_is_of_all_weights_of_quarters_and_of_sixteenths():
+    log_w = np.random.default_rng(6).normal(-90, 3, (3, 64))
+    found = evaluation.of_log_weights(log_w)
+    for name, parts in (("log_px", 1), ("log_px_quarter", 4), ("log_px_sixteenth", 16)):
+        log_means = logsumexp(log_w.reshape(3, parts, -1), axis=2) - math.log(64 / parts)
+        np.testing.assert_allclose(getattr(found, name), log_means.mean(1), rtol=1e-13)
+    np.testing.assert_allclose(found.elbo, log_w.mean(1), rtol=1e-13)
+    w = np.exp(log_w + 90)
+    np.testing.assert_allclose(found.effective_sample_size, w.sum(1) ** 2 / (w**2).sum(1), rtol=1e-10)

@@ -10,7 +10,7 @@ from dvae_ref import exact
 from dvae_ref.model import networks
 from dvae_ref.runs import from_above, lifecycle, measuring, snapshots
 from dvae_ref.runs.presets import Settings
-from dvae_ref.sampling import ais, bracket, gibbs, philox
+from dvae_ref.sampling import ais, bracket, gibbs, philox, trajectory
 from dvae_ref.theory.boltzmann import RBM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -131,6 +131,29 @@ def test_along_training_goes_through_the_snapshots_before_the_checkpoint(folder,
     assert found["above"]["verdict"] == "closed"
     half = state._replace(iteration=int(path.iteration[len(path.iteration) // 2]))
     assert from_above.along_training(KEY, folder, settings, half)["machines"] == len(path.iteration) // 2 + 1
+
+
+@pytest.mark.parametrize(("replicas", "groups", "each"), [(2, 2, 1), (5, 2, 2), (30, 15, 2), (39, 19, 2), (60, 20, 3)])
+def test_replicas_are_dealt_out_to_at_most_twenty_groups(folder, monkeypatch, replicas, groups, each):
+    """Of two or more each, if there are as many; replicas and ways have keys of their own. Steps are told in all."""
+    settings, state = lifecycle.load(folder, "last")
+    start, asked, given = bracket.Start(np.zeros((replicas, 200)), "replicas"), [], []
+
+    def states(key, settings, state, number):
+        asked.append((key, number))
+        return start
+
+    def log_z(key, machines, start, steps, groups, each, backend):
+        given.append((key, groups, each, backend, steps.sum()))
+        end = bracket.End(0.0, 0.1, groups, "somewhere", False)
+        return bracket.Bracket(end, end)
+
+    monkeypatch.setattr(from_above, "replicas", states)
+    monkeypatch.setattr(trajectory, "log_z", log_z)
+    found = from_above.along_training(KEY, folder, settings, state)
+    assert asked == [(philox.fold_in(KEY, 2, 3), settings.chains)]
+    assert given == [(philox.fold_in(KEY, 2), groups, each, "cpu", found["steps"])]
+    assert found["steps"] > found["machines"] > 2
 
 
 def test_without_snapshots_there_is_no_way_along_training(folder, tmp_path):

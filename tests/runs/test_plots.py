@@ -173,6 +173,8 @@ def test_reconstructions_stand_below_their_images(tmp_path, caught):
         np.testing.assert_allclose(cell(caught[0], 2 * row + 1, column), grey(means[i]), atol=1)  # of rounding
     labels = [label.get_text() for label in caught[0].axes[0].get_yticklabels()]
     assert labels == ["image", "E[x|z]"] * 2
+    centres = [plots.MARGIN + SIDE / 2 + row * (SIDE + plots.MARGIN) for row in range(4)]
+    assert caught[0].axes[0].get_yticks().tolist() == centres
 
 
 @pytest.mark.parametrize(

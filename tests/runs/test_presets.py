@@ -99,6 +99,27 @@ def test_values_out_of_range_are_refused(given, message):
         Settings(**given)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        *(("lr_factors", value, "a list of numbers") for value in (1.0, "0.1", {0.1: 1}, [1, "0.1"], [1, None])),
+        *(("learning_rate", value, "a number") for value in ("0.1", True, [0.1], None)),
+        ("dataset", 3, "a text"),
+    ],
+)
+def test_values_of_another_type_are_refused(name, value, said):
+    with pytest.raises(ValueError, match=f"{name} must be {said}, got"):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize("baseline", [name for name, one in BASELINES.items() if one.law.most < INF])
+def test_a_beta_whose_exponential_float32_cannot_hold_is_refused(baseline):
+    most = BASELINES[baseline].law.most
+    Settings(baseline=baseline, beta=most - 1e-9)
+    with pytest.raises(ValueError, match=f"{baseline} takes beta < {most:g}, as float32"):
+        Settings(baseline=baseline, beta=most)
+
+
 def test_the_sampler_is_population_annealing_as_in_the_paper():
     assert (list(SAMPLERS), Settings().sampler) == (["pa", "pcd"], "pa")
 

@@ -1,5 +1,6 @@
 """A run's files as somebody may have left them: what is not a run's own is refused, by name, at once."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -288,6 +289,26 @@ def test_a_beginning_that_was_killed_begins_again(tmp_path, dataset, monkeypatch
     assert not (tmp_path / "last.npz").exists()
     begin(tmp_path, dataset)
     assert names(tmp_path) == [".lock", "config.json", "last.npz", "metrics.jsonl", "sessions.json"]
+
+
+def test_when_a_run_writes_what(tmp_path, dataset, monkeypatch):
+    """Of ten iterations: a checkpoint after each sixth and at the end, before its validation and after; a record after
+    each fourth, a validation after each eighth and at the end."""
+    written, checkpoint = [], lifecycle.Run.checkpoint
+
+    def spied(run, name="last.npz"):
+        written.append((name, run.state.iteration, run.state.validated))
+        checkpoint(run, name)
+
+    monkeypatch.setattr(lifecycle.Run, "checkpoint", spied)
+    with lifecycle.Run(tmp_path / "run", dataclasses.replace(SMALL, num_train_iter=10), dataset) as run:
+        run.begin()
+        assert run.advance()
+    last = [when for name, *when in written if name == "last.npz"]
+    assert last == [[0, 0], [6, 0], [10, 8], [10, 10]]
+    assert ("best.npz", 8, 8) in written
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["iteration"], "bound" in line) for line in lines] == [(4, True), (8, True), (8, False), (10, False)]
 
 
 def test_other_files_of_a_folder_do_not_matter(tmp_path, dataset):

@@ -1,4 +1,5 @@
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -78,6 +79,50 @@ def test_the_number_of_threads_does_not_matter(threads):
     W, a = batch(5, 30, 21)
     one, two = threads(lambda: ais.log_z_batch(KEY, W, a, 50, 33))
     assert one.log_weights.tobytes() == two.log_weights.tobytes()
+
+
+def test_biases_have_no_part_in_the_rounding_of_the_weights():
+    """They are in the base. A field of 1 + 2**-23 alone has steps of 2**-23; with a bias of 1 beside it, of 2**-22."""
+    W = np.full((1, 1), 1 + 2.0**-23)
+    assert ais._check_batch(W, np.ones((3, 2)), 2)[0, 0] == 1 + 2.0**-23
+    assert fields.exact_fields(RBM(np.ones(2), W))[0].W[0, 0] != 1 + 2.0**-23
+
+
+def test_one_machine_of_two_chains_is_a_batch():
+    W, a = batch(1, 3, 2)
+    assert ais.log_z_batch(KEY, W, a, [0, 1], 2).log_weights.shape == (1, 2)
+
+
+def few_of(effective, chains):
+    """Log-weights of which so many are 0 and the others nothing."""
+    return np.where(np.arange(chains) < effective, 0.0, -np.inf)
+
+
+@pytest.mark.parametrize(("chains", "least"), [(2, 1), (10, 5), (20, 10), (100, 10), (10_000, 10)])
+def test_from_how_few_chains_on_it_is_said(chains, least):
+    """Half of the chains, or ten: so many are let pass, one less is not, alone and in a batch."""
+    assert ais.least_effective(chains) == least
+    enough, few = few_of(least, chains), few_of(least - 1, chains)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ais.summarize(enough).effective_sample_size == least
+        assert ais._summarize_batch(np.array([enough, enough])).effective_sample_size.tolist() == [least, least]
+    if least > 1:
+        with pytest.warns(UserWarning, match=rf"effective sample of {least - 1}\.0 of {chains} chains"):
+            ais.summarize(few)
+        with pytest.warns(UserWarning, match=rf"effective sample of {least - 1}\.0 of .* below {least} for 1 of 2"):
+            ais._summarize_batch(np.array([enough, few]))
+
+
+def test_statistics_are_of_the_last_axis():
+    """Weights 1, 3 and 1, 1: means 2 and 1, standard errors 1/2 and 0 of them, 1.6 and 2 of two chains."""
+    log_z, error, effective = ais.statistics(np.log([[1.0, 3.0], [1.0, 1.0]]) + 500)
+    np.testing.assert_allclose(log_z, [np.log(2) + 500, 500], rtol=1e-14)
+    np.testing.assert_allclose(error, [0.5, 0], atol=1e-12)
+    np.testing.assert_allclose(effective, [1.6, 2], rtol=1e-12)
+    for shape in ((), (0,), (1,), (3, 1)):
+        with pytest.raises(ValueError, match="R >= 2; got shape"):
+            ais.statistics(np.zeros(shape))
 
 
 def test_what_does_not_fit_is_refused():

@@ -120,6 +120,12 @@ def end(log_z, error):
     [
         (end(10.0, 0.03), end(10.1, 0.04), "closed"),  # a gap of 2 errors
         (end(10.0, 0.03), end(10.2, 0.04), "open"),  # of 4
+        (end(10.0, 0.03), end(10.149, 0.04), "closed"),  # 2.98
+        (end(10.0, 0.03), end(10.151, 0.04), "open"),  # 3.02
+        (end(10.0, 0.03), end(9.851, 0.04), "closed"),
+        (end(10.0, 0.03), end(9.849, 0.04), "contradictory"),
+        (end(10.0, 0.18), end(10.0, 0.239), "closed"),  # 0.299
+        (end(10.0, 0.18), end(10.0, 0.241), "open"),  # 0.301
         (end(10.0, 0.03), end(9.9, 0.04), "closed"),
         (end(10.0, 0.03), end(9.8, 0.04), "contradictory"),
         (end(10.0, 0.2), end(10.0, 0.25), "open"),  # nobody knows
@@ -136,6 +142,10 @@ def test_verdicts(below, above, verdict):
     [
         (end(10.0, 0.03), end(10.05, 0.04), 10.08, "closed"),  # 2.6 errors of what is below
         (end(10.0, 0.03), end(10.05, 0.04), 10.1, "open"),  # 3.3
+        (end(10.0, 0.03), end(10.05, 0.04), 10.0909, "closed"),  # 3 and a thousandth, less 1e-4
+        (end(10.0, 0.03), end(10.05, 0.04), 10.0911, "open"),
+        (end(10.0, 0.03), end(10.05, 0.04), 10.1709, "open"),  # as much of what is above
+        (end(10.0, 0.03), end(10.05, 0.04), 10.1711, "contradictory"),
         (end(10.0, 0.03), end(10.05, 0.04), 10.18, "contradictory"),  # 3.3 of what is above, too
         (end(10.0, 0.03), end(10.2, 0.04), 10.0, "open"),  # by their gap
         (end(10.0, 0.03), end(9.8, 0.04), 9.0, "contradictory"),
@@ -188,6 +198,22 @@ def test_progress_goes_through_both_halves():
     assert set(total) == {240}
     assert (list(done), done[-1]) == (sorted(done), 240)
     assert 120 in done
+
+
+def test_parts_of_the_work_are_told_one_after_the_other():
+    calls = []
+    for n in range(3):
+        told = bracket.part_of(lambda *call: calls.append(call), n, 3)
+        told(4, 10)
+        told(10, 10)
+    assert calls == [(4, 30), (10, 30), (14, 30), (20, 30), (24, 30), (30, 30)]
+    assert bracket.part_of(None, 0, 3) is None
+
+
+def test_a_base_of_biases_is_called_given():
+    rbm = skewed_rbm(3, 2)
+    assert bracket.below(KEY, rbm, 50, 40, np.ones(5)).start == "the base given"
+    assert bracket.below(KEY, rbm, 50, 40, "bias").start == "the base bias"
 
 
 @pytest.mark.parametrize(

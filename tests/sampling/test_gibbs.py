@@ -151,6 +151,37 @@ def test_packing_is_invertible():
         np.testing.assert_array_equal(fields.unpack(fields.pack(z), units), z)
 
 
+def test_a_single_chain_of_two_units_is_enough():
+    rbm, state = RBM(np.array([20.0, -20.0]), np.ones((1, 1))), gibbs.chains_from(np.zeros((1, 2)), (1, 1))
+    gibbs.check(state)
+    assert gibbs.sweep(KEY, state, rbm, 1).z.tolist() == [[1, 0]]
+
+
+def test_chains_are_drawn_from_any_on():
+    """Chains 5 to 12 of twenty, across a counter of eight."""
+    field = np.linspace(-1, 1, 20 * 3).reshape(20, 3)
+    whole = gibbs.draw(KEY, 7, gibbs.LEFT, field)
+    for first, end in ((5, 13), (8, 20), (0, 8)):
+        np.testing.assert_array_equal(gibbs.draw(KEY, 7, gibbs.LEFT, field[first:end], first), whole[first:end])
+
+
+def test_sweeps_of_a_key_end_at_2_to_the_32():
+    rbm, state = skewed_rbm(2, 1), gibbs.chains_from(np.zeros((1, 3)), (2, 1), 2**32 - 3)
+    assert gibbs.sweep(KEY, state, rbm, 2).sweeps == 2**32 - 1
+    with pytest.raises(ValueError, match=r"2\*\*32 to a key; asked for 3 after 4294967293"):
+        gibbs.sweep(KEY, state, rbm, 3)
+
+
+def test_more_chains_or_units_than_a_key_has_room_for_are_refused(monkeypatch):
+    """With room for four chains, and for twelve units a side."""
+    monkeypatch.setattr(philox, "MOST_CHAINS", 4)
+    monkeypatch.setattr(philox, "MOST_UNITS", 12)
+    gibbs.sweep(KEY, pcd.init(KEY, (12, 9), 4), skewed_rbm(), 1)
+    for chains, shape in ((5, (12, 9)), (4, (13, 9)), (4, (9, 13))):
+        with pytest.raises(ValueError, match="too many chains for one key"):
+            gibbs.sweep(KEY, pcd.init(KEY, shape, chains), skewed_rbm(*shape), 1)
+
+
 def changed(rbm, **changes):
     values = {name: value.copy() for name, value in rbm._asdict().items()}
     for name, value in changes.items():

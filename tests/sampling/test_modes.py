@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from dvae_ref import exact
 from dvae_ref.sampling import ais, modes, philox
@@ -88,6 +89,40 @@ def test_a_warning_is_worth_four_errors_and_a_thousandth():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         modes.warn_if_missed(at + 1e-4, error, 10**6, rbm)
+
+
+def test_few_chains_have_errors_of_student_s_law():
+    """Of ten chains, 4 errors become as many as t with 9 degrees of freedom exceeds in 3.2e-5 of all cases, over 4."""
+    rbm, error = RBM(np.zeros(5), np.zeros((2, 3))), 0.1
+    wide = stats.t.isf(3.2e-5, 9) / stats.norm.isf(3.2e-5)
+    at = 5 * np.log(2) - 4 * wide * error - 1e-3
+    assert wide > 1.5
+    with pytest.warns(UserWarning, match="is too low"):
+        modes.warn_if_missed(at - 1e-6, error, 10, rbm)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        modes.warn_if_missed(at + 1e-6, error, 10, rbm)
+
+
+def test_mean_fields_start_from_all_alike_and_from_four_singular_vectors_both_ways():
+    """Of a W that is diagonal the vectors are units, the largest first."""
+    W = np.diag([9.0, 8, 7, 6, 5])[:, ::-1]
+    found = modes._starts(W).astype(float)
+    alike, up, down = found[:3], found[3:7], found[7:]
+    np.testing.assert_array_equal(alike, np.array([[1.0], [0], [0.5]]) * np.ones(5))
+    np.testing.assert_array_equal(up + down, np.ones((4, 5)))
+    for k in range(4):  # whichever sign a vector has: the unit alone is up, or nothing
+        assert up[k].tolist() in (np.eye(5)[k].tolist(), np.zeros(5).tolist())
+    assert modes._starts(np.ones((2, 3))).shape == (7, 2)
+
+
+def test_a_free_energy_is_that_of_independent_units():
+    """F(m) = H(m) + a·m + m_left W m_right, of two left units and one right: sums as they stand."""
+    m, a, W = np.array([0.2, 0.7, 0.4]), np.array([0.5, -1, 2]), np.array([[1.5], [-0.3]])
+    entropy = -sum(p * np.log(p) + (1 - p) * np.log(1 - p) for p in m)
+    expected = entropy + a @ m + 0.4 * (0.2 * 1.5 - 0.7 * 0.3)
+    found = modes._free_energies(W, a[None], np.log(m / (1 - m))[None])
+    assert found[0] == pytest.approx(expected, rel=1e-13)
 
 
 ESTIMATES = {

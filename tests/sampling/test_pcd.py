@@ -64,6 +64,11 @@ def test_the_initial_state_is_uniform():
     assert (state.left.dtype, state.left.shape, state.right.shape) == (np.uint8, (10_000, 10), (10_000, 8))
 
 
+def test_a_single_chain_is_enough():
+    state, info = pcd.step(KEY, pcd.init(KEY, (12, 9), 1), skewed_rbm(), 2)
+    np.testing.assert_array_equal(info.moments.z, pcd.samples(state)[0])
+
+
 def test_zero_chains_are_refused():
     with pytest.raises(ValueError, match="chains must be a whole number >= 1; got 0"):
         pcd.init(KEY, (12, 9), 0)

@@ -99,6 +99,25 @@ def test_keys_are_distinct_and_their_seeds_checked():
             philox.fold_in(root, seed)
 
 
+def test_words_of_a_key_are_of_32_bits():
+    philox.check(Key(0, 2**32 - 1))
+    for wrong in (Key(2**32, 0), Key(0, 2**32), Key(-1, 0)):
+        with pytest.raises(ValueError, match=r"a key's k[01] must be a whole number >= 0 and <= 4294967295"):
+            philox.check(wrong)
+    with pytest.raises(TypeError, match="a sampler takes a key"):
+        philox.check((0, 0))
+
+
+def test_a_key_is_folded_by_the_first_two_words_of_its_domain():
+    words = philox.philox(*map(np.uint64, (7, 1, 0, 2, 3, 4)))
+    assert philox.fold_in(Key(3, 4), 2**32 + 7) == Key(int(words[0]), int(words[1]))
+
+
+@pytest.mark.parametrize(("chains", "whole"), [(0, 0), (1, 8), (8, 8), (9, 16), (64, 64)])
+def test_machines_of_a_batch_begin_with_counters_of_their_own(chains, whole):
+    assert philox.whole_counters(chains) == whole
+
+
 def test_no_two_domains_share_a_counter():
     """Spins, uniform numbers and derived keys of one key: the same counter gives each other words."""
     domains = (philox.DOMAIN_GIBBS, philox.DOMAIN_UNIFORM, philox.DOMAIN_KEY)

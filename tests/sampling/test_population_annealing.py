@@ -316,6 +316,35 @@ def test_steps_have_the_overlap_asked_for():
     assert len(coarse.inv_temps) < len(result.inv_temps) / 2
 
 
+@pytest.mark.parametrize(("chains", "pilot"), [(250, 200), (199, 199)])
+def test_a_schedule_is_the_choice_of_a_pilot_of_up_to_200_other_replicas(chains, pilot):
+    """To the last digit; with role 2 of the key."""
+    rbm = scaled(skewed_rbm(), 0.3)
+    path = paths.annealing_path(rbm, "uniform")
+    _, inv_temps, _ = pa._walk(philox.fold_in(KEY, 2), path, pilot, 2, pa._adaptive(0.86, 100), "cpu")
+    assert pa.anneal(KEY, rbm, chains, 2).inv_temps.tolist() == inv_temps
+    assert len(inv_temps) > 3
+
+
+def test_annealing_starts_from_samples_of_the_base():
+    """With role 1 of the key, and log Z of the base, whose deviations are none yet."""
+    path = paths.annealing_path(skewed_rbm(5, 3), "bias")
+    state = pa._start(KEY, path, 4)
+    sides = ((gibbs.LEFT, path.base[:5]), (gibbs.RIGHT, path.base[5:]))
+    drawn = [gibbs.draw(philox.fold_in(KEY, 1), 0, side, np.tile(field, (4, 1))) for side, field in sides]
+    np.testing.assert_array_equal(state.chains.z, np.concatenate(drawn, 1))
+    assert state.log_z == pytest.approx(np.logaddexp(0, path.base.astype(np.float64)).sum(), rel=1e-12)
+    np.testing.assert_array_equal(state.rbm.a, path.base)
+    assert not np.any(state.rbm.W)
+
+
+def test_uniform_replicas_know_log_z():
+    state = pa.init(KEY, (12, 9), 3)
+    assert state.log_z == pytest.approx(21 * np.log(2), rel=1e-14)
+    np.testing.assert_array_equal(state.chains.z, pcd.init(KEY, (12, 9), 3).z)
+    assert pa.init(KEY, skewed_rbm(), 1).rbm.W.dtype == np.float64
+
+
 ASYMMETRIC = machines.named("asymmetric ferromagnet")
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from enumeration import log_z, skewed_rbm
 
-from dvae_ref import exact
-from dvae_ref.sampling import bracket, modes, philox, trajectory
+from dvae_ref import boltzmann, exact
+from dvae_ref.sampling import ais, bracket, gibbs, modes, pcd, philox, population, trajectory
 from dvae_ref.theory.boltzmann import RBM
 
 KEY = philox.key(31)
@@ -85,6 +85,40 @@ def test_groups_are_resampled_by_themselves():
     np.testing.assert_array_equal(other[1:], ancestors[1:])
     assert np.any(other[0] != ancestors[0])
     assert np.any(trajectory._ancestors(KEY, log_w, 4).reshape(6, 9)[1:] != ancestors[1:])
+
+
+def test_both_ways_have_keys_of_their_own():
+    """Roles 2 and 3, and 4 for resampling: the ends by hand, a step each, of four replicas in two groups."""
+    rbm = path(2, 3)[-1]
+    zero = RBM(0 * rbm.a, 0 * rbm.W)
+    start = bracket.Start(np.eye(5)[:4], "given")
+    for role, first, last in ((2, zero, rbm), (3, rbm, zero)):
+        key = philox.fold_in(KEY, role)
+        chains = pcd.init(key, zero, 4) if role == 2 else gibbs.chains_from(start.z, (2, 3))
+        log_w = -boltzmann.energy(RBM(last.a - first.a, last.W - first.W), chains.z.astype(np.float64)).reshape(2, 2)
+        log_ratio, error, _ = ais.statistics(np.logaddexp.reduce(log_w, 1) - np.log(2))
+        if role == 2:
+            end, sign = trajectory.below(KEY, [rbm], 1, 2, 2), 1
+        else:
+            end, sign = trajectory.above(KEY, [rbm], start, 1, 2), -1
+        assert end.log_z == pytest.approx(5 * np.log(2) + sign * log_ratio, abs=1e-5)  # the rounding of W
+        assert end.standard_error == pytest.approx(error, abs=1e-5)
+
+
+def test_replicas_are_resampled_by_a_number_for_each_group_and_step():
+    log_w = np.random.default_rng(1).normal(0, 1, (3, 50))
+    u = philox.uniform(philox.fold_in(KEY, 4, 6), 3)
+    by_hand = [50 * g + population.systematic(log_w[g], u[g]) for g in range(3)]
+    np.testing.assert_array_equal(trajectory._ancestors(KEY, log_w, 6), np.concatenate(by_hand))
+
+
+def test_two_replicas_in_each_of_two_groups_are_enough():
+    machines = path(2, 3)
+    start = bracket.Start(np.eye(5)[:4], "given")
+    assert trajectory.above(KEY, machines, start, 1, 2).weights == 2
+    assert trajectory.below(KEY, machines, 1, 2, 2).weights == 2
+    with pytest.raises(ValueError, match="each of 2 groups needs at least 2 replicas; got 2 in all"):
+        trajectory.above(KEY, machines, start._replace(z=start.z[:3]), 1, 2)
 
 
 def test_steps_follow_from_the_divergence():
