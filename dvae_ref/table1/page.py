@@ -4,6 +4,7 @@ In Markdown a dash is a number that is not known; of a few numbers, nan in the C
 """
 
 import csv
+import functools
 import io
 import math
 from pathlib import Path
@@ -134,11 +135,19 @@ def differences(made):
     if not found:
         return []
     lines = ["", "Test NLL of two rows over the same images, nats:", ""]
-    everywhere = set.intersection(*(set(row.unusual) for row in made))
-    lines += grid(PAIR_COLUMNS, [_pair_cells(pair, everywhere) for pair in found])
+    cells = functools.partial(_pair_cells, everywhere=_unusual_everywhere(made))
+    lines += grid(PAIR_COLUMNS, map(cells, found))
     if any(math.isnan(pair.run_standard_error) for pair in found):
         lines += listed([ONE_RUN])
     return lines
+
+
+def _unusual_everywhere(made):
+    """The settings that are unusual in every row, and so say nothing of a pair."""
+    everywhere = set(made[0].unusual)
+    for row in made:
+        everywhere.intersection_update(row.unusual)
+    return everywhere
 
 
 PAIR_FORMS = {"k": "K = {}", "num_train_iter": "{:,}"}  # of the two values, by the setting that differs
@@ -154,10 +163,10 @@ def _pair_cells(pair, everywhere):
     same = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
     same["num_train_iter"] = f"{first.num_train_iter:,} iterations"
     same.pop(pair.setting, None)
-    unusual = [text for text in first.unusual if text in second.unusual and text not in everywhere]
+    unusual = set(first.unusual) & set(second.unusual) - everywhere
     return [
         first.dataset,
-        ", ".join([*same.values(), *unusual]),
+        ", ".join(list(same.values()) + sorted(unusual)),
         form.format(first.alike[pair.setting]),
         form.format(second.alike[pair.setting]),
         f"{pair.difference:+.2f}",
