@@ -4,6 +4,7 @@ from dvae_ref.program import entry
 
 
 def main():
+    """Everything, from the first Ctrl-C that is heard to the exit code."""
     entry.leave_on_interrupt()
 
     from dvae_ref import cli

@@ -85,6 +85,7 @@ def short(named: tuple) -> str:
 
 
 def _shown(value):
+    """An array or a tree by its shape and size, if it is large; else its repr."""
     if isinstance(value, np.ndarray) and value.size > SMALL:
         ends = f", {value.min():.4g} to {value.max():.4g}" if value.dtype.kind in "fiu" else ""
         return f"<{value.shape} {value.dtype}{ends}>"

@@ -28,6 +28,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _enter():
+    """The first that begins remembers how many threads each library has, and takes one."""
     global _inside, _before
     with _lock:
         if _inside == 0:
@@ -38,6 +39,7 @@ def _enter():
 
 
 def _leave():
+    """The last that ends gives them back."""
     global _inside
     with _lock:
         _inside -= 1

@@ -1,4 +1,9 @@
-"""The command line, python -m dvae_ref COMMAND (or dvae-ref COMMAND): parses, calls, prints; no mathematics."""
+"""The command line, python -m dvae_ref COMMAND (or dvae-ref COMMAND): parses, calls, prints; no mathematics.
+
+Nothing heavy is imported until a command is known to make sense: `--help` and a misspelt option answer at once, and
+`process.prepare` comes before NumPy. An option stands here once, with its default and its help; those of Settings
+follow from its fields. What a command does is in `commands`, `table1.command` and `conformance.commands`.
+"""
 
 import argparse
 import functools
@@ -53,6 +58,7 @@ def numbers(text):
 
 
 def _number(text):
+    """A number of a text: 0.25, or 1/4."""
     above, slash, below = text.partition("/")
     return float(above) / float(below) if slash else float(above)
 
@@ -94,7 +100,7 @@ def add_settings(parser, leave_out=()):
 
 
 def add_setting(parser, f):
-    """The option of one field of Settings."""
+    """The option of one field of Settings. Without a default of its own: what is not given is for Settings to say."""
     kind = {tuple: numbers, float: float, int: int, str: str}[f.type]
     text = f.metadata["help"]
     if f.name in CHOICES:
@@ -120,6 +126,7 @@ def add_backend(parser, what):
 
 
 def add_table1(subparsers):
+    """table1: a grid over AXES, each cell with the settings of `train`, and how it is measured."""
     table1 = subparsers.add_parser(
         "table1",
         help="train and evaluate a grid of models, beside the paper's Table 1",
@@ -164,6 +171,7 @@ def add_work(table1):
 
 
 def add_conformance(subparsers):
+    """conformance, and its own commands: show, export, check."""
     conformance = subparsers.add_parser(
         "conformance",
         help="test vectors for other implementations",
@@ -176,6 +184,7 @@ def add_conformance(subparsers):
 
 
 def add_show(actions):
+    """conformance show [NAME ...]."""
     show = actions.add_parser(
         "show",
         help="what a quantity is, and its arrays",
@@ -185,6 +194,7 @@ def add_show(actions):
 
 
 def add_export(actions):
+    """conformance export DIR: the inputs' seed, the dtype, the format."""
     export = actions.add_parser("export", help="write the kit", description="Write the kit: npz files and a manifest.")
     add = export.add_argument
     add("folder", metavar="DIR", help="folder to write it to")
@@ -195,6 +205,7 @@ def add_export(actions):
 
 
 def add_check(actions):
+    """conformance check DIR THEIRS: the kit first, then what is to be checked."""
     check = actions.add_parser(
         "check",
         help="compare somebody's outputs",
@@ -209,6 +220,7 @@ def add_check(actions):
 
 
 def add_log_z(subparsers):
+    """log-z NPZ: somebody's machine, by as much annealing, in as many chains, as `evaluate` takes by default."""
     log_z = subparsers.add_parser(
         "log-z",
         help="log Z and moments of a machine in an npz file",
@@ -225,6 +237,7 @@ def add_log_z(subparsers):
 
 
 def add_nll(subparsers):
+    """nll NPZ: somebody's log-weights, and the log Z that belongs to them, which cannot be guessed."""
     nll = subparsers.add_parser(
         "nll",
         help="the NLL of log-weights in an npz file",
@@ -237,6 +250,7 @@ def add_nll(subparsers):
 
 
 def add_train(subparsers):
+    """train: an option for every setting, where it goes, and whether it is a run's continuation."""
     train = subparsers.add_parser(
         "train", help="train a model", description="Train a model into a run folder.", epilog=glossary(), **FORMATTER
     )
@@ -247,6 +261,7 @@ def add_train(subparsers):
 
 
 def add_evaluate(subparsers):
+    """evaluate: of which checkpoint and images, by how many samples, and how log Z is found."""
     evaluate = subparsers.add_parser(
         "evaluate",
         help="test log-likelihood of a trained model",
@@ -267,6 +282,7 @@ def add_evaluate(subparsers):
 
 
 def add_sample(subparsers):
+    """sample: how many images, from how many sweeps, and the picture's place."""
     sample = subparsers.add_parser(
         "sample",
         help="draw images from the model",
@@ -281,6 +297,7 @@ def add_sample(subparsers):
 
 
 def add_data(subparsers):
+    """data list, data fetch NAME."""
     data = subparsers.add_parser(
         "data", help="find or download data sets", description="What data are there, and where."
     )
@@ -331,7 +348,11 @@ def main(argv=None):
 
 
 def carry_out(args):
-    """Load the command and call it, with one thread for BLAS: the same bytes on any machine with this CPU."""
+    """Load the command and call it, with one thread for BLAS: the same bytes on any machine with this CPU.
+
+    From here on Ctrl-C is a KeyboardInterrupt; before, while libraries are being loaded, it ends the process
+    (`entry.leave_on_interrupt`).
+    """
     process.prepare()  # before NumPy is loaded
     command = load(args.command)
     entry.ready()

@@ -1,4 +1,10 @@
-"""The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code."""
+"""The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code.
+
+0 is done, 130 interrupted. Everything else is an exception: UsageError for arguments that make no sense together, which
+becomes 2, and what the work itself raises, a ValueError or an OSError mostly, which becomes a line and 1
+(`entry.guarded`). What can be checked before the work is checked then: files that are to be written, memory that is to
+be taken, settings that do not fit. Progress goes to standard error, the result to standard output.
+"""
 
 import functools
 import os
@@ -29,7 +35,7 @@ def begin(args):
 
 
 def train(args):
-    """Train, validate, draw pictures."""
+    """Train, validate, draw pictures; with --resume from the last checkpoint on, to the same bytes."""
     begin(args)
     given = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
     settings = resumed_settings(args, given) if args.resume else checked_settings(given)
@@ -43,20 +49,29 @@ def train(args):
 
 
 def train_run(args, run):
-    """Train the run to its end, or until it is interrupted: the exit code."""
-    settings, folder = run.settings, run.folder
-    say(f"{describe(settings)}\ndata: {run.dataset.origin}\nrun folder: {folder}")
+    """Train the run to its end, or until it is interrupted: the exit code.
+
+    The first Ctrl-C or SIGTERM ends it after the iteration that runs, with a checkpoint; a second one at once, with the
+    checkpoint before. Pictures are drawn at the end alone.
+    """
+    settings = run.settings
+    say(f"{describe(settings)}\ndata: {run.dataset.origin}\nrun folder: {run.folder}")
     notice = durations.notice(durations.hours(settings, settings.num_train_iter - run.state.iteration))
     if notice:
         say(notice)
     with Interrupt() as interrupted, Progress(run) as progress:
         finished = run.advance(interrupted, progress.iteration, progress.validation)
     if not finished:
-        say(f"stopped at iteration {run.state.iteration:,}; a checkpoint is written. To continue:")
-        say(f"  {to_continue(folder, args.data_dir)}")
-        return 130
+        return say_how_to_continue(args, run)
     draw_pictures(run)
     return conclude_training(args, run)
+
+
+def say_how_to_continue(args, run):
+    """How far a run came that was interrupted, and the command that goes on with it; the exit code, 130."""
+    say(f"stopped at iteration {run.state.iteration:,}; a checkpoint is written. To continue:")
+    say(f"  {to_continue(run.folder, args.data_dir)}")
+    return 130
 
 
 def to_continue(folder, data_dir):
@@ -81,7 +96,10 @@ def conclude_training(args, run):
 
 
 def evaluate(args):
-    """log Z by AIS, then the likelihood of a split by importance sampling; evaluation.json in the run folder."""
+    """log Z by AIS, then the likelihood of a split by importance sampling; evaluation.json in the run folder.
+
+    Nothing of it is kept when it is interrupted: the next one begins anew, to the same numbers.
+    """
     begin(args)
     at_least(args, samples=1, temperatures=2, ais_chains=2, images=1, seed=0)
     dataset = datasets.load(lifecycle.read_settings(args.run_dir).dataset, args.data_dir)
@@ -118,7 +136,7 @@ def evaluation_text(record):
 
 
 def log_z(args):
-    """log Z and moments of a machine in an npz file."""
+    """log Z, from below and from above, and moments of a machine in an npz file, somebody's own."""
     begin(args)
     at_least(args, temperatures=2, chains=2, sweeps=0, seed=0)
     if args.out:
@@ -141,7 +159,7 @@ def check_out(out, source):
 
 
 def nll(args):
-    """The NLL of log-weights in an npz file."""
+    """The NLL of log-weights in an npz file, nats, and by how much the last factor of four in samples lowered it."""
     record = foreign.nll(args.weights, args.log_z, args.log_z_error)
     text = f"NLL {record['nll']:.3f}"
     if record["nll_error"] is not None:
@@ -160,7 +178,7 @@ def _from_above(record):
 
 
 def sample(args):
-    """Images from the prior: Gibbs from random states, then the decoder's means."""
+    """Images from the prior: Gibbs from random states, then the decoder's means, if the picture can be written."""
     begin(args)
     at_least(args, number=1, sweeps=1, seed=0)
     out = Path(args.out or Path(args.run_dir) / "samples.png")
@@ -170,7 +188,12 @@ def sample(args):
     writing.check_writable(out)
     images = prior_images(training.keys(args.seed)["sample"], state, args.number, args.sweeps)
     plots.samples(images, out, title=f"{args.number} images from the prior, iteration {state.iteration:,}")
-    if writing.is_stdout(out):  # where the picture is, and nothing else
+    return conclude_picture(args, out)
+
+
+def conclude_picture(args, out):
+    """Say where the picture is; on standard error if standard output has the picture itself. The exit code, 0."""
+    if writing.is_stdout(out):
         say(f"wrote {out}")
     else:
         conclude(args, {"picture": str(out), "number": args.number, "sweeps": args.sweeps}, f"wrote {out}")
@@ -195,7 +218,10 @@ def data(args):
 
 
 def look_for(name, data_dir):
-    """Where a data set is from and how many images its splits have, or the error of who loads it."""
+    """Where a data set is from and how many images its splits have, or the error of who loads it.
+
+    A data set that is not there is no failure of `data list`: what is missing, and where it belongs, is the answer.
+    """
     try:
         loaded = datasets.load(name, data_dir)
     except (OSError, ValueError) as error:
@@ -235,6 +261,7 @@ def draw_pictures(run, number=20, sweeps=2000):
 
 
 def describe(settings):
+    """A run's settings in a line: what tells it from others, not all of them."""
     s = settings
     return f"{s.baseline} {s.struct} on {s.dataset}, K = {s.k}, beta = {s.beta:g}, {s.num_train_iter:,} iterations"
 
@@ -259,7 +286,7 @@ class Progress:
         self.bar.close()
 
     def iteration(self, state, bound):
-        """After each: the bound is shown as its mean over the last 50 or so."""
+        """After each: the bound, nats, is shown as its mean over the last 50 or so."""
         self.smoothed = bound if self.smoothed is None else 0.98 * self.smoothed + 0.02 * bound
         self.bar.set_postfix_str(f"bound {self.smoothed:.2f}{self.validated}", refresh=False)
         if self.first:  # its time, compiling included, says nothing about the others

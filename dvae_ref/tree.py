@@ -1,4 +1,9 @@
-"""Nested tuples of arrays: the parameters of a model, their gradients, Adam's moments."""
+"""Nested tuples of arrays: the parameters of a model, their gradients, Adam's moments.
+
+A tree is an array or a tuple of trees, mostly a NamedTuple, whose fields give each array a path. These paths are the
+names in checkpoints and in the conformance kit. Trees of one structure have their arrays in one order, so that a
+gradient and the parameters it belongs to go through any function side by side.
+"""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -44,6 +49,7 @@ def leaves(tree: Any) -> list[Array]:
 
 
 def _gather(branches, found):
+    """Append the arrays of these trees to a list, from left to right."""
     for branch in branches:
         if isinstance(branch, _LEAF):  # here, not in a call of its own: a training step meets 200 leaves
             found.append(branch)
@@ -87,6 +93,7 @@ def unflatten(like: Any, leaves: Iterable[Array]) -> Any:
 
 
 def _fill(branches, remaining):
+    """These trees with other arrays, the next of an iterator each. StopIteration if there are too few."""
     filled = []
     for branch in branches:
         if isinstance(branch, _LEAF):

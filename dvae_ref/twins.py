@@ -2,6 +2,9 @@
 
 A twin takes the same arguments and returns the same, or NotImplemented for arrays that it was not made for. Nothing
 else in the theory knows of it.
+
+Numbers of the two agree to rounding, and are not the same: which one answers depends on the arguments' types, shapes
+and strides, and on whether Numba compiles, so that a program has the same numbers each time that it runs.
 """
 
 import contextlib
@@ -73,6 +76,7 @@ def _real(argument, function):
 
 
 def _real_fields(fields, function):
+    """A tuple with its arrays of integers as float64, of the same type; the very same tuple if there are none."""
     real = [_real(field, function) for field in fields]
     if all(new is old for new, old in zip(real, fields, strict=True)):
         return fields

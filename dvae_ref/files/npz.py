@@ -2,6 +2,11 @@
 
 As `reading`: whatever is wrong with a file is a ValueError that names it. What the arrays of a checkpoint have to hold
 is said in `contents`.
+
+Before an array is read, all headers are: each has to be of a plain dtype, as numbers and text are, with as many bytes
+of data as its shape takes, and all together of MOST_UNPACKED bytes at most, or of those of the file itself. So a few
+bytes that claim to be terabytes, an archive that unpacks without end, and objects, which a pickle could turn into code,
+end there. The checksum of each array is compared as it is read.
 """
 
 import contextlib
@@ -49,12 +54,14 @@ class Archive:
             self.headers = {name: _header(self.file, member) for name, member in self.members.items()}
 
     def array(self, name):
+        """The array of this name. ValueError, with the file, if there is none, or if it is damaged."""
         if name not in self.members:
             raise ValueError(f"{self.path} is {self.what} (it has no {name})")
         with reading.parsing(self.path, self.what):
             return _array(self.file, self.members[name])
 
     def arrays(self):
+        """All of them: Arrays."""
         return Arrays(self.path, {name: self.array(name) for name in self.members})
 
 
@@ -103,6 +110,7 @@ def _header(archive, member):
 
 
 def _check_header(member, dtype, shape, bytes_there):
+    """ValueError for a type that is not read, and for data of another length than the type and the shape take."""
     if dtype.hasobject or dtype.kind not in PLAIN or not dtype.itemsize:
         raise ValueError(f"{member.filename} is of type {dtype}, which is not read")
     size = math.prod(shape) * dtype.itemsize

@@ -50,6 +50,7 @@ def remove_dead(folder, target=None, ours=()):
 
 
 def _remove(path):
+    """Delete a file, or a folder with all that is in it; of a link the link alone."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -57,7 +58,10 @@ def _remove(path):
 
 
 def _is_dead(path, match):
-    """Is the writer gone? Elsewhere, or of an earlier version, it is when it has not written for a day."""
+    """Is the writer gone? Elsewhere, or of an earlier version, it is when it has not written for a day.
+
+    Here it is gone if no process has its number, or one that started at another time: numbers are given anew.
+    """
     found = match.groupdict()
     if found.get("place") == _place():
         return not _is_alive(int(found["pid"]), int(found["start"]))
@@ -65,6 +69,7 @@ def _is_dead(path, match):
 
 
 def _is_alive(pid, start):
+    """Is there a process of this number that started then? Where nobody tells its start, any of this number is."""
     if sys.platform.startswith("linux"):
         return _start_of(pid) == start
     if sys.platform == "win32":  # where there is no asking without ending it

@@ -80,6 +80,7 @@ def json_value(text, path, constants=(), what="damaged or no JSON"):
 
 
 def _finite(text):
+    """A float of its text in JSON. ValueError for one that float64 cannot hold: 1e999 would be infinity."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"the number {text} is too large")
@@ -87,6 +88,7 @@ def _finite(text):
 
 
 def _constant(name, allowed):
+    """What NaN, Infinity or -Infinity in JSON is to stand for. ValueError unless it is allowed."""
     if name not in allowed:
         raise ValueError(f"{name} is no number of JSON")
     return allowed[name]

@@ -13,6 +13,8 @@ LONGEST = 300  # characters of a foreign text in a message
 
 
 class Rule(NamedTuple):
+    """What a single value has to be: `holds` judges it, `said` is what a message calls it."""
+
     said: str  # what is expected, in words
     holds: Callable
     optional: bool = False  # may it be absent?
@@ -24,14 +26,17 @@ def is_number(value):
 
 
 def is_whole(value, least=0):
+    """A whole number of `least` or more that int64 holds; True and False are none."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
 
 
 def at_least(least):
+    """The Rule for a finite number of `least` or more."""
     return Rule(f"a number of {least} or more", lambda value: is_number(value) and value >= least)
 
 
 def whole(least):
+    """The Rule for a whole number of `least` or more."""
     return Rule(f"a whole number of {least} or more", lambda value: is_whole(value, least))
 
 
@@ -41,6 +46,7 @@ def are_factors(value):
 
 
 def text(pattern=".*", said="a text"):
+    """The Rule for a text all of which fits a pattern; said: what a message calls it."""
     return Rule(said, lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value, re.DOTALL)))
 
 
@@ -172,6 +178,7 @@ def check(value, rule, path, place=""):
 
 
 def _check_member(value, name, rule, path, place):
+    """An object's value under a name, by its rule. ValueError if it is missing and may not be."""
     if name in value:
         check(value[name], rule, path, place)
     elif not getattr(rule, "optional", False):
@@ -179,9 +186,11 @@ def _check_member(value, name, rule, path, place):
 
 
 def _said(rule):
+    """What a rule expects, in words."""
     return rule.said if isinstance(rule, Rule) else "a list" if isinstance(rule, list) else "an object"
 
 
 def _demand(holds, said, value, path, place):
+    """ValueError unless it holds: the file, the place in it, what was expected and what was found."""
     if not holds:
         raise ValueError(f"{path} is damaged: expected {place or 'it'} to be {said}, got {shown(value)}")

@@ -1,4 +1,10 @@
-"""Files that are whole or absent: atomic writes, and checkpoints that refuse what they do not know."""
+"""Files that are whole or absent: atomic writes, and checkpoints that refuse what they do not know.
+
+A file is written under another name beside its place, brought to the disk (fsync), and only then given its name, which
+is one step for the system. A process that is killed, a full disk and a power failure leave the file that was there
+before, or the new one, and never half of one. What is left of a killed write has a name of its own (`partial`) and goes
+with the next write.
+"""
 
 import contextlib
 import errno
@@ -46,7 +52,11 @@ def atomic(path):
 
 
 def check_writable(path):
-    """OSError, naming `path`, where `atomic` could not write: to be called before the work of a command, not after."""
+    """OSError, naming `path`, where `atomic` could not write: to be called before the work of a command, not after.
+
+    It makes the file that `atomic` would begin with, and removes it. A disk that is full by the end of the work it
+    cannot foresee.
+    """
     if not _is_device(path):
         descriptor, temporary = _created(Path(os.path.realpath(path)), path)
         os.close(descriptor)
@@ -62,7 +72,10 @@ def make_folder(path):
 
 
 def _created(target, path):
-    """(descriptor, Path) of a file that is to become `target`. What killed writers of it left behind is deleted."""
+    """(descriptor, Path) of a file that is to become `target`. What killed writers of it left behind is deleted.
+
+    OSError, with the name that the caller gave: for a folder, for a place without room or permission.
+    """
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "cannot write here: it is a folder", str(path))
     partial.remove_dead(target.parent, target.name)
@@ -117,13 +130,19 @@ def to_json(record, **options):
 
 
 def write_json(path, record):
+    """Write a record as indented JSON, atomically. ValueError, before the file is touched, for NaN and infinity."""
     text = to_json(record, indent=2)
     with atomic(path) as file:
         file.write(text.encode() + b"\n")
 
 
 def save_checkpoint(path, header, **trees):
-    """Write trees of arrays and a header of plain JSON values, atomically."""
+    """Write trees of arrays and a header of plain JSON values, atomically.
+
+    trees: by the name under which `restore` finds them. Arrays are members of an npz file called by their path
+    ("params.rbm.W"), the header is one of them, a text. OSError if it cannot be written, and the checkpoint before it
+    stays; ValueError for a header with NaN or infinity.
+    """
     arrays = {path: leaf for name, branch in trees.items() for path, leaf in tree.items(branch, name)}
     header = to_json({"format": FORMAT, "version": VERSION, **header})
     with atomic(path) as file:

@@ -13,6 +13,7 @@ tqdm.monitor_interval = 0  # no thread to look after bars: where memory is too s
 
 
 def at_least(args, **least):
+    """UsageError for an argument below its least value, by the name of its option. What is not given passes."""
     for name, value in least.items():
         given = getattr(args, name)
         if given is not None and given < value:
@@ -35,10 +36,12 @@ def use_threads(args):
 
 
 def say(text):
+    """A line on standard error, at once: progress and warnings. Results go to standard output, by `conclude`."""
     print(text, file=sys.stderr, flush=True)
 
 
 def conclude(args, record, text):
+    """Print a command's result; with --json its record follows, one JSON object in the last line."""
     print(text)
     if args.json:
         print(json.dumps(record))

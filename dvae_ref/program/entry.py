@@ -31,6 +31,7 @@ class UsageError(Exception):
 
 
 def _leave(*_):
+    """End on the spot, without Python's own end: no destructors, no waiting for threads."""
     os._exit(INTERRUPTED)
 
 
@@ -182,6 +183,7 @@ class _Unfailing:
         return getattr(self._stream, name)
 
     def write(self, text):
+        """As the stream's, and as long; once it fails, what comes later is forgotten as well."""
         try:
             return self._stream.write(text)
         except OSError:
@@ -189,6 +191,7 @@ class _Unfailing:
             return len(text)
 
     def flush(self):
+        """As the stream's, but that nothing is raised."""
         _flush(self._stream)
 
 

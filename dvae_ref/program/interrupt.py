@@ -1,4 +1,14 @@
-"""Ctrl-C and SIGTERM as a flag, so that a run can stop between two iterations."""
+"""Ctrl-C and SIGTERM as a flag, so that a run can stop between two iterations.
+
+    with Interrupt() as interrupted:
+        while work is left and not interrupted():
+            ...
+
+What is promised: after the first signal the iteration that runs is finished, and a checkpoint is written by whoever
+looks at the flag; a second signal is a KeyboardInterrupt at once, and the checkpoint before is what is left. SIGTERM,
+which SIGKILL follows within seconds, does not wait for an iteration that takes longer than PATIENCE, if that loses
+nothing but time.
+"""
 
 import contextlib
 import signal
@@ -52,6 +62,7 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _handle(self, number, _frame):
+        """Raise the flag; KeyboardInterrupt if it was up, or if two signals came at once."""
         again = self.raised or self.heard.take() > 1
         self.raised = True
         if again:
@@ -67,12 +78,14 @@ class _Arrivals:
     """How many signals have come. Python calls a handler once for all that come while compiled code runs."""
 
     def open(self):
+        """Let Python write a byte for each signal, at the moment that it comes, to a pair of sockets."""
         self.reader, self.writer = socket.socketpair()
         for end in (self.reader, self.writer):
             end.setblocking(False)
         self.before = signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
 
     def take(self):
+        """The number of SIGINT and SIGTERM since the last call."""
         try:
             numbers = self.reader.recv(4096)
         except BlockingIOError:
@@ -80,17 +93,20 @@ class _Arrivals:
         return sum(number in (signal.SIGINT, signal.SIGTERM) for number in numbers)
 
     def close(self):
+        """Give the signals' bytes back to whoever had them before."""
         signal.set_wakeup_fd(self.before)
         self.reader.close()
         self.writer.close()
 
 
 def _look_in(seconds):
+    """SIGALRM after so many seconds, and again every AGAIN; 0: no more. Where there is no such clock, nothing."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
 
 
 def _abandon(*_):
+    """AbandonedError, if what runs is `abandonable`; else the next SIGALRM asks again."""
     global _abandonable
     if _abandonable:
         _abandonable = False  # here, as the exception may come while the context ends

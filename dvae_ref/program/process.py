@@ -26,6 +26,7 @@ def prepare():
 
 
 def _check_threads():
+    """ValueError for a NUMBA_NUM_THREADS in the environment that is no whole number of at least 1."""
     given = os.environ.get(_THREADS, "1")
     if not (given.isdecimal() and int(given)):
         raise ValueError(f"{_THREADS} must be a whole number of at least 1, got {given!r}")

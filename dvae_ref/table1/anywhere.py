@@ -93,7 +93,7 @@ def _stop(sign, running: dict[Future, Cell]):
 
 
 def _outcome(future):
-    """What a cell's future says: run_cell's result, or an error of the executor's."""
+    """What a cell's future says: run_cell's result, or an error of the executor's, of whatever type."""
     try:
         return future.result()
     except CancelledError:

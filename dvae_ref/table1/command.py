@@ -1,4 +1,9 @@
-"""python -m dvae_ref table1: train and measure a grid of cells, then set them beside the paper's Table 1."""
+"""python -m dvae_ref table1: train and measure a grid of cells, then set them beside the paper's Table 1.
+
+The same command, given again, goes on: it looks at the folders for what is not finished. Its exit code is 0 if all
+cells that were asked for are finished, 130 if some are not because it was interrupted, 1 if any failed or the table
+could not be written, 2 for options that make no sense.
+"""
 
 import os
 import re
@@ -141,7 +146,7 @@ class Progress:
         self.bar.update(sum(self.reached.values()) - self.bar.n)
 
     def end(self, cell, error):
-        """A cell has ended, with an error, INTERRUPTED, or None."""
+        """A cell has ended, with an error, INTERRUPTED, or None. Of one that was killed, write error.txt."""
         if error is None:
             self.finished += 1
         elif error != grid.INTERRUPTED:

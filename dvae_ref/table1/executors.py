@@ -31,7 +31,11 @@ def tell_nobody(*_):
 
 
 class Restarts:
-    """Is a cell to be started again that ended early? It is if it came further than the last time, if any."""
+    """Is a cell to be started again that ended early? It is if it came further than the last time, if any.
+
+    So a machine that kills processes now and then costs nothing but time, and a cell that dies at the same iteration,
+    for want of memory say, does not go round for ever.
+    """
 
     def __init__(self):
         self.reached = {}
@@ -78,7 +82,11 @@ def run_local(todo, *, workers, on_done, on_progress=tell_nobody, **options):
 
 
 class Workers:
-    """Processes that run a cell each; those that are left at the end are killed."""
+    """Processes that run a cell each; those that are left at the end are killed.
+
+    A cell has a process of its own, so that what it does to numba, memory or the interpreter ends with it. The pipe to
+    it tells how it ended: a result, or its closed end, when it was killed.
+    """
 
     def __init__(self, options):
         self.options, self.cells, self.processes, self.told = options, {}, {}, set()
@@ -106,7 +114,7 @@ class Workers:
         self.cells[receiver], self.processes[receiver] = cell, process
 
     def stop(self):
-        """Let them write a checkpoint and end."""
+        """Let them write a checkpoint and end, by SIGTERM; each is told once."""
         for receiver in self.processes.keys() - self.told:
             self.processes[receiver].terminate()
             self.told.add(receiver)
@@ -175,7 +183,9 @@ def run_dask(todo, *, address, on_done, on_progress=tell_nobody, data_dir=None, 
 
 
 def _outcome(future, killed):
-    """What a cell's future says: run_cell's result, KILLED, or an error of Dask's."""
+    """What a cell's future says: run_cell's result, KILLED, or an error of Dask's. One that the scheduler no longer
+    knows is said to be so, and is not waited for.
+    """
     if future.status == "finished":
         return future.result()
     if future.status == "error":

@@ -3,6 +3,11 @@
 A cell is trained, then measured; both begin where they stopped. It is finished when it is trained to the end and its
 evaluation.json holds the measurement that is asked for, and what is finished is never run again. A cell that fails
 leaves error.txt.
+
+How that is kept: checkpoints and evaluation.json are written whole or not at all (`files.writing`); the folder is
+locked while a process trains in it (`runs.lifecycle`), and who finds it locked waits, since what the other finishes
+need not be done again; a measurement that was interrupted starts anew, to the same numbers, as its random numbers
+depend on seed, image and sample alone. A folder that holds other settings is left alone (ForeignError).
 """
 
 import contextlib
@@ -169,7 +174,12 @@ def write_error(cell, text):
 
 
 def _run(cell, data_dir, threads, backend, measurement, stop):
-    """Train and measure a cell that is not finished. KeyboardInterrupt as soon as stop() says so."""
+    """Train and measure a cell that is not finished. KeyboardInterrupt as soon as stop() says so, or between two steps
+    of a measurement.
+
+    The measurement's size is checked before the training, not days later. ValueError, OSError and whatever else
+    training and measuring raise are the cell's own failure.
+    """
 
     def go_on_or_stop(*_):
         if stop():

@@ -187,7 +187,8 @@ def shown(value, how):
 def write(root, made, unfinished=(), excluded=(), others=()):
     """table1.md and table1.csv below root, and table1.png if there is a row: their paths.
 
-    others: further rows of the picture, with what it takes of a Row.
+    others: further rows of the picture, with what it takes of a Row. Each file is written atomically, one after the
+    other. OSError for the first that cannot be.
     """
     from dvae_ref.runs import plots
 

@@ -32,6 +32,7 @@ class Pair(NamedTuple):
 
     @property
     def z_score(self):
+        """d in its standard errors; nan where these are 0."""
         return self.difference / self.standard_error if self.standard_error else math.nan
 
 
@@ -72,4 +73,5 @@ def _seed_error(row):
 
 
 def _or_zero(value):
+    """0 for nan: an error that is not known is left out of a sum of squares."""
     return 0.0 if math.isnan(value) else value

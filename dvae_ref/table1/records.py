@@ -3,6 +3,9 @@
 A record is a folder as of the table, without its checkpoints: config.json, evaluation.json, log_px.npz, a thinned
 metrics.jsonl, and record.json, which says of what code it is, how long it took, and what command does it again. So a
 folder of records is a table's folder, too (`report.collect`).
+
+For 10,000 images it takes 0.3 MB, and can stand in a repository. It is made of files that the run wrote itself, and of
+nothing that was typed in but, at most, the commit.
 """
 
 import math
@@ -18,7 +21,10 @@ MOST_RECORDS = 200  # of training, that are kept of a metrics.jsonl; validations
 
 
 def finished(root):
-    """{folder: (Settings, record of its evaluation.json)} of the run folders below root that belong in a table."""
+    """{folder: (Settings, record of its evaluation.json)} of the run folders below root that belong in a table.
+
+    ValueError for a damaged file: a record is not to be made of what is left.
+    """
     found = {}
     for config in sorted(Path(root).rglob("config.json")):
         settings = lifecycle.read_settings(config.parent)

@@ -1,4 +1,9 @@
-"""The cells of table1 that are done, beside the paper's numbers: the rows of the table (`page` writes it)."""
+"""The cells of table1 that are done, beside the paper's numbers: the rows of the table (`page` writes it).
+
+A row is a mean over seeds of runs that are alike in all on which a number depends, settings, data and measurement;
+anything else makes another row. Of several betas the one that is best on validation images is the row's: the test set
+has no say in it. A damaged file costs its own run its place, which is said, and not the table.
+"""
 
 import csv
 import functools
@@ -189,7 +194,7 @@ def _place(row):
 def _best(betas):
     """The {seed: record} of the beta that is best on validation: of those with the most seeds, over those they share.
 
-    A beta with fewer seeds, under way perhaps, may have had the easier ones.
+    A beta with fewer seeds, under way perhaps, may have had the easier ones. Of equals the smallest.
     """
     most = max(map(len, betas.values()))
     compared = [betas[beta] for beta in sorted(betas) if len(betas[beta]) == most]

@@ -34,7 +34,11 @@ def write_page(root):
 
 
 def filled(text, path, root, found, others):
-    """The text of a page with its blocks made anew: between two comments that stay, lines for what the first names."""
+    """The text of a page with its blocks made anew: between two comments that stay, lines for what the first names.
+
+    What stands outside of the blocks is by hand, and is not touched; twice filled, the text is the same. ValueError for
+    a block that nobody knows, before the page is written.
+    """
 
     def block(match):
         what, _, number = match[2].partition(" ")

@@ -56,7 +56,11 @@ class Summary(NamedTuple):
 
 
 def read(path):
-    """The Summaries in a summaries.csv; none if there is no file. ValueError names a line that is none."""
+    """The Summaries in a summaries.csv; none if there is no file. ValueError names a line that is none.
+
+    A line has all fields, in the order of the columns; an empty one is not known. Dataset, structure, K, baseline and
+    the number of iterations have to be those of some `Settings`.
+    """
     try:
         rows = list(csv.reader(io.StringIO(reading.content(path, "CSV file", reading.MOST_JSON).decode())))
     except FileNotFoundError:
