@@ -66,6 +66,7 @@ def _elapsed(launch):
 
 
 def _summary(seconds):
+    """{least, median} of seconds: what can be had undisturbed, and what is."""
     return {"least": min(seconds), "median": statistics.median(seconds)}
 
 

@@ -2,6 +2,9 @@
 
 As in the peers' files, a function here makes a `run` for benchmarks.worker: what is done once, before the clock starts,
 is done in the function; what counts is in the run.
+
+What is timed is what a caller pays: public calls, with their checks, and no kernel by itself. Random numbers are
+counted in, as they are for the peers; compilation is not, nor is theirs.
 """
 
 from unittest import mock
@@ -59,6 +62,7 @@ class Still:
         self.info = pcd.Info(moments)
 
     def step(self, key, state, rbm, sweeps, backend):
+        """The State as it is, and the moments that were given."""
         return state, self.info
 
 

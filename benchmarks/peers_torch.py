@@ -23,6 +23,7 @@ def _parameters(a, W):
 
 
 def _fair_coins(chains, units):
+    """Uniform states (R, units), float32."""
     return torch.bernoulli(torch.full((chains, units), 0.5))
 
 

@@ -47,7 +47,7 @@ class Worker:
                 self.out = {"failed": f"took dvae_ref from {first['tree']}, not from {tree}"}
 
     def turn(self):
-        """Seconds of its run; None if it failed."""
+        """Seconds of its run, the second after it woke; None if it failed. Then it is stopped again."""
         self.process.send_signal(signal.SIGCONT)
         found = self._ask(b"\n")
         if found is None:

@@ -1,4 +1,8 @@
-"""What was measured, for people to read."""
+"""What was measured, for people to read.
+
+A contender that is not installed, or failed, is said to be so in its line: nobody is left out silently. Ratios are of
+one run on one machine; between runs they do not compare.
+"""
 
 
 def show_machine(machine):

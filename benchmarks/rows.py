@@ -44,6 +44,7 @@ def gibbs(n, calls):
 
 
 def _ais():
+    """Seconds of a whole estimate; answers are compared in standard errors of their difference."""
     name = f"AIS, 100 x 100, {CHAINS:,} chains, {TEMPERATURES:,} temperatures"
     return _row(name, "s", 1, ("ais",), lambda a, b: abs(a[0] - b[0]) / np.hypot(a[1], b[1]))
 
@@ -54,6 +55,7 @@ def ais():
 
 
 def _moments(n):
+    """ms of a call of no sweeps: what a step pays for moments alone."""
     return _row(f"0 sweeps with moments, {n} x {n}", "ms", 1e3 / 20, ("moments", n), _deviation_of_moments)
 
 
@@ -93,6 +95,7 @@ def step(struct, k, steps, alone):
 
 
 def _evaluation():
+    """ms an image, of two images; answers are their log p(x), compared in nats."""
     name = f"Evaluation of an image, 1-layer-nonlin, {EVALUATED:,} samples"
     agreement = "nats, largest of log p(x)"
     return _row(name, "ms", 1e3 / IMAGES, ("evaluate",), lambda a, b: np.max(np.abs(a - b)), agreement)

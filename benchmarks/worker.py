@@ -68,6 +68,7 @@ def _send(replies, value):
 
 
 def _what_is_missing(error):
+    """Why a contender takes no part: the package that is not installed, or the error of its import."""
     if error.name:
         return f"not installed ({error.name})"
     return f"cannot be imported ({error})"

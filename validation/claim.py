@@ -1,4 +1,10 @@
-"""What a claim is, and what a check of it finds."""
+"""What a claim is, and what a check of it finds.
+
+A finding is a number, what it is held against, and how far apart they may be; the bound follows from rounding, from a
+theorem, or from the scatter of the sample itself. Statistical findings fail at 5 standard errors, so rarely by chance
+that a report of hundreds of them does not have to be read with that in mind; what they would have caught is said
+beside, since a sample that is too small passes everything.
+"""
 
 import math
 from collections.abc import Callable
@@ -30,6 +36,7 @@ class Finding(NamedTuple):
         return bool(self.error <= self.bound)
 
     def to_json(self):
+        """For the report's JSON: numbers that are not finite are null there."""
         return {
             "quantity": self.quantity,
             "estimate": plain(self.estimate),
@@ -121,7 +128,8 @@ def standard_error(values):
 class Claim:
     """A statement of the paper or of the project, and the experiment that holds it against an exact answer.
 
-    check(quick, seed, **part) returns the findings and whatever `picture(data, figure)` draws.
+    check(quick, seed, **part) returns the findings and whatever `picture(data, figure)` draws. part: what of it
+    `--sabotage` runs. The docstring of a claim's module says what its oracle is, and what it cannot see.
     """
 
     name: str

@@ -2,6 +2,10 @@
 
 A law is a class with r(zeta|0) and its distribution; what follows from it is differentiated numerically. Numbers are
 mpmath's, t is the coordinate of theory/mirror.py. Callers choose the digits.
+
+Names are those of the functions under test, so that a test asks for both by one name. Shared with them are the names
+and the classes in LAWS, and no formula: what the library writes so that nothing cancels stands here as it is, with
+digits to spare.
 """
 
 import math
@@ -12,7 +16,11 @@ from dvae_ref.theory import smoothing
 
 
 class Exact:
-    """What follows from a law by mirror symmetry, as a function of t and beta."""
+    """What follows from a law by mirror symmetry, r(zeta|1) = r(1 - zeta|0), as a function of t and beta.
+
+    A law has zeta(t), its slope, log_r0 and tails0, (R, 1 - R) of z = 0, each without a subtraction. f is the density
+    of t, r dzeta/dt.
+    """
 
     def nats_of_tail(self, t, beta):
         """-log of the smallest probability at t, about: the digits that 1 - R loses there."""
@@ -31,6 +39,7 @@ class Exact:
         return self.cdf0(-t, beta)
 
     def cdf_gap(self, t, beta):
+        """R(zeta|0) - R(zeta|1), which is even in t, in the lower tail, where neither is nearly 1."""
         return self.cdf0(-abs(t), beta) - self.cdf1(-abs(t), beta)
 
     def log_ratio(self, t, beta):
@@ -105,6 +114,8 @@ class Exponential(UnitInterval):
 
 
 class UniformExponential(Exponential):
+    """r'(zeta|0) = 0.95 r(zeta|0) + 0.05."""
+
     share = mpmath.mpf(0.05)
 
 
@@ -123,12 +134,14 @@ class Gaussian(RealLine):
     """r(zeta|0) = N(zeta | 0, 1/beta)."""
 
     def nats_of_tail(self, t, beta):
+        """Of the farther vertex's density: half the square of the distance in standard deviations."""
         return beta * (abs(t) + 0.5) ** 2 / 2
 
     def log_r0(self, t, beta):
         return -beta * self.zeta(t) ** 2 / 2 + mpmath.log(beta / (2 * mpmath.pi)) / 2
 
     def tails0(self, t, beta):
+        """Phi and its complement by erfc, of the sign at which it is small."""
         x = mpmath.sqrt(beta / 2) * self.zeta(t)
         return mpmath.erfc(-x) / 2, mpmath.erfc(x) / 2
 

@@ -1,4 +1,9 @@
-"""Break a formula of dvae_ref, check the claim that rests on it, and see whether the claim notices."""
+"""Break a formula of dvae_ref, check the claim that rests on it, and see whether the claim notices.
+
+Without it a claim that passes might be one that cannot fail. A break is caught if a finding fails that holds unbroken,
+by its bound or by an error that a user would see as well; a break that merely does not run is no catch. What survives
+is told, and fails the command: the claim is to be sharpened, or the break is none.
+"""
 
 import contextlib
 import functools
@@ -46,6 +51,7 @@ class Break:
 
     @contextlib.contextmanager
     def applied(self):
+        """While it lasts, the broken functions stand in the places of the original ones."""
         with contextlib.ExitStack() as stack:
             for target, attribute, broken in self.patches:
                 stack.enter_context(replaced(target, **{attribute: broken(vars(target)[attribute])}))
@@ -90,6 +96,7 @@ class Outcome(NamedTuple):
         return self.sound and self.failed > 0
 
     def to_json(self):
+        """For the report's JSON."""
         return {
             "name": self.broken.name,
             "claim": self.broken.claim,
@@ -137,6 +144,7 @@ def table(outcomes):
 
 
 def as_text(outcome):
+    """An Outcome in a line: caught, or it survives; UNSOUND where the check fails without the break."""
     worst = outcome.worst
     verdict = "SURVIVES" if outcome.sound else "UNSOUND "
     if outcome.caught:

@@ -1,4 +1,8 @@
-"""Breaks of the bounds and of the gradient estimators of the eight methods."""
+"""Breaks of the bounds and of the gradient estimators of the eight methods.
+
+Most leave the value as it is and touch a gradient alone, so that training would go on, to somewhere else. Where a break
+is none in the mean, as that of log q's gradient in q at K = 1, it is tried where it is one.
+"""
 
 import functools
 
@@ -16,14 +20,18 @@ from validation.sabotage import breaks, known
 
 
 def without_kappa(original, d_log_w, *, kappa):
+    """d log_ratio = d log w: the prior's term with its whole gradient, whatever kappa is."""
     return d_log_w, d_log_w
 
 
 def without_kappa_in_value(original, log_ratio, log_px, *, kappa=1.0):
+    """log w = log_ratio + log p(x|zeta), in the value; the gradient has kappa."""
     return log_ratio + log_px
 
 
 def negative_phase(factor):
+    """A way to have `factor` times the negative phase: 0 leaves it out, -1 adds it."""
+
     def backward(original, d_bound, cache, negative, *, config):
         wrong = Moments(factor * negative.z, factor * negative.zz)
         return original(d_bound, cache, wrong, config=config)
@@ -105,10 +113,12 @@ def other_side_of_u(original, logit_q, u, rho, smoothing):
 
 
 def without_mean_field(original, rbm, b, sweeps=5):
+    """m = 1/2, before any sweep."""
     return original(rbm, b, 0)
 
 
 def cell(baseline, groups, k=1):
+    """Breaks of one cell of the claim `gradients`: the one that is broken, not all of them."""
     return functools.partial(breaks, "gradients", cells=((baseline, groups, k),))
 
 

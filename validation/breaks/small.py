@@ -1,4 +1,7 @@
-"""Breaks as small as a quick run has to see: a tenth of a gradient, a quarter of an error bar."""
+"""Breaks as small as a quick run has to see: a tenth of a gradient, a quarter of an error bar.
+
+A statistical claim sees a sign or a factor of 2 with few samples. Whether it has samples enough is seen of these alone.
+"""
 
 from dvae_ref.runs import evaluation
 from dvae_ref.sampling import ais, replicas
@@ -8,21 +11,25 @@ from validation.sabotage import breaks
 
 
 def larger_d_w(original, d_log_p, cache):
+    """d_W of Eq. 5 times 1.1."""
     gradient, d_b = original(d_log_p, cache)
     return gradient._replace(W=1.1 * gradient.W), d_b
 
 
 def smaller_d_zeta(original, d_log_p, cache):
+    """d_zeta of Eq. 7 times 0.9."""
     gradient, d_zeta = original(d_log_p, cache)
     return gradient, 0.9 * d_zeta
 
 
 def larger_d_logit_q(original, d_term, cache):
+    """DVAE's estimate of the gradient in logit q times 1.1."""
     gradient, d_logit_q = original(d_term, cache)
     return gradient, 1.1 * d_logit_q
 
 
 def longer_error_bars(original, log_weights):
+    """AIS's standard error times 1.25: coverage gets better, so that only the spread of scores can tell."""
     log_mean, error, effective = original(log_weights)
     return log_mean, 1.25 * error, effective
 

@@ -15,22 +15,27 @@ from validation.sabotage import Break, around, breaks, instead, known
 
 
 def without_a_state(original, first, rest):
+    """The first of two terms of a log-sum-exp left out."""
     return rest
 
 
 def twice_the_energy(original, machine):
+    """E(z) = -a·z - z J z."""
     return original(machine._replace(J=2 * machine.J))
 
 
 def flipped_couplings(original, rbm, b, *rest):
+    """-W for W in the sweeps."""
     return original(RBM(rbm.a, -rbm.W), b, *rest)
 
 
 def doubled_couplings(original, rbm, b, *rest):
+    """2 W for W in H(m) - E^(m)."""
     return original(RBM(rbm.a, 2 * rbm.W), b, *rest)
 
 
 def without_entropy(original, rbm, b, logit_m):
+    """-E^(m) alone."""
     entropy = np.logaddexp(0, logit_m) - logit_m * sigmoid(logit_m)
     return original(rbm, b, logit_m) - np.sum(entropy, 1)
 
@@ -64,6 +69,7 @@ def negative(original, *args):
 
 
 def scaled(factor):
+    """A way to return so many times the original's value."""
     return lambda original, *args: factor * original(*args)
 
 
@@ -73,6 +79,7 @@ def log_det_doubled(original, rbm, lam):
 
 
 def log_det_held(original, rbm, lam):
+    """log det without a gradient in W: a constant."""
     value, gradient = original(rbm, lam)
     return value, 0 * gradient
 
@@ -102,10 +109,12 @@ def swapped_q(original, t, logit_q, smoothing):
 
 
 def beta_for_its_inverse(original, self, t):
+    """R(zeta|0) = zeta^(1 - 1/beta)."""
     return np.exp(-np.logaddexp(0, -t) * (1 - 1 / self.beta))
 
 
 def without_share(original, self, t):
+    """R0 - R1 without 1 - epsilon: as if all of the density were the exponential's."""
     return original(self, t) / (1 - self.epsilon)
 
 
@@ -115,10 +124,12 @@ def without_normaliser(original, self, t):
 
 
 def without_half(original, self, t):
+    """-beta zeta^2, where -beta zeta^2 / 2 is due, with the right normaliser."""
     return original(self, t) - self.beta / 2 * (t + 0.5) ** 2
 
 
 def without_one_minus_rho(original, logit_q, rho, beta):
+    """The slope of the spike's zeta over 1 - rho."""
     return original(logit_q, rho, beta) / (1 - rho)
 
 

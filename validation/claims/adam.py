@@ -1,4 +1,8 @@
-"""Adam, weight decay and schedules, against their definitions as sums: what turns a gradient into an update."""
+"""Adam, weight decay and schedules, against their definitions as sums: what turns a gradient into an update.
+
+Oracle: m and v as weighted sums of all gradients there have been, where the library has recursions; schedules as lists
+of numbers. The gradients are made up: that those of a model are right is for `gradients` and `training`.
+"""
 
 import numpy as np
 
@@ -16,6 +20,7 @@ BOUND = {np.float64: 1e-11, np.float32: 3e-5}  # of the distance walked: float32
 
 
 def check(quick, seed):
+    """Forty updates in either precision, the schedules of a run of 1,000 iterations, moving averages."""
     findings, walks = [], {}
     for dtype in (np.float64, np.float32):
         rng = oracles.generator(seed, "adam")

@@ -1,4 +1,9 @@
-"""beta -> infinity: the continuous bound tends to that of the discrete model, E_q[log p(x, z) - log q(z|x)]."""
+"""beta -> infinity: the continuous bound tends to that of the discrete model, E_q[log p(x, z) - log q(z|x)].
+
+Oracle: the discrete bound as a sum over all z (dvae_ref.exact). There is no smoothing in it: with a log p(zeta) or
+log q(zeta|x) that is off by a constant the bound tends to something else. What vanishes as 1/beta does is not seen, nor
+is the gradient.
+"""
 
 import numpy as np
 

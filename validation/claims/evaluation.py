@@ -2,6 +2,9 @@
 
 That log p(x) itself is right is the claim `log_px`. Here the networks have hidden layers and moving averages, and the
 log-weights are held against plain formulas of evaluation.
+
+Oracle: those formulas in float64, the scatter that independent noise would have, and the definitions of what a summary
+says. log Z is a number that is given; AIS has a claim of its own.
 """
 
 import math

@@ -1,4 +1,8 @@
-"""Single precision is enough: log-weights at D = 400 and beta = 40 against double precision."""
+"""Single precision is enough: log-weights at D = 400 and beta = 40 against double precision.
+
+Oracle: the same formulas in float64, at the same t. It sees what rounding does to them, compiled twins included, and
+cannot see a formula that is wrong in both; nor whether t itself, drawn in float32, has the right distribution.
+"""
 
 import numpy as np
 

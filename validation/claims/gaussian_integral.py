@@ -1,4 +1,9 @@
-"""Eq. 7: the relaxation by the Gaussian integral trick, against the sum over z that it replaces."""
+"""Eq. 7: the relaxation by the Gaussian integral trick, against the sum over z that it replaces.
+
+Oracle: the sum over all z of p(z) N(zeta | z, (J + lam I)^-1), up to five units; for more, identities that hold for any
+density: its integral is 1, its score has the mean 0, and zeta·score the mean -D. lam is held fixed in the gradient, as
+the method has it: that lam follows ||W|| in training, and is not differentiated, is no finding.
+"""
 
 import numpy as np
 from scipy import stats

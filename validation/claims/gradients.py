@@ -2,6 +2,11 @@
 
 For DVAE (spike and exponential) with several groups the estimate is not the gradient of the value that was sampled, for
 DVAE# it leaves out the motion of m, and every zeta moves with q by Eq. 9: only the mean tells whether they are right.
+
+Oracle: quadrature in every zeta with nodes that do not move, differentiated by autograd: no sample, no
+reparameterisation, no Eq. 9. Two to four units, linear networks, a mean field that has converged: hidden layers and
+batch norm are for `training`, and what it costs to hold m fixed where it has not converged is not in it. An estimate
+with a larger variance than it need have passes.
 """
 
 import itertools

@@ -1,4 +1,9 @@
-"""Eq. 6: H(m) - E^(m) is log sum_z exp(-E^(z)) less KL(m || p^), over iterations, sharpness and smoothing."""
+"""Eq. 6: H(m) - E^(m) is log sum_z exp(-E^(z)) less KL(m || p^), over iterations, sharpness and smoothing.
+
+Oracle: sums over all 2^10 z of the augmented machine, and the sweeps in probabilities, written anew. What is claimed of
+each row and number of sweeps is an identity or an inequality, so that no scatter is in it. It cannot see how good the
+mean field is on a larger machine: it is always a lower bound.
+"""
 
 import numpy as np
 from scipy.special import entr, logsumexp

@@ -1,6 +1,7 @@
 """Where the authors' release computes something else than the paper: by how much (docs/errata.md).
 
-The release's formulas are restated here from a description of it; dvae_ref has none of them.
+The release's formulas are restated here from a description of it; dvae_ref has none of them. So what is held is the
+arithmetic of the errata page, and that dvae_ref has the other number; not that the release is described rightly.
 """
 
 import numpy as np

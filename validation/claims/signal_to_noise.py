@@ -3,6 +3,8 @@
 Rainforth et al. (2018) for importance-weighted bounds; where the bound is a mean over K samples (DVAE, DVAE++), both
 gain as sqrt(K). The gradients are those of the claim `gradients`, whose means are exact: what is measured here is their
 size over their scatter, |E[g]| / sqrt(tr Var(g)), with the scatter's own share taken off |mean|^2.
+
+Oracle: the exponent of K alone. A factor on the scatter, whatever its cause, is not seen.
 """
 
 import numpy as np
