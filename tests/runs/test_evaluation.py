@@ -198,6 +198,13 @@ def test_summary_means_and_standard_errors():
     assert evaluation.standard_error(np.ones(1)) is None
 
 
+def test_a_single_sample_is_all_of_its_weights(case):
+    found = case.likelihood(1)
+    for name in ("elbo", "log_px_quarter", "log_px_sixteenth"):
+        np.testing.assert_array_equal(getattr(found, name), found.log_px)
+    np.testing.assert_array_equal(found.effective_sample_size, 1)
+
+
 def test_samples_must_be_positive(case):
     with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
         case.likelihood(0)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dvae_ref import cli, exact
-from dvae_ref.runs import foreign
-from dvae_ref.sampling import gibbs, philox
+from dvae_ref.runs import foreign, roles
+from dvae_ref.sampling import bracket, gibbs, modes, philox
 from dvae_ref.theory.boltzmann import RBM
 from validation import machines
 
@@ -172,3 +172,48 @@ def test_where_chains_start_and_how_they_go_on_are_keys_of_their_own(monkeypatch
     z = foreign.samples(philox.key(3), rbm, 1000, 0)
     assert len(drawn) == len(set(drawn)) == 2
     assert np.all(np.abs(z.mean(0) - 0.5) < 5 * 0.5 / np.sqrt(1000))
+
+
+def test_moments_and_their_errors_are_those_of_the_chains():
+    """Five chains of one unit left and two right; products as they stand, pair by pair."""
+    z = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [1, 0, 0], [0, 1, 1.0]])
+    found = foreign.moments(RBM(np.zeros(3), np.zeros((1, 2))), z)
+    pairs = z[:, :1] * z[:, 1:]
+    expected = {"mean_z": z.mean(0), "mean_z_error": z.std(0, ddof=1) / np.sqrt(5)}
+    expected |= {"mean_zz": pairs.mean(0)[None], "mean_zz_error": pairs.std(0, ddof=1)[None] / np.sqrt(5)}
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-12)
+
+
+def test_a_record_is_of_what_was_found(machine):
+    """The ends by their keys, the largest of the errors, and how it was done."""
+    path, given = machine
+    record, arrays = foreign.log_z(path, temperatures=60, chains=40, sweeps=20, seed=7)
+    rbm, keys = RBM(*(value.astype(np.float32) for value in given)), roles.keys(7)
+    z = foreign.samples(keys["sample"], rbm, 40, 20)
+    below = bracket.below(keys["measurement_log_z"], rbm, 60, 40)
+    above = bracket.above(keys["measurement_above"], rbm, bracket.Start(z, "chains"), 60)
+    found = bracket.Bracket(below, above, modes.lower_bound(rbm))
+    for name, end in (("below", below), ("above", above)):
+        assert record[name] == {"log_z": end.log_z, "standard_error": end.standard_error}
+    assert (record["low"], record["high"], record["verdict"]) == (found.low, found.high, found.verdict)
+    assert record["mean_z_error"] == arrays["mean_z_error"].max() > arrays["mean_z_error"].min()
+    assert (record["units"], record["temperatures"], record["seed"]) == ([6, 5], 60, 7)
+    assert record["start"] == "40 chains after 20 sweeps from random states"
+    np.testing.assert_allclose(arrays["mean_z"], z.mean(0, dtype=float), rtol=1e-14)
+
+
+def test_samples_are_random_states_swept():
+    rbm = RBM(np.linspace(-1, 1, 7, dtype=np.float32), np.ones((3, 4), np.float32))
+    key = philox.key(3)
+    begun = philox.uniform(philox.fold_in(key, 0), (9, 7)) < 0.5
+    swept = gibbs.sweep_reference(philox.fold_in(key, 1), gibbs.chains_from(begun, (3, 4)), rbm, 5)
+    np.testing.assert_array_equal(foreign.samples(key, rbm, 9, 5), swept.z)
+
+
+def test_of_a_single_image_there_is_no_error(tmp_path):
+    np.savez(tmp_path / "weights.npz", log_w=np.array([[-3.0, -3, -3]]))
+    record = foreign.nll(tmp_path / "weights.npz", 2.0, 0.1)
+    assert (record["nll"], record["nll_error"], record["samples"]) == (5, None, 3)
+    assert (record["log_z"], record["log_z_error"]) == (2, 0.1)

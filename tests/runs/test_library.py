@@ -10,8 +10,10 @@ from small_run import SMALL_RUN
 import dvae_ref
 from dvae_ref import cli, commands, tree
 from dvae_ref.files import npz
+from dvae_ref.model import autoencoder
 from dvae_ref.runs import datasets, library, lifecycle, roles
-from dvae_ref.sampling import AISResult, philox
+from dvae_ref.sampling import AISResult, gibbs, pcd, philox
+from dvae_ref.theory.elementary import sigmoid
 
 QUICK = ("--samples", "20", "--images", "10", "--temperatures", "20", "--ais-chains", "30", "--threads", "1")
 
@@ -73,6 +75,30 @@ def test_samples_are_those_of_the_command(straight):
     assert np.array_equal(images, commands.prior_images(roles.keys(0)["sample"], state, 5, 20))
     assert images.shape == (5, 784)
     assert np.all((images >= 0) & (images <= 1))
+
+
+def test_samples_are_chains_from_random_states_decoded():
+    """With keys of their own for the states and the sweeps."""
+    model, key = dvae_ref.teaching_model(), roles.keys(3)["sample"]
+    begun = pcd.init(philox.fold_in(key, 0), model.params.rbm, 4)
+    swept = gibbs.sweep_reference(philox.fold_in(key, 1), begun, model.params.rbm, 5)
+    expected = sigmoid(autoencoder.decode_discrete(model.params, model.statistics, swept.z))
+    np.testing.assert_array_equal(model.sample(4, sweeps=5, seed=3), expected)
+
+
+def test_arrays_are_a_dataset_with_their_own_mean():
+    """Of binary images, and of grey ones, which are binarized anew for every batch; ends of the range are in it."""
+    train, held_out = np.array([[0, 1, 1], [0, 0, 1.0]]), np.array([[1, 0, 1.0]])
+    for images, dynamic in ((train, False), (np.where(train > 0, 0.5, 0.0), True)):
+        found = library.as_dataset(images, held_out)
+        np.testing.assert_array_equal(found.mean_x, images.mean(0))
+        assert found.mean_x.dtype == np.float32
+        assert found.dynamic == dynamic
+        assert [found.validation.tolist(), found.test.tolist()] == [held_out.tolist()] * 2
+    assert library.as_dataset(train, None).validation.shape == (0, 3)
+    for pixel in (0.5, 2, -1):
+        with pytest.raises(ValueError, match=r"validation must (hold binary images|have pixels in \[0, 1\])"):
+            library.as_dataset(train, held_out * pixel)
 
 
 def test_images_are_encoded_and_decoded(straight, bundled):

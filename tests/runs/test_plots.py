@@ -103,6 +103,50 @@ def test_curves_keep_the_first_values_from_setting_the_scale(tmp_path, metrics, 
     assert low < 92 < 99 < high
 
 
+def test_curves_leave_room_for_rates_and_for_kappa(tmp_path, metrics, caught):
+    """Half of the least rate to twice the largest, of those that a logarithm has; kappa from below 0 to above 1."""
+    rates = [0.0, 1e-4, 3e-3]
+    records = [training(100 * i) | {"learning_rate": rate} for i, rate in enumerate(rates, 1)]
+    plots.curves(write(metrics, records), tmp_path / "curves.png", "")
+    _, _, schedule, kappa = caught[0].axes
+    assert schedule.get_yscale() == "log"
+    assert schedule.get_ylim() == pytest.approx((5e-5, 6e-3))
+    low, high = kappa.get_ylim()
+    assert -0.5 < low < 0 < 1 < high < 1.5
+    assert schedule.get_xlabel() == "iteration"
+    assert schedule.xaxis.get_major_formatter()(12_000) == "12,000"
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()] if axes.get_legend() else []
+
+
+def test_legends_name_what_is_drawn(tmp_path, metrics, caught):
+    plots.curves(metrics, tmp_path / "curves.png", "")
+    likelihood, log_z, schedule, _ = caught[0].axes
+    warm_up = "KL warm-up: the bound does not compare yet"
+    validated = ["validation: −ELBO, discrete", "validation: NLL"]
+    assert legend(likelihood) == ["training: −bound", warm_up, *validated]
+    assert legend(log_z) == ["short AIS", "AIS"]
+    assert legend(schedule) == []
+    records = [training(n) | {"kappa": 1} for n in (100, 200)]
+    plots.curves(write(metrics, records), tmp_path / "curves.png", "")
+    assert [legend(axes) for axes in caught[1].axes[:2]] == [["training: −bound"], ["short AIS"]]
+    plots.curves(write(metrics, [validation(100)]), tmp_path / "curves.png", "")
+    assert [legend(axes) for axes in caught[2].axes[:2]] == [validated, ["AIS"]]
+
+
+def test_the_first_tenth_is_left_out_rounded_up():
+    for n, rest in ((0, 0), (1, 1), (2, 1), (10, 9), (11, 9), (20, 18), (21, 18)):
+        assert plots._after_the_fall(np.arange(n)).tolist() == list(range(n - rest, n))
+
+
+def test_warm_up_of_all_records_is_shaded_to_the_last(tmp_path, metrics, caught):
+    plots.curves(write(metrics, [training(n) for n in (100, 200)]), tmp_path / "curves.png", "")
+    (span,) = [patch for patch in caught[0].axes[0].patches if isinstance(patch, Rectangle)]
+    assert span.get_width() == 200
+
+
 @pytest.mark.parametrize(
     "records",
     [
@@ -160,6 +204,8 @@ def test_samples_fill_a_square_row_by_row(tmp_path, caught, n, columns):
     plots.samples(x, tmp_path / "s.png", "title")
     for i in range(n):
         np.testing.assert_allclose(cell(caught[0], i // columns, i % columns), grey(x[i]), atol=1)  # of rounding
+    shape = [plots.MARGIN + count * (SIDE + plots.MARGIN) for count in (-(-n // columns), columns)]
+    assert list(np.asarray(caught[0].axes[0].images[0].get_array()).shape[:2]) == shape
     if n % columns:
         assert np.all(cell(caught[0], n // columns, n % columns) == 255)
 

@@ -128,6 +128,7 @@ def test_ranges_are_not_narrower_than_they_say():
     Settings(baseline="dvaes_exp", beta=0.5)
     Settings(beta=1.0001, warm_up=0, weight_decay=0, learning_rate=0, seed=2**63 - 1, chains=2, eval_temperatures=2)
     Settings(lr_boundaries=(), lr_factors=(1.0,))
+    Settings(lr_boundaries=(0.0, 0.5, 0.5), lr_factors=(1, 0.0, 1, 2))
 
 
 def test_settings_survive_a_file_and_refuse_foreign_ones():

@@ -52,6 +52,22 @@ def test_images_are_the_bundled_digits_made_smaller():
     assert test[0].tolist() == by_hand
 
 
+def test_pixels_are_on_where_four_add_up_to_more_than_510():
+    """Of all images, in whole numbers; some are at 510, which is a half and no more."""
+    grey = npz.read(DATA / "mnist5k.npz")["images"].reshape(-1, 28, 28).astype(int)
+    four = grey[:, ::2, ::2] + grey[:, 1::2, ::2] + grey[:, ::2, 1::2] + grey[:, 1::2, 1::2]
+    assert {508, 509, 510, 511, 512} < set(np.unique(four))
+    found = np.concatenate(dvae_ref.teaching_images())
+    np.testing.assert_array_equal(found, (four > 510).reshape(-1, 196))
+
+
+def test_it_is_trained_on_the_training_images(monkeypatch):
+    monkeypatch.setattr(teaching.library, "train", lambda *given: given)
+    settings, images = teaching.make()
+    assert settings == teaching.SETTINGS
+    np.testing.assert_array_equal(images, dvae_ref.teaching_images()[0])
+
+
 def test_it_is_worth_what_is_told(model):
     """40 images of 500: within 4 standard errors, and a nat for 200 samples in place of 4,000. Control:
     a decoder that forgot its kernel is worse by far."""

@@ -151,6 +151,7 @@ def test_verdicts(below, above, verdict):
         (end(10.0, 0.03), end(9.8, 0.04), 9.0, "contradictory"),
         (end(10.0, 0.0), end(10.0, 0.0), 10.0009, "closed"),  # rounding
         (end(10.0, 0.0), end(10.0, 0.0), 10.002, "contradictory"),
+        (end(0.0, 0.0), end(0.0, 0.0), 1e-3, "closed"),  # of which a thousandth is the most
     ],
 )
 def test_verdicts_where_a_mean_field_knows_better(below, above, least, verdict):
@@ -186,7 +187,7 @@ def test_ends_are_the_exact_limits_of_equal_weights(k):
 def test_ends_for_small_and_large_errors():
     assert bracket.margin(0.001, 10**9) == pytest.approx(1.96e-3, rel=1e-3)
     assert bracket.margin(0.001, 10) == pytest.approx(2.262e-3, rel=1e-3)  # Student's t, 9 degrees of freedom
-    assert bracket.margin(0.0, 10) < 1e-5
+    assert bracket.margin(0.0, 10**9) == pytest.approx(1.96e-6, rel=1e-3)  # none is taken for less
     assert bracket.margin(7.0, 10) == pytest.approx(math.log(40))  # Markov: P(Z^ > 40 Z) <= 1/40
 
 

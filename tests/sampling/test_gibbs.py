@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from enumeration import moments, skewed_rbm
@@ -170,6 +173,19 @@ def test_sweeps_of_a_key_end_at_2_to_the_32():
     assert gibbs.sweep(KEY, state, rbm, 2).sweeps == 2**32 - 1
     with pytest.raises(ValueError, match=r"2\*\*32 to a key; asked for 3 after 4294967293"):
         gibbs.sweep(KEY, state, rbm, 3)
+
+
+def test_a_gpu_is_given_both_sides_and_the_number_of_sweeps_behind_them(monkeypatch):
+    given = []
+    gpu = SimpleNamespace(sweep=lambda left, right, *rest: given.append((left, right, *rest)) or (right, left))
+    monkeypatch.setitem(sys.modules, "dvae_ref.sampling.cuda", SimpleNamespace(gibbs=gpu))
+    monkeypatch.setattr(gibbs.backends, "resolve", lambda backend: backend)
+    state = pcd.init(KEY, (12, 9), 3)._replace(sweeps=np.array(5))
+    found = gibbs.sweep(KEY, state, skewed_rbm(), 2, "cuda")
+    assert (found.left is state.right, found.right is state.left, found.sweeps) == (True, True, 7)
+    ((left, right, rbm, start, sweeps, key),) = given
+    assert (left is state.left, right is state.right, start, sweeps, key) == (True, True, 5, 2, KEY)
+    np.testing.assert_array_equal(rbm.W, fields.exact_fields(skewed_rbm())[0].W)
 
 
 def test_more_chains_or_units_than_a_key_has_room_for_are_refused(monkeypatch):

@@ -108,6 +108,11 @@ def test_words_of_a_key_are_of_32_bits():
         philox.check((0, 0))
 
 
+def test_a_counter_has_room_for_2_to_the_35_chains_and_2_to_the_30_units():
+    """A word for chains by eights; one for units, but for the bits of side and fine."""
+    assert (philox.MOST_CHAINS, philox.MOST_UNITS) == (8 * 2**32, 2**32 // 4)
+
+
 def test_a_key_is_folded_by_the_first_two_words_of_its_domain():
     words = philox.philox(*map(np.uint64, (7, 1, 0, 2, 3, 4)))
     assert philox.fold_in(Key(3, 4), 2**32 + 7) == Key(int(words[0]), int(words[1]))

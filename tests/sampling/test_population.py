@@ -1,6 +1,8 @@
 """A population's arithmetic by hand: weights, the next temperature, resampling."""
 
 import math
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -65,6 +67,25 @@ def test_copies_are_of_both_sides():
     found = population.gather(chains, np.array([2, 2, 0, 3]))
     np.testing.assert_array_equal(found.z, chains.z[[2, 2, 0, 3]])
     assert len(np.unique(chains.z, axis=0)) == 4
+
+
+def test_a_gpu_is_given_the_weights_and_both_sides(monkeypatch):
+    """What is its own is tried where there is one."""
+    found = []
+    gpu = SimpleNamespace(
+        systematic=lambda *given: given, gather=lambda states, ancestors: found.append(states) or states[ancestors]
+    )
+    monkeypatch.setitem(sys.modules, "dvae_ref.sampling.cuda", SimpleNamespace(resampling=gpu))
+    monkeypatch.setattr(population.backends, "resolve", lambda backend: backend)
+    log_w, chains = np.zeros(4), pcd.init(philox.key(5), (9, 6), 4)
+    assert population.systematic(log_w, np.float32(0.5), "cuda") == (log_w, np.float32(0.5))
+    ancestors = np.array([3, 3, 1, 0])
+    np.testing.assert_array_equal(population.gather(chains, ancestors, "cuda").z, chains.z[ancestors])
+    assert found[0] is chains.left
+    assert found[1] is chains.right
+    population.systematic(log_w, np.float32(0.5), "cpu")
+    population.gather(chains, ancestors, "cpu")
+    assert len(found) == 2
 
 
 def test_energies_of_another_machine_s_chains_are_refused():

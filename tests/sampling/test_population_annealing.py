@@ -338,6 +338,43 @@ def test_annealing_starts_from_samples_of_the_base():
     assert not np.any(state.rbm.W)
 
 
+@pytest.mark.filterwarnings("ignore:the population collapsed")
+def test_a_step_tells_the_least_of_its_parts(monkeypatch):
+    state = pa.init(KEY, (12, 9), 8)
+    monkeypatch.setattr(pa, "_follow", lambda key, state, *rest: (state, [(5.0, 0.9), (3.0, 0.5), (6.0, 0.7)]))
+    _, info = pa.step(KEY, state, skewed_rbm())
+    assert (info.effective_sample_size, info.overlap, info.steps) == (3, 0.5, 3)
+
+
+def test_whether_a_population_collapsed_is_asked_of_its_worst_step_and_last_families(monkeypatch):
+    asked = []
+    monkeypatch.setattr(replicas, "warn_if_collapsed", lambda *given, **named: asked.append((*given, named)))
+    found = pa.anneal(KEY, scaled(skewed_rbm(), 0.3), 50, 1, 4)
+    ((size, effective, entropy, named),) = asked
+    assert size == 50
+    assert effective == found.effective_sample_size.min() < found.effective_sample_size.max()
+    assert entropy == found.family_entropy[-1] < found.family_entropy[0]
+    assert named["families"] == 100
+    pa.step(KEY, pa.init(KEY, (12, 9), 8), scaled(skewed_rbm(), 0.1), 1)
+    assert asked[1][-1]["families"] == 10
+
+
+def test_limits_that_are_just_allowed():
+    """Two temperatures; families of a single update; an overlap that no schedule asks for."""
+    rbm = RBM(skewed_rbm(6, 3).a, np.zeros((6, 3)))
+    assert pa.anneal(KEY, rbm, 50, base="bias", most=2).inv_temps.tolist() == [0, 1]
+    assert len(pa.anneal(KEY, rbm, 50, 1, 3, overlap=2.0).inv_temps) == 3
+    state = pa.init(KEY, (6, 3), 50)
+    for _ in range(2):
+        state, _ = pa.step(KEY, state, rbm, 1, most=1, family_updates=1, overlap=0)
+    assert state.variance > 0
+    for options in ({"most": 0}, {"family_updates": 0}, {"overlap": 1.0}, {"overlap": -0.1}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            pa.step(KEY, state, rbm, 1, **options)
+    with pytest.raises(ValueError, match="most must be a whole number >= 2; got 1"):
+        pa.anneal(KEY, rbm, 50, most=1)
+
+
 def test_uniform_replicas_know_log_z():
     state = pa.init(KEY, (12, 9), 3)
     assert state.log_z == pytest.approx(21 * np.log(2), rel=1e-14)

@@ -100,6 +100,16 @@ def test_plain_wide_machines_are_not_warned_of():
     fields.warn_of_rounding(rbm, rounded, own)  # a warning would be an error here
 
 
+@pytest.mark.parametrize("unit", [0, 1])
+def test_a_thousandth_of_a_nat_is_harmless(unit):
+    """Of steps of 0.0011, which two numbers may move by half of each."""
+    rounded, own = RBM(np.zeros(2), np.zeros((1, 1))), np.full(2, 1.1e-3)
+    off = np.eye(2)[unit]
+    fields.warn_of_rounding(RBM(0.95e-3 * off, rounded.W), rounded, own)  # a warning would be an error here
+    with pytest.warns(UserWarning, match=f"the field of {('left', 'right')[unit]} unit 0 is off by up to 0.001 nats"):
+        fields.warn_of_rounding(RBM(1.05e-3 * off, rounded.W), rounded, own)
+
+
 def test_machines_as_training_makes_them_are_not_looked_at(monkeypatch):
     """Fields that reach 120 over 200 units: no sum of roundings could matter, and no time is spent on it."""
     monkeypatch.setattr(fields, "rounding", lambda *machines: pytest.fail("looked at"))

@@ -360,6 +360,11 @@ def test_the_picture_shows_both_with_their_errors(tmp_path, monkeypatch):
     assert "paper" in there.get_label()
     assert ends(here) == [pytest.approx(pair) for pair in ([85.0, 85.4], [83.75, 84.25])]
     assert ends(there) == [pytest.approx(pair) for pair in ([84.91, 84.95], [84.19, 84.23])]
+    assert mnist.get_yticks().tolist() == [0, 1]
+    for container, side in ((here, -1), (there, 1)):  # ours above, and the first row on top
+        assert all(0 < side * (y - row) < 0.4 for row, y in enumerate(container[0].get_ydata()))
+    bottom, top = mnist.get_ylim()
+    assert -1 < top < -0.2 < 1.2 < bottom < 2
     assert ends(small.containers[0]) == [pytest.approx([89.75, 90.25])]
     assert mnist.yaxis_inverted()
     labels = [label.get_text() for label in mnist.get_yticklabels()]
