@@ -5,8 +5,8 @@ plain float64 formulas (validation.plain) is what every leaf of the gradient is 
 is right is the claim `gradients`.
 
 Oracle: autograd's derivative, in which zeta moves by its CDF and Eq. 9 is not used; the sample itself is taken from the
-library. DVAE and DVAE++ are not in it: their gradients are estimates whose mean alone is right. Biases in front of a
-batch norm are left out, whose gradient is 0.
+library. DVAE, whose gradient is not that of its value, and DVAE++ are not in it. Biases in front of a batch norm are
+left out, whose gradient is 0.
 """
 
 import numpy as np
