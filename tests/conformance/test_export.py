@@ -43,6 +43,7 @@ def manifest(kit):
     return json.loads((kit / vectors.MANIFEST).read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_kit_agrees_with_itself(kits, seed, dtype):
@@ -53,6 +54,7 @@ def test_a_kit_agrees_with_itself(kits, seed, dtype):
         assert verdict.worst.ratio == 0
 
 
+@pytest.mark.slow
 def test_the_manifest_is_complete(kits):
     """Every quantity that was asked for; of every array a meaning, its shape and dtype, a role, and a tolerance."""
     entries = manifest(kits())["quantities"]
@@ -76,6 +78,7 @@ def test_the_manifest_is_complete(kits):
             assert 0 <= tolerance["relative"] < 1e-10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUANTITIES)
 def test_the_same_seed_makes_the_same_bytes(kits, tmp_path, name):
     entry = export_quantity(tmp_path, QUANTITIES[name], 0, "float64")
@@ -85,6 +88,7 @@ def test_the_same_seed_makes_the_same_bytes(kits, tmp_path, name):
         assert entry_of(kits(1), name)["sha256"] != entry["sha256"]
 
 
+@pytest.mark.slow
 def test_members_carry_no_date(kits):
     with zipfile.ZipFile(kits() / "energy.npz") as archive:
         assert {member.date_time for member in archive.infolist()} == {vectors.EPOCH}

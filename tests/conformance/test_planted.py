@@ -44,7 +44,7 @@ def counted(kits, deviations, seed, dtype, answer):
 
 
 CASES = [
-    pytest.param(seed, dtype, marks=() if (seed, dtype) == (0, "float64") else pytest.mark.release)
+    pytest.param(seed, dtype, marks=pytest.mark.slow if (seed, dtype) == (0, "float64") else pytest.mark.release)
     for seed in SEEDS
     for dtype in ("float64", "float32")
 ]
@@ -79,8 +79,3 @@ def test_those_in_pytorch_are_found_and_named(kits, seed, dtype):
     assert len(planted_torch.PLANTED) >= 40
     assert (missed, wrong) == ([], [])
     assert len(unnamed) <= 4, unnamed
-
-
-def test_control_the_example_as_it_is_passes(kits, plain_answers):
-    for name in {one.quantity for one in PLANTED}:
-        assert judge(kits(0), name, plain_answers(0, name)).passed

@@ -20,7 +20,7 @@ ANNEALING = ["tests/sampling/test_ais.py", "tests/sampling/test_ais_batch.py"]
 REPLICAS = ["tests/sampling/test_population_annealing.py"]
 REFUSALS = ["tests/sampling/test_any_chains.py"]
 ENUMERATION = ["tests/exact/test_discrete.py", "tests/exact/test_machines.py"]
-JUDGING = ["tests/conformance/test_check.py", "tests/conformance/test_kit.py", "tests/conformance/test_planted.py"]
+CHECKS, ANSWERS = ["tests/conformance/test_check.py"], ["tests/conformance/test_answers.py"]
 FILES = ["tests/runs/test_run_files.py"]
 ALSO = {  # tests of a module beside those of its name
     "theory.boltzmann": ENUMERATION[:1],
@@ -37,16 +37,10 @@ ALSO = {  # tests of a module beside those of its name
     "exact.limits": ["tests/exact/test_how_much.py"],
     "exact.machines": ["tests/exact/test_relaxation.py"],
     "exact.states": ENUMERATION,
-    "conformance.catalogue": JUDGING,
-    "conformance.commands": ["tests/conformance/test_check.py", "tests/conformance/test_export.py"],
-    "conformance.compare": JUDGING,
-    "conformance.diagnosis": JUDGING,
-    "conformance.fingerprint": JUDGING,
-    "conformance.pairs": JUDGING,
-    "conformance.quantity": JUDGING,
-    "conformance.tolerances": JUDGING,
-    "conformance.vectors": ["tests/conformance/test_export.py", "tests/conformance/test_check.py"],
-    "conformance.verdict": JUDGING,
+    "conformance.check": ANSWERS,
+    "conformance.commands": CHECKS,
+    "conformance.export": ["tests/conformance/test_commands.py", *CHECKS],
+    "conformance.vectors": [*CHECKS, *ANSWERS],
     "runs.checkpoints": FILES,
     "runs.durations": ["tests/test_first_hour.py"],
     "runs.lifecycle": [*FILES, "tests/runs/test_snapshots.py"],
@@ -70,7 +64,7 @@ ALSO = {  # tests of a module beside those of its name
     "fast.sums": TWINS,
 }
 SHAPES, DEFAULTS = ["tests/test_wrong_shapes.py"], ["tests/test_defaults.py"]
-QUANTITIES = ["tests/conformance/test_quantities.py", "tests/conformance/test_oracles.py"]
+QUANTITIES = ["tests/conformance/test_kept.py", "tests/conformance/test_plain.py"]
 
 
 def modules():
@@ -95,7 +89,7 @@ def tests_of(module):
     quantities = QUANTITIES if room[-1] == "quantities" else []
     if module in ENGINES:
         return ["tests/sampling/test_scalar_forms.py"]
-    own = [str(own.relative_to(ROOT))] if own.exists() and room[-1] != "quantities" else []
+    own = [str(own.relative_to(ROOT))] if own.exists() else []
     defaults = DEFAULTS if room[0] not in ("fast", "conformance") else []
     return [*own, *ALSO.get(module, []), *quantities, *formulas, *defaults]
 
