@@ -21,6 +21,7 @@ REPLICAS = ["tests/sampling/test_population_annealing.py"]
 REFUSALS = ["tests/sampling/test_any_chains.py"]
 ENUMERATION = ["tests/exact/test_discrete.py", "tests/exact/test_machines.py"]
 CHECKS, ANSWERS = ["tests/conformance/test_check.py"], ["tests/conformance/test_answers.py"]
+COMMANDS = ["tests/conformance/test_kit_commands.py"]
 FILES = ["tests/runs/test_run_files.py"]
 ALSO = {  # tests of a module beside those of its name
     "theory.boltzmann": ENUMERATION[:1],
@@ -38,8 +39,8 @@ ALSO = {  # tests of a module beside those of its name
     "exact.machines": ["tests/exact/test_relaxation.py"],
     "exact.states": ENUMERATION,
     "conformance.check": ANSWERS,
-    "conformance.commands": CHECKS,
-    "conformance.export": ["tests/conformance/test_commands.py", *CHECKS],
+    "conformance.commands": [*COMMANDS, *CHECKS],
+    "conformance.export": [*COMMANDS, *CHECKS],
     "conformance.vectors": [*CHECKS, *ANSWERS],
     "runs.checkpoints": FILES,
     "runs.durations": ["tests/test_first_hour.py"],
