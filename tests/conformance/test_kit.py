@@ -182,7 +182,7 @@ def test_huge_and_not_finite_numbers_fail_without_a_warning(value):
         (lambda one: one.check({1: 1.0}), "energy has no output 1"),
         (lambda one: one.check(energy=None), "energy must be an array of real numbers, got NoneType"),
         (lambda one: one.check(energy=[None, "1.0"]), "energy must be an array of real numbers, got list of object"),
-        (lambda one: one.check(energy=[Fraction(1), "1.0"]), "energy must be an array of real numbers, got list of obj"),
+        (lambda one: one.check(energy=[Fraction(1), "1.0"]), "energy must be an array of real numbers, got list of"),
         (
             lambda one: one.check(energy=np.ma.masked_array(np.zeros(6), [1, 0, 0, 0, 0, 0])),
             "energy has masked elements",
