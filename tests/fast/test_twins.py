@@ -88,6 +88,40 @@ def test_nan_is_not_swallowed(case):
                 np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
 
 
+def rows_of_three(n):
+    return np.full((n, 3), 0.5, np.float32)
+
+
+def norm_of(n):
+    """(parameters, what batch_norm_tanh keeps of n rows)."""
+    of_units = rows_of_three(1)[0]
+    cache = layers.BatchNormCache(rows_of_three(n), of_units, of_units, layers.Averages(of_units, of_units))
+    return layers.BatchNorm(of_units, of_units), (cache, rows_of_three(n))
+
+
+OF_ROWS = {
+    layers.bernoulli: lambda n: (rows_of_three(n), rows_of_three(n)),
+    layers.bernoulli_backward: lambda n: (rows_of_three(n)[:, 0], (rows_of_three(n), rows_of_three(n))),
+    layers.dense_bernoulli: lambda n: (
+        layers.Dense(rows_of_three(3), rows_of_three(1)[0]),
+        rows_of_three(n),
+        rows_of_three(n),
+    ),
+    layers.draw_binary: lambda n: (rows_of_three(n), rows_of_three(n)),
+    layers.batch_norm_tanh: lambda n: (norm_of(n)[0], rows_of_three(n)),
+    layers.batch_norm_tanh_backward: lambda n: (rows_of_three(n), norm_of(n)[1]),
+}
+
+
+@pytest.mark.parametrize("function", OF_ROWS, ids=str)
+def test_of_no_rows_a_twin_says_nothing_and_of_one_it_does(function):
+    """Kernels divide by the number of images."""
+    assert function.twin()(*OF_ROWS[function](0)) is NotImplemented
+    found = arrays(function.twin()(*OF_ROWS[function](1)))
+    for ours, expected in zip(found, arrays(function.readable(*OF_ROWS[function](1))), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
 # -- what a table of single calls does not see -------------------------------------------------------------------------
 
 

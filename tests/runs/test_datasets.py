@@ -126,6 +126,9 @@ def test_bad_batches_are_refused():
     for seed, step in [(-1, 5), (2**64, 5), (0, -1)]:
         with pytest.raises(ValueError, match="expected 0 to"):
             datasets.batch_indices(10, seed, step, 5)
+    datasets._generator(2**64 - 1, 1, 2**64 - 1)
+    with pytest.raises(ValueError, match=f"index {2**64} of random numbers"):
+        datasets._generator(0, 1, 2**64)
 
 
 # -- finding and loading --------------------

@@ -198,6 +198,13 @@ def test_summary_means_and_standard_errors():
     assert evaluation.standard_error(np.ones(1)) is None
 
 
+def test_weights_that_are_thousands_of_nats_apart_are_those_of_the_largest():
+    """In any order; of the others nothing is left."""
+    for log_w in ([0.0, -2000, -3000, 0], [-3000.0, 0, 0, -2000]):
+        found = evaluation.of_log_weights(np.array([log_w]))
+        assert (found.effective_sample_size, found.log_px) == (2, pytest.approx(-math.log(2), rel=1e-14))
+
+
 def test_a_single_sample_is_all_of_its_weights(case):
     found = case.likelihood(1)
     for name in ("elbo", "log_px_quarter", "log_px_sixteenth"):

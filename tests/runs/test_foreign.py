@@ -208,6 +208,7 @@ def test_samples_are_random_states_swept():
     rbm = RBM(np.linspace(-1, 1, 7, dtype=np.float32), np.ones((3, 4), np.float32))
     key = philox.key(3)
     begun = philox.uniform(philox.fold_in(key, 0), (9, 7)) < 0.5
+    np.testing.assert_array_equal(foreign.samples(key, rbm, 9, 0), begun)
     swept = gibbs.sweep_reference(philox.fold_in(key, 1), gibbs.chains_from(begun, (3, 4)), rbm, 5)
     np.testing.assert_array_equal(foreign.samples(key, rbm, 9, 5), swept.z)
 

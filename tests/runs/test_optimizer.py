@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dvae_ref import tree
+from dvae_ref.fast import optimizer as fast
 from dvae_ref.fast.threads import cores, submit
 from dvae_ref.model.structures import STRUCTURES
 from dvae_ref.runs import optimizer, training
@@ -122,6 +123,12 @@ def test_many_arrays_are_stepped_as_each_alone(count):
         for whole, single in zip((new[0], *new[1]), (alone[0], *alone[1]), strict=True):
             assert whole[i].tobytes() == single[0].tobytes()
     assert [leaf.tobytes() for leaf in (*params, *gradient, *m, *v)] == before
+
+
+def test_what_fills_up_a_compiled_call_holds_no_number():
+    """One that nobody has set might not be finite."""
+    filled = fast._filled_up((np.ones(3),), fast._NONE)
+    assert (len(filled), sum(array.size for array in filled)) == (24, 3)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
