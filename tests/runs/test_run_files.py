@@ -294,7 +294,7 @@ def test_a_beginning_that_was_killed_begins_again(tmp_path, dataset, monkeypatch
 def test_when_a_run_writes_what(tmp_path, dataset, monkeypatch):
     """Of ten iterations: a checkpoint after each sixth and at the end, before its validation and after; a record after
     each fourth, a validation after each eighth and at the end."""
-    written, checkpoint = [], lifecycle.Run.checkpoint
+    written, trained, checkpoint = [], [], lifecycle.Run.checkpoint
 
     def spied(run, name="last.npz"):
         written.append((name, run.state.iteration, run.state.validated))
@@ -303,7 +303,8 @@ def test_when_a_run_writes_what(tmp_path, dataset, monkeypatch):
     monkeypatch.setattr(lifecycle.Run, "checkpoint", spied)
     with lifecycle.Run(tmp_path / "run", dataclasses.replace(SMALL, num_train_iter=10), dataset) as run:
         run.begin()
-        assert run.advance()
+        assert run.advance(on_iteration=lambda state, bound: trained.append(state.iteration))
+    assert trained == list(range(1, 11))
     last = [when for name, *when in written if name == "last.npz"]
     assert last == [[0, 0], [6, 0], [10, 8], [10, 10]]
     assert ("best.npz", 8, 8) in written
