@@ -98,3 +98,63 @@ def test_rows_of_nan_are_counted_by_flag_and_the_others_looked_at():
     assert "of the others" not in str(caught.value)
     with pytest.raises(AssertionError, match=f"of the others {len(ours) - 2} differ"):
         one.check(log_q=np.where(flagged, np.nan, ours + 1))
+
+
+FACTORS = {
+    1 / np.log(2): ": bits?",
+    1 / np.log(10): ": base 10?",
+    np.log(2): ": from bits to nats?",
+    4.0: ": spins?",
+    4.0 * (1 + 0.9e-9): ": spins?",
+    4.0 * (1 + 1.1e-9): "",
+    4.0 * (1 - 1.1e-9): "",
+    2.0: "",
+}
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_some_factors_have_a_name(factor):
+    said = patterns.of_numbers("y", OURS, factor * OURS, CLOSE)
+    assert said == f"; all are {factor:.8g} times what is expected{FACTORS[factor]}"
+
+
+@pytest.mark.parametrize(("off", "said"), [(1.1e-3, True), (-1.1e-3, True), (0.9e-3, False), (-0.9e-3, False)])
+def test_factors_near_1_and_constants_near_0_are_something_else(off, said):
+    """A guard, or few digits. Constants are compared with what is usual, not with the largest number."""
+    assert bool(patterns.of_numbers("y", OURS, (1 + off) * OURS, CLOSE)) == said
+    ours = np.array([2.0, -2.0, 1.9, 100.0, 2.1])
+    assert bool(patterns.of_numbers("y", ours, ours + 2 * off, CLOSE)) == said
+
+
+@pytest.mark.parametrize(("most", "said"), [(999.0, False), (1001.0, True)])
+def test_rounding_has_no_factor(most, said):
+    """What is below a thousand tolerances in all its numbers."""
+    ours = np.array([most, 300.0, -500.0, 200.0])
+    assert bool(patterns.of_numbers("y", ours, 3 * ours, Tolerance(1.0, 0.0, ""))) == said
+
+
+def test_three_numbers_have_a_factor_if_they_are_not_all_the_same():
+    for ours, said in (([1.0, 2.0, 5.0], True), ([2.0, 2.0, 2.0], False), ([1.0, 5.0], False)):
+        assert bool(patterns.of_numbers("y", np.array(ours), 7 * np.array(ours), CLOSE)) == said
+    huge = np.array([1e200, 2e200, 5e200])  # whose squares no number holds
+    assert patterns.of_numbers("y", huge, 7 * huge, CLOSE) == ""
+
+
+@pytest.mark.parametrize(("off", "agree"), [(4.0, True), (-4.0, True), (4.1, False), (-4.1, False)])
+def test_the_same_within_four_tolerances(off, agree):
+    ours = np.array([1.0, 2.0])
+    assert patterns.same(ours + np.array([0, 2 * off]), ours, Tolerance(1.0, 0.5, "")) is agree
+    assert not patterns.same(ours, ours[:, None], CLOSE)
+
+
+def test_half_of_the_numbers_have_to_be_different_for_an_order():
+    for ours, said in (([0.5, 0.5, 0.7, 0.7], True), ([0.5, 0.5, 0.5, 0.7, 0.5, 0.5], False), ([0.5, 0.7], False)):
+        found = patterns._order(np.array(ours), np.array(ours)[::-1], CLOSE)
+        assert ("the other way round" in found) == said
+
+
+@pytest.mark.parametrize(("axes", "said"), [(5, True), (6, False)])
+def test_nobody_looks_for_means_over_more_than_five_axes(axes, said):
+    ours = np.array(0.75)
+    theirs = np.array([0.5, 1.0]).reshape((2,) + (1,) * (axes - 1))
+    assert bool(patterns.of_shape(ours, theirs, CLOSE)) == said
