@@ -7,8 +7,8 @@ the changed line, of these the quickest (`reach.py`). What survives is looked up
 a hole: exit code 1.
 
 It takes, in seconds of a core, a mutant (measured with 3 to 8 a module on a busy machine): theory and model 2 to 5,
-exact 7, runs 3 to 17, scalar forms 2 to 7, sampling 5 to 25, conformance up to 40, whose kit is exported anew. So 15 of
-each of 110 modules are some hours of a core; the rooms but conformance and sampling are about one and a half.
+exact 7, runs 3 to 17, scalar forms 2 to 7, sampling 5 to 25, conformance 2 to 10. So 15 of each of 110 modules are some
+hours of a core; the rooms but conformance and sampling are about one and a half.
 
 Kernels: what a mutant is compiled to is not kept on disk, where it would answer for the source as it is; and where a
 mutant may be in a kernel, all that may inline it is compiled anew. Scalar forms run as the Python that they are.
