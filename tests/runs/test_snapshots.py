@@ -291,6 +291,7 @@ SPOILT = {
     "of another shape": whole() | {"W": np.zeros((3, 2, 4), np.float32)},
     "flat": whole() | {"W": np.zeros(3, np.float32)},
     "not finite": whole() | {"jeffreys": np.full(3, np.nan)},
+    "one number not finite": whole() | {"a": np.float32([[0, 0, 0, 0, 0], [0, np.nan, 0, 0, 0], [0, 0, 0, 0, 0]])},
     "out of order": whole() | {"iteration": np.array([1, 3, 2])},
 }
 
