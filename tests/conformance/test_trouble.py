@@ -90,7 +90,7 @@ def test_all_that_is_called_trouble_is_there():
     """Every end and the middle with every logit, whatever the units."""
     pairs = {(zeta, q) for zeta in (*trouble.ENDS, 0.5) for q in 1 / (1 + np.exp(-trouble.LOGITS))}
     for units in (1, 5, 7):
-        zeta, q = trouble.zeta_and_q((1, units))
+        zeta, q = trouble.zeta_and_q(units)
         assert zeta.shape == q.shape == (-(-12 // units), units)
         assert set(zip(zeta.flat, q.flat, strict=True)) == pairs
 

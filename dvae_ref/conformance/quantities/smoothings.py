@@ -71,7 +71,7 @@ def draw_smoothing(rng, kind, n=40):
     zeta and q are independent of rho: CDF and Eq. 9 are taken at zeta, quantile at rho.
     """
     found = draw_sharpness(rng, kind)
-    hard_zeta, hard_q = trouble.zeta_and_q((1, 1))
+    hard_zeta, hard_q = trouble.zeta_and_q(1)
     zeta = np.append(draw_zeta(rng, kind, found["beta"], n), hard_zeta)
     q = np.append(draw_q(rng, n, 6), hard_q)
     return found | {"zeta": zeta, "q": q, "rho": draw_rho(rng, len(q))}
@@ -171,7 +171,7 @@ def spike_slope(zeta, beta):
 def draw_log_q(rng, kind, rows=5, d=7):
     """zeta and q, (rows, units), those of known trouble last; the rows' weights."""
     found = draw_sharpness(rng, kind)
-    hard_zeta, hard_q = trouble.zeta_and_q((1, d))
+    hard_zeta, hard_q = trouble.zeta_and_q(d)
     zeta = np.concatenate([draw_zeta(rng, kind, found["beta"], (rows, d)), hard_zeta])
     q = np.concatenate([draw_q(rng, (rows, d), 12), hard_q])
     return found | {"zeta": zeta, "q": q, "cotangent": rng.normal(0.5, 1, len(q))}

@@ -141,12 +141,12 @@ def in_decoder(named, x):
     return named
 
 
-def zeta_and_q(shape):
+def zeta_and_q(units):
     """zeta at both ends and in the middle with each of LOGITS, (rows, units): as many rows as are needed.
 
     Pairs matter. At zeta near 0 and q = sigmoid(12), (1 - q) r(zeta|0) and q r(zeta|1) of the power function are of one
     size, the one a tiny number times a large one: who has 1 - q by subtraction, in float32, is 1% off there.
     """
     zeta, logit = np.meshgrid(np.append(ENDS, 0.5), LOGITS)
-    needed = -(-zeta.size // shape[1]), shape[1]
-    return np.resize(zeta, needed), np.resize(1 / (1 + np.exp(-logit)), needed)
+    shape = -(-zeta.size // units), units
+    return np.resize(zeta, shape), np.resize(1 / (1 + np.exp(-logit)), shape)
