@@ -1,9 +1,10 @@
 """The commands of python -m dvae_ref: each takes the parsed arguments and returns the exit code.
 
-0 is done, 130 interrupted. Everything else is an exception: UsageError for arguments that make no sense together, which
-becomes 2, and what the work itself raises, a ValueError or an OSError mostly, which becomes a line and 1
-(`entry.guarded`). What can be checked before the work is checked then: files that are to be written, memory that is to
-be taken, settings that do not fit. Progress goes to standard error, the result to standard output.
+0 is done, 130 interrupted; `table1` and `conformance check` return 1 for what failed. Everything else is an exception:
+UsageError for arguments that make no sense together, which becomes 2, and what the work itself raises, a ValueError or
+an OSError mostly, which becomes a line and 1 (`entry.guarded`). What can be checked before the work is checked then:
+files that are to be written, memory that is to be taken, settings that do not fit. Progress goes to standard error, the
+result to standard output.
 """
 
 import functools

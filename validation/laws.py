@@ -39,7 +39,7 @@ class Exact:
         return self.cdf0(-t, beta)
 
     def cdf_gap(self, t, beta):
-        """R(zeta|0) - R(zeta|1), which is even in t, in the lower tail, where neither is nearly 1."""
+        """R(zeta|0) - R(zeta|1), which is even in t, at -|t|: in that tail both go to 0, in the other both to 1."""
         return self.cdf0(-abs(t), beta) - self.cdf1(-abs(t), beta)
 
     def log_ratio(self, t, beta):

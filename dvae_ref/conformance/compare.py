@@ -78,7 +78,7 @@ def _hint(name, ours, theirs, tolerance, index, digits):
 
     The last is for float64 alone, for numbers that agree to 4 digits and more: 11 and more are what rounding leaves of
     a sum that cancels, 6 or 7 a constant that has been through float32; what is between and below is typical of a guard
-    of 1e-7, or of a gradient by finite differences. None of it is said of whole numbers.
+    of 1e-7, or of a gradient by finite differences. Of whole numbers a relation alone is said.
     """
     known = patterns.of_numbers(name, ours, theirs, tolerance)
     if known or tolerance.absolute == 0:

@@ -6,8 +6,8 @@ what is left goes through the same again, so that two mistakes in two places of 
 If no single one explains all, pairs are tried (`pairs`).
 
 A wrong name is worse than none. So a mistake that would have changed arrays which are right is not named unless it
-explains more than it contradicts, or the values are right and the gradients, written by hand, are not; and tolerances
-are sharpened, lest numbers that are hardly off be like any mistake that hardly changes them.
+explains more than it contradicts, or the values are right and the gradients, written by hand, are not, or the other way
+round; and tolerances are sharpened, lest numbers that are hardly off be like any mistake that hardly changes them.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,9 @@
 """What wrong numbers have to do with the right ones, whatever the formula: a factor, a constant, an order, an axis.
 
 For mistakes that nobody has written down. Each pattern is undone and the result compared with what is right: theirs is
-exp(x) of it if log(theirs) agrees. It has to hold for all elements, within four tolerances, and a factor, a constant or
-a function for three of them at least, since some factor turns any one number into any other.
+exp(x) of it if log(theirs) agrees. It has to hold for all elements, within four tolerances (that theirs is a mean or a
+sum of what is right, within 1e-6), and a factor, a constant or a function for three of them at least, since some factor
+turns any one number into any other.
 """
 
 import itertools
@@ -57,8 +58,8 @@ def _affine(ours, theirs, tolerance):
     """A factor or a constant that all have in common: the factor by least squares, the constant as the median of the
     differences.
 
-    Neither is told where they are within a thousandth of 1 or 0, which is what a guard or a lost digit makes, nor of
-    numbers near the tolerance, nor of such as are all alike.
+    A factor within a thousandth of 1 is not told, nor a constant below a thousandth of the median number: a guard or a
+    lost digit makes as much. Neither is told of numbers below a thousand tolerances, nor of such as are all alike.
     """
     size = np.sum(ours * ours)
     small = np.max(np.abs(ours)) < MANY * np.max(tolerance.allow(ours))  # rounding, which has no factor

@@ -106,8 +106,9 @@ def _parts(quantity, seed):
 def condition(quantity, given, found, seed):
     """{output: |change| / STEP}, the largest over random changes of the inputs by STEP.
 
-    All inputs move at once, each number by STEP of its own size, up or down at random. The largest change of CHANGES
-    such directions stands for that of the worst one; what it falls short of it is left to the factor of 64.
+    All inputs move at once, each number by STEP of its own size, up or down at random; those between 0 and 1 by STEP of
+    the distance to the nearer end, about, and whole numbers not at all. The largest change of CHANGES such directions
+    stands for that of the worst one; what it falls short of it is left to the factor of 64.
     """
     rng = np.random.default_rng(seed)
     largest = {name: np.zeros(value.shape) for name, value in found.items()}

@@ -3,7 +3,7 @@
 A file is written under another name beside its place, brought to the disk (fsync), and only then given its name, which
 is one step for the system. A process that is killed, a full disk and a power failure leave the file that was there
 before, or the new one, and never half of one. What is left of a killed write has a name of its own (`partial`) and goes
-with the next write.
+with the next write of that file.
 """
 
 import contextlib

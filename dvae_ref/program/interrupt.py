@@ -6,8 +6,8 @@
 
 What is promised: after the first signal the iteration that runs is finished, and a checkpoint is written by whoever
 looks at the flag; a second signal is a KeyboardInterrupt at once, and the checkpoint before is what is left. SIGTERM,
-which SIGKILL follows within seconds, does not wait for an iteration that takes longer than PATIENCE, if that loses
-nothing but time.
+which SIGKILL often follows within seconds, does not wait for an iteration that takes longer than PATIENCE, if that
+loses nothing but time.
 """
 
 import contextlib

@@ -1,9 +1,8 @@
 """Annealed importance sampling of log Z on a 20 x 100 RBM: unbiased, with error bars that cover.
 
 Oracle: log Z by enumeration of the smaller side. Seen are weights and error bars of many runs, that is, their mean and
-their scatter. The machine has one broad mode, as have most that training makes; where a mode is missed error bars say
-nothing, and no mean over a few hundred runs would show it: that is measured on other machines
-(docs/bracket_coverage.md).
+their scatter. The machine has one broad mode. Where a mode is missed, error bars say nothing, and no mean over a few
+hundred runs would show it: that is measured on other machines (docs/bracket_coverage.md).
 """
 
 import warnings

@@ -1,8 +1,8 @@
 """The K-sample bound of Eq. 3: it rises with K towards log p(x), and its gap falls as Var(w) / 2K.
 
-Oracle: log p(x) and the moments of w by quadrature over four units, with the exact log p(zeta) and with the mean
-field's; the gap of L_K to third order in 1/K. Posteriors are near the prior, so that the series is short: for weights
-whose variance is infinite, as a bad q has them, nothing is said.
+Oracle: log p(x) and the moments of w / E[w] by quadrature over four units, with the exact log p(zeta) and with the mean
+field's; the gap of L_K from the first four of them, which is all of it to order 1/K^2. Posteriors are near the prior,
+so that the series is short: for weights whose variance is infinite, as a bad q has them, nothing is said.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ class Oracle:
         self.fourth = float(q @ away**4)
 
     def gap(self, k):
-        """log p(x) - L_K = E[-log(1 + d)], d the mean of K independent w / E[w] - 1: to order 1/K^3."""
+        """log p(x) - L_K = E[-log(1 + d)], d the mean of K independent w / E[w] - 1, to d^4: O(1/K^3) is left out."""
         v, s, f = self.second, self.third, self.fourth
         return v / (2 * k) - s / (3 * k**2) + (3 * (k - 1) * v**2 + f) / (4 * k**3)
 

@@ -2,7 +2,8 @@
 
 Oracle: log p(x) of each image as the sum over all 4,096 z (dvae_ref.exact), with log Z by enumeration. The parameters,
 and the networks that make p(x|z) and q(z|x) of them, are the library's on both sides: a model that was trained by a
-wrong gradient is evaluated rightly, and passes. What 4,000 samples leave out at D = 400 is not seen at D = 12.
+wrong gradient is evaluated rightly, and passes if it has learnt at all. What 4,000 samples leave out at D = 400 is not
+seen at D = 12.
 """
 
 import math

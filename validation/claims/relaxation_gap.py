@@ -5,8 +5,8 @@ With F = log p(zeta) - KL(m || p^), a mean field, the bound's limit is
     log E_q[w e^-KL] = log p(x) + log E_{p(zeta|x)}[e^-KL].
 
 Everything here is a sum over the nodes of a quadrature of a 1 + 1 machine: both sides of this are exact. Of two units
-nothing follows for 400 but the identity itself: how large the KL of a trained model is, is measured elsewhere
-(`dvae_ref.exact.kl`), and the cost at few samples is `iw_bounds`.
+nothing follows for 400 but the identity itself: how large the KL of a trained model is, is measured for the figures
+2a and 2b (`figures`), and the cost at few samples is `iw_bounds`.
 """
 
 import itertools

@@ -9,8 +9,8 @@ To add one, write in the module of its theme a function from a Case to the wrong
 Its docstring is the wrong formula; the heads of the modules say what is right, how people come to the others, and what
 would be seen of them in training. Most are made as here, by other inputs, or by a hook of the quantity's compute, or by
 putting something else in the place of a function of the library while it is computed (`registry.replaced`): a mistake
-in a building block is then known in all that contains it. Gradients follow the chain rule through what has been
-changed: they are what automatic differentiation would give of the wrong formula.
+in a building block is then known in all that contains it. Unless the mistake is one of the gradient, gradients follow
+the chain rule through what has been changed: they are what automatic differentiation would give of the wrong formula.
 """
 
 import importlib

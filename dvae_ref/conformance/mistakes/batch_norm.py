@@ -1,7 +1,7 @@
 """Mistakes in batch norm: its variance, its gradient, whose mean and variance they are.
 
-Right is scale (x - mean) / sqrt(variance + 0.01) + offset with the batch's mean and biased variance, and in evaluation
-with their moving averages; they move in the gradient. 0.01 is what the release has; Keras's default is 1e-3 and
+Right is scale (x - mean) / sqrt(variance + 0.01) + offset with the batch's mean and biased variance, through which the
+gradient passes, and in evaluation with their moving averages. 0.01 is what the release has; Keras's default is 1e-3 and
 PyTorch's 1e-5. With activations of order one that is a per cent or less of a layer's scale: hardly seen in training,
 but weights that are carried over from one to the other give another likelihood.
 
@@ -79,7 +79,7 @@ def other_epsilon(case):
 
 @mistake("0.01 is added to the standard deviation, not to the variance", NONLINEAR)
 def outside_the_root(case):
-    """1 / (sqrt(variance) + 0.01): as layers by hand have it, to avoid a division by 0."""
+    """1 / (sqrt(variance) + 0.01): as against a division by 0, in layers written by hand."""
 
     def inverse(variance, rows):
         return 1 / (np.sqrt(variance) + layers.BATCH_NORM_EPSILON)

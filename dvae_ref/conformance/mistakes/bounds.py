@@ -5,7 +5,8 @@ Right are log (1/K) sum_k w_k (Eq. 3) and the mean over k of log w_k (Eq. 2), lo
 
 At K = 1 most mistakes in log-mean-exp and its weights make no difference, so that tests with one sample pass. kappa is
 1 after the warm-up: where it is wrong, the beginning of a run is another, and its end looks right. A sum over images
-for the mean is a learning rate that is as many times larger, which Adam all but hides.
+for the mean multiplies every gradient by their number: to Adam, an epsilon that is as many times smaller, and weaker
+weight decay.
 """
 
 import functools
@@ -125,8 +126,8 @@ def first_sample(case):
 def squared_weights(case):
     """(w_k / sum w)^2 for w_k / sum w; or w_k^2 / sum w^2.
 
-    DReG (Tucker et al. 2018) has squared weights in the encoder's gradient, on the path through zeta alone. On all of
-    log w, log p(x|zeta) included, they are the gradient of nothing that is sought.
+    DReG (Tucker et al. 2019) has squared weights in the encoder's gradient, on the path through zeta alone. Where all
+    gradients have them, the decoder's and the prior's too, they are the gradient of nothing that is sought.
     """
 
     def squared(log_w):

@@ -4,9 +4,9 @@ Right are, of chains z, means over them; log Z = D log 2 + log (1/chains) sum w 
 (Neal 2001); tau = w / mean w and floor(tau) + [u < tau - floor(tau)] copies in a step of population annealing
 (Hukushima & Iba 2003). Nats.
 
-An error in log Z goes into every log p(x) of a test set alike: it moves a whole table by as much, and no comparison
-within it tells. The mean of log w is too low, and the lower the worse the chains (Jensen), the sum for the mean too
-high by log of the number of chains, 7 nats for 1000.
+An error in log Z goes into log p(x) of every image alike, so that no comparison of images tells. The mean of log w is
+too low, and the lower the worse the chains (Jensen); the sum for the mean is too high by the log of the number of
+chains, 7 nats for 1000, for every model alike.
 """
 
 import numpy as np
@@ -94,8 +94,8 @@ def untempered(case):
 def later_states(case):
     """left_(k+1) for left_k; for the last the first, or itself: the transition made before the weight is taken.
 
-    The order matters: log f_{t_k} - log f_{t_{k-1}} at a state of the distribution at t_{k-1} has the mean weight
-    Z_k / Z_{k-1}; at one drawn at t_k it has not.
+    The order matters: f_{t_k} / f_{t_{k-1}} has the mean Z_k / Z_{k-1} over states of the distribution at t_{k-1}; over
+    states of that at t_k it has not.
     """
     left = case.inputs["left"]
     turned, held = np.roll(left, -1, 0), np.roll(left, -1, 0)
@@ -144,13 +144,13 @@ def log_of_sum(case):
 
 @mistake("the mean of the logs of the weights in place of the log of their mean", POPULATION)
 def mean_of_log_weights(case):
-    """-step mean E: thermodynamic integration's first term, below the log of the mean weight (Jensen)."""
+    """-step mean E: a step of thermodynamic integration, which is below the log of the mean weight (Jensen)."""
     return {"log_mean_weight": -case.inputs["step"] * case.inputs["energies"].mean()}
 
 
 @mistake("tau is rounded to copies, without u", POPULATION)
 def rounded(case):
-    """To the nearest number, up or down: who has tau below 1/2 always dies, which is no resampling without bias."""
+    """To the nearest number, up or down: the mean number of copies is not tau then, and the resampling is biased."""
     tau = case.outputs["tau"]
     return closest(case, [{"copies": np.round(tau)}, {"copies": np.ceil(tau)}, {"copies": np.floor(tau)}])
 

@@ -1,8 +1,9 @@
 """Clipped probabilities: those of the authors' release (docs/errata.md) and the usual ones.
 
-Right is q by its logit, with 1 - q = sigmoid(-logit q), and no clip. A clip is one for log 0 or 1 / (1 - q); it is
-right inside, and outside, at logits of q beyond 6.9 (0.999), 9.2 (1 - 1e-4) or 16 (1 - 1e-7), nothing moves with q.
-Units that are sure are common in a trained model: they are stuck there, or pulled back by a force that is no gradient.
+Right is q by its logit, with 1 - q = sigmoid(-logit q), and no clip. A clip is there against log 0 and 1 / (1 - q). It
+changes nothing inside; outside, at logits of q beyond 6.9 (0.999), 9.2 (1 - 1e-4) or 16 (1 - 1e-7), what is clipped
+does not move with q. Units that are sure are common in a trained model: they are stuck there or, if a logit q beside
+the clip moves on, pulled back by a force that is no gradient.
 """
 
 import functools

@@ -2,8 +2,8 @@
 
 Right is log w = -E(z) - log Z - log q(z|x) + log p(x|z) with z binary and batch norm by its moving averages, and
 log p(x) ~ log (1/K) sum_k w_k. Mistakes here are in every number of a table, none in training. log Z has hundreds of
-nats, so that its sign is noticed, but its error moves all NLLs alike. Without -log K an NLL is too low by 8.3 nats at
-K = 4000; the mean of the logs is the negative ELBO, some nats above.
+nats, so that its sign is noticed; a small error in it moves log p(x) of all images alike, and is not. Without -log K an
+NLL is too low by 8.3 nats at K = 4000; by the mean of the logs it is the negative ELBO, some nats too high.
 """
 
 import numpy as np

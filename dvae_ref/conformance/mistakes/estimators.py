@@ -1,8 +1,8 @@
 """Other bounds and other gradients than Eq. 3's, in the bound alone and in whole models.
 
-Some are no mistakes: sticking the landing (Roeder et al. 2017) and DReG (Tucker et al. 2018) estimate the same gradient
-on purpose by other means, and GumBolt's term (Khoshaman & Amin 2018) is another method's. Who has them should know that
-they are not Eq. 3's.
+Some are no mistakes: DReG (Tucker et al. 2019) and, at K = 1, sticking the landing (Roeder et al. 2017) estimate the
+same gradient on purpose by other means, and GumBolt's term (Khoshaman & Amin 2018) is another method's. Who has them
+should know that they are not Eq. 3's. At K > 1 sticking the landing is biased.
 
 A mean over pixels or units in place of a sum weighs likelihood and prior against each other: 784 pixels in a mean are a
 KL with the weight 784, and q collapses onto the prior.

@@ -1,8 +1,8 @@
 """Mistakes in the networks of whole models: what they are given, and what a unit does.
 
 Right are [x - mean_x, zeta of all earlier groups] at an encoder, zeta at the decoder, whose logits have logit(mean_x)
-added, and tanh. The first layer's batch norm takes a constant away, so that x - mean_x and x are the same in networks
-with hidden layers; in the linear ones they are not.
+added, and tanh. In training the first layer's batch norm takes a constant away, so that x - mean_x and x are the same
+in networks with hidden layers; in the linear ones they are not.
 
 Other inputs make another model and no crash: a group that does not see the ones before it is a factorial q, a decoder
 of q a deterministic autoencoder, whose likelihood is no bound of log p(x).

@@ -5,7 +5,7 @@ and -kappa E[z_left z_right'], beside the positive one, and in logit q, besides 
 by Eq. 9.
 
 Most leave a model that trains, to a worse likelihood: an encoder with a weaker or a biased gradient, a decoder that has
-to learn mean_x. Without the negative phase a and W grow without end, and so does the reported bound.
+to learn mean_x. Without log Z and its negative phase a and W grow without end, and so does the reported bound.
 """
 
 from dataclasses import replace
@@ -107,7 +107,8 @@ def detached_zeta(case):
     """dzeta/dq = 0: a zeta that was sampled, as from a library without reparameterised gradients, and no error is
     raised.
 
-    The encoder then learns from log q(zeta|x) and the KL alone, and hears nothing of the decoder.
+    At K = 1 the encoder then hears nothing of the decoder. DVAE's and DVAE++'s still learns from the KL; to DVAE#'s the
+    derivative of log q(zeta|x) at fixed zeta is left, whose mean is 0.
     """
 
     def derived(posterior):

@@ -1,8 +1,9 @@
 """Mixtures that lack one of their two terms: q(zeta|x) = (1 - q) r(zeta|0) + q r(zeta|1) with one component alone.
 
 So it is where q(zeta|x) is written for units that are on, or as for a spike, of which zeta > 0 says that z = 1. The
-density is too small, hence log w too large: hardly near the component's own vertex, by |b| near the other one. And q
-has a gradient of 1/q or -1/(1 - q), of one sign at every zeta, which pushes it to an end.
+density is too small, hence log w too large: hardly near the component's own vertex, at q = 1/2 by about |b| near the
+other one. And log q(zeta|x) has the derivative 1/q or -1/(1 - q) in q, of one sign at every zeta, so that q is pushed
+to an end.
 """
 
 import numpy as np

@@ -116,8 +116,8 @@ def opposite_ratio(case):
 def fixed_nu(case):
     """d/dlogit q = (a - logit q + nu_left W on the right) q (1 - q).
 
-    As if nu were a sample: nothing goes back through it, to logit q or to zeta, and the left units learn from a and
-    their entropy alone.
+    As if nu were a sample: nothing goes back through it, to logit q or to zeta, and of the left units' logits this term
+    has the derivative of a·q and of their entropy alone.
     """
     (a, W), logit_q = case.machine, case.inputs["logit_q"]
     nu = sigmoid(logit_q + case.smoothing.log_ratio(case.t))
@@ -156,7 +156,8 @@ def without_jumps(case):
 
 @mistake("straight through: z = [zeta > 0] moves as q does", SPIKE)
 def straight_through(case):
-    """d/dlogit q_i = (a_i - logit q_i + (J z)_i) q_i (1 - q_i) on the left, too: biased, as the right moves with z."""
+    """d/dlogit q_i = (a_i - logit q_i + (J z)_i) q_i (1 - q_i) on the left, too: biased, as q on the right depends on
+    zeta."""
     return of_left_logits(case, lambda own, pull, q: (own + pull) * (1 - q))
 
 

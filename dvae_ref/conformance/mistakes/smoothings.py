@@ -5,8 +5,9 @@ and Eq. 9, dzeta/dq = (R(zeta|0) - R(zeta|1)) / density.
 
 A density that lacks its normaliser shifts log p(zeta) and log q(zeta|x) alike: it drops out of log w and of b. Only
 Eq. 9 still has it, and all that reaches the encoder through zeta is too large or too small by one factor. What beta is,
-people take from the library at hand: SciPy, PyTorch and JAX have a scale, of a Gaussian the standard deviation, where
-the paper's beta is the precision. The wrong one trains as well, at another sharpness than is reported.
+people take from the library at hand: a Gaussian has the standard deviation in SciPy, PyTorch and JAX, where the paper's
+beta is the precision; an exponential has a scale, 1/beta, in SciPy and JAX, and a rate, beta, in PyTorch. The wrong one
+trains as well, at another sharpness than is reported.
 """
 
 import math

@@ -8,8 +8,9 @@ Its derivative in log w_k is w_k / sum w by Eq. 3 and 1/K by Eq. 2; of it log p 
 times, log p(x|zeta) all. The gradients are those of the mean over images.
 
 Where implementations part: for one image exp(log w) is 0 throughout, and the log of its sum -inf, unless the largest
-log w is taken out first; in another one sample is 700 nats below the others, which relative to it are more than float32
-holds. kappa may stand on all of log w, outside the logarithm, or on one density alone.
+log w is taken out first; in another one sample is 700 nats below the others: if it is taken out in place of the
+largest, the others are e^700, more than float32 holds. kappa may stand on all of log w, outside the logarithm, or on
+one density alone.
 """
 
 import functools

@@ -46,8 +46,8 @@ def draw(rng, baseline, structure, k):
     """Images, the mean image, zeta (images K, D) as drawn and at hard places, and all parameters by name.
 
     Every parameter is random, since a fresh model hides mistakes: scales of 1, offsets of 0 and an s of 1 are right
-    whether they are used or not. Logits of q of about 12, -40, 40 and -12 and of pixels of about ±25 come from the last
-    layers' biases.
+    whether they are used or not. Logits of q of about 12, -40, 40 and -12 (of one group the last two) and of pixels of
+    about ±25 come from the last layers' biases.
     """
     hyper = draw_hyper(rng, baseline, k)
     method = method_of(hyper, baseline, structure)

@@ -1,6 +1,7 @@
-"""The quantity of the optimiser: one step of Adam (Sec. 4), from given moments.
+"""The quantity of the optimiser: one step of Adam, from given moments.
 
-With g the gradient of the loss, t the number of the step and everything element by element,
+Sec. 4 takes over the optimiser of DVAE++; that it is Adam, and its epsilon, are known from the authors' release. With g
+the gradient of the loss, t the number of the step and everything element by element,
 
     m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2,
     p <- p - learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).

@@ -181,7 +181,7 @@ def compute_log_q(inputs, kind, smoothing=None):
     """sum_i log((1 - q_i) r(zeta_i|0) + q_i r(zeta_i|1)), (rows,), nats, and its gradient in q and zeta, (rows, units).
 
     (r1 - r0) / density in q, ((1 - q) dr0/dzeta + q dr1/dzeta) / density in zeta. Near a vertex one density is e^|b|
-    times the other, but its weight may be 1 - q = 1e-17.
+    times the other, but its weight may be q = sigmoid(-40) = 4e-18.
     """
     smoothing = smoothing or smoothing_of(inputs, kind)
     q, t, d = inputs["q"], smoothing.t(inputs["zeta"]), inputs["cotangent"][:, None]

@@ -145,7 +145,7 @@ def zeta_and_q(units):
     """zeta at both ends and in the middle with each of LOGITS, (rows, units): as many rows as are needed.
 
     Pairs matter. At zeta near 0 and q = sigmoid(12), (1 - q) r(zeta|0) and q r(zeta|1) of the power function are of one
-    size, the one a tiny number times a large one: who has 1 - q by subtraction, in float32, is 1% off there.
+    size, the one a tiny number times a large one: who has 1 - q by subtraction, in float32, may be 1% off.
     """
     zeta, logit = np.meshgrid(np.append(ENDS, 0.5), LOGITS)
     shape = -(-zeta.size // units), units
