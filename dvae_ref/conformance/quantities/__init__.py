@@ -7,7 +7,8 @@ the words that `conformance show` prints. Keyword arguments of a compute with de
 
 All of them keep to this:
 
-- Logarithms are in nats. Rows come first and units last, left units before right ones.
+- Logarithms are in nats. Rows come first, or behind the axis of sweeps or numbers of samples where there is one; units
+  come last, left units before right ones.
 - No symmetry helps: both sides have as many units and W is not symmetric; biases, couplings and logits of q are not
   centred at 0. A sign, a side or an end that is mistaken changes a number, and raises no error of shapes.
 - Where rows are differentiated together, the input `cotangent` (rows,) weights them, so that each of them counts.
