@@ -1,7 +1,10 @@
-"""Tests pass in any order: what a test replaces is back when it ends."""
+"""Tests pass in any order, and in several processes: what a test replaces is back when it ends."""
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 TESTS = Path(__file__).parent
 
@@ -31,3 +34,11 @@ def test_control_a_patch_inside_another_is_seen():
     source = "with emulator.emulated():\n    monkeypatch.setattr(device, 'launch', None)\n"
     assert replaced_for_too_long(source) == [2]
     assert replaced_for_too_long(source.replace("monkeypatch.", "patch.")) == []
+
+
+def test_a_test_that_is_called_after_an_address_is_refused(pytestconfig):
+    """As are those of a function, by ids=str: seen by two processes alone, which then refuse to share all others."""
+    conftest = pytestconfig.pluginmanager.get_plugin(str(TESTS / "conftest.py"))
+    conftest.pytest_collection_modifyitems([SimpleNamespace(nodeid="test_twins.py::test[f]")])
+    with pytest.raises(pytest.UsageError, match="1 tests are called after an address in memory, the first test_twins"):
+        conftest.pytest_collection_modifyitems([SimpleNamespace(nodeid="test_twins.py::test[<function f at 0x7f>]")])

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import inspect
+import operator
 import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -113,7 +114,7 @@ OF_ROWS = {
 }
 
 
-@pytest.mark.parametrize("function", OF_ROWS, ids=str)
+@pytest.mark.parametrize("function", OF_ROWS, ids=operator.attrgetter("__name__"))
 def test_of_no_rows_a_twin_says_nothing_and_of_one_it_does(function):
     """Kernels divide by the number of images."""
     assert function.twin()(*OF_ROWS[function](0)) is NotImplemented
