@@ -324,7 +324,10 @@ def test_noise_and_images_of_a_wrong_shape_are_refused():
     with pytest.raises(ValueError, match=r"noise\.u"):
         case.value(case.params, Noise(case.noise.u[:-1], case.noise.rho))
     good = case.x
-    for x, said in ((good[:, :-1], "7 pixels"), (good + 1, "pixels must lie"), (good * np.nan, "pixels must lie")):
+    case.x = np.round(good)  # 0 and 1 themselves are pixels
+    case.value(case.params)
+    beyond = [good + 1, good - 1, np.where(good > 0.5, 1.001, good), good * np.nan]
+    for x, said in [(good[:, :-1], "7 pixels"), *((x, "pixels must lie") for x in beyond)]:
         case.x = x
         with pytest.raises(ValueError, match=said):
             case.value(case.params)

@@ -163,6 +163,14 @@ def test_dense_bernoulli_is_both(rng):
     assert not np.allclose(layers.dense_bernoulli(without, y, x), expected, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("logits", "noise"), [((0, 3), (0, 3)), ((2, 3), (4, 2)), ((2, 3), (5, 3))])
+def test_noise_that_does_not_fit_the_logits_is_refused(logits, noise):
+    """No rows, other units, no K rows an image: each by itself, in float64, which no twin takes."""
+    with pytest.raises(ValueError, match="binary units take logit_q") as refused:
+        layers.draw_binary(np.zeros(logits), np.zeros(noise))
+    assert str(refused.value).endswith(f"got {logits} and {noise}")
+
+
 def test_binary_units_are_drawn_with_their_probability(rng):
     """z is 1 where u < q, and log q(z) that of these z, unit by unit; B rows of logits serve B K rows of u."""
     logit_q, u = rng.normal(0, 2, (B, H)), rng.random((B * K, H))

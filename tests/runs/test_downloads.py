@@ -260,6 +260,15 @@ def test_the_next_source_is_tried_and_told(published, tmp_path):
     assert "Trying the next source of some." in told
 
 
+def test_after_the_last_source_no_next_one_is_promised(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    told = []
+    sources = {"some": [[remote("http://127.0.0.1:9", name, b"")] for name in ("a", "b")]}
+    with pytest.raises(OSError, match="some could not be downloaded:"):
+        downloads.fetch("some", tmp_path, sources=sources, report=told.append)
+    assert sum("Trying the next source of some." in line for line in told) == 1
+
+
 def test_no_network_says_what_to_put_where(tmp_path, monkeypatch):
     """Port 9 of this machine stands for a network that is not there."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

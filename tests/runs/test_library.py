@@ -133,6 +133,10 @@ def test_what_does_not_fit_is_said_with_shapes(straight, settings, bundled):
         model.encode(x[:, 1:])
     with pytest.raises(ValueError, match=r"images must have pixels in \[0, 1\]; got int64, 0 to 255"):
         model.reconstruct(x.astype(int) * 255)
+    with pytest.raises(ValueError, match=r"images must have pixels in \[0, 1\]; got float64, -0.5 to 1.0"):
+        model.reconstruct(np.where(x > 0, 1.0, -0.5))
+    with pytest.raises(ValueError, match=r"images must have pixels in \[0, 1\]; got float64, 0.0 to 1.5"):
+        model.reconstruct(np.where(x > 0, 1.5, 0.0))
     with pytest.raises(ValueError, match="binary images"):
         model.log_likelihood(x / 2, log_z=0.0)
     with pytest.raises(TypeError, match="log_z must be one number; got AISResult"):

@@ -271,6 +271,14 @@ def test_log_q_backward():
     )
 
 
+def test_log_q_backward_at_the_corner():
+    """At b = 0 the gradient in b is nu, that of the side b < 0, as in the factors that are left out of log p."""
+    logit_q, b = np.array([[-0.7, 0.0, 1.3]]), np.zeros((1, 3))
+    d_logit_q, d_b = mixture.log_q_backward(np.ones(1), mixture.log_q(logit_q, b)[1])
+    np.testing.assert_allclose(d_b, 1 / (1 + np.exp(-logit_q)), rtol=1e-15)
+    np.testing.assert_allclose(d_logit_q, 0, atol=1e-15)
+
+
 def test_log_q_of_certain_units():
     """q = 1 and b = -300: log((1-q) r0 + q r1) - log r0 = b, not -infinity; and 0 where q and b agree."""
     logit_q, b = np.float32([[1e4, -1e4, 1e4, -1e4]]), np.float32([[-300, 300, 300, -300]])

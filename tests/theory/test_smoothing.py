@@ -9,7 +9,7 @@ import pytest
 import witness
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate
+from scipy import integrate, stats
 
 from dvae_ref.model.baselines import LAWS
 from dvae_ref.theory.mirror import RealLine
@@ -238,3 +238,11 @@ def test_why_there_is_no_guard():
 def test_bad_parameters_are_refused(build, said):
     with pytest.raises(ValueError, match=said):
         build()
+
+
+@pytest.mark.parametrize(
+    ("name", "law"), [("gauss", stats.norm(scale=1 / math.sqrt(7))), ("logistic", stats.logistic(scale=1 / 7))]
+)
+def test_deviation(name, law):
+    """Of the laws on the real line, with beta = 7."""
+    assert SMOOTHINGS[name](7.0).deviation == pytest.approx(law.std(), rel=1e-14)
