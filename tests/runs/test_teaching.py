@@ -90,6 +90,15 @@ def test_log_z_is_the_one_that_is_told(model):
     assert abs(found.log_z - told(r"log Z = ([\d.]+)")) < 5 * found.standard_error + 0.05
 
 
+def test_what_is_loaded_is_saved_again_as_it_was(model, tmp_path):
+    teaching.save(model, tmp_path / "again.npz")
+    again, bundled = npz.read(tmp_path / "again.npz"), npz.read(teaching._path("teaching.npz"))
+    assert list(again) == list(bundled)
+    for name, array in again.items():
+        assert array.dtype == np.float16
+        np.testing.assert_array_equal(array, bundled[name])
+
+
 def test_parameters_are_those_of_float16(model):
     for _, leaf in [*tree.items(model.params), *tree.items(model.statistics)]:
         assert leaf.dtype == np.float32
