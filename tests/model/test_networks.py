@@ -7,6 +7,7 @@ from autograd import value_and_grad
 
 from dvae_ref import tree
 from dvae_ref.model import networks
+from dvae_ref.model.layers import Dense
 from dvae_ref.model.posteriors import Mixture, Noise
 from dvae_ref.theory.smoothing import SMOOTHINGS, Power
 
@@ -99,6 +100,20 @@ def test_binary_draws_have_the_logarithm_of_their_own_probability(rng):
         expected += np.sum(np.log(np.where(z[:, columns] == 1, q, 1 - q)), 1)
     np.testing.assert_allclose(log_q, expected, rtol=1e-12)
     assert np.std(log_q) > 0.1
+
+
+def test_binary_draws_take_the_first_outputs_of_a_network(rng):
+    """They are logit q; others, of a posterior that has more, are not looked at."""
+    width, groups = 2, 3
+    wide = tuple(fresh(rng, V + g * width, 2 * width, (5, 4)) for g in range(groups))
+    narrow = tuple(own._replace(out=Dense(own.out.kernel[:, :width], own.out.bias[:width])) for own in wide)
+    x, u = rng.standard_normal((B, V)), rng.uniform(0, 1, (B * K, groups * width))
+    moving = tuple(
+        networks.batch_averages(networks.network(own, x, _before(rng, g * width))[1]) for g, own in enumerate(wide)
+    )
+    expected = networks.encode_discrete(narrow, moving, x, u)
+    for ours, theirs in zip(networks.encode_discrete(wide, moving, x, u), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
 def _before(rng, units):
