@@ -10,21 +10,20 @@ result to standard output.
 import functools
 import os
 import shlex
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from dvae_ref.fast import jit
 from dvae_ref.files import partial, writing
 from dvae_ref.model import autoencoder
-from dvae_ref.program.console import Stage, UsageError, at_least, bar_style, conclude, say, use_threads
+from dvae_ref.program.console import Stage, UsageError, at_least, conclude, say, use_threads
 from dvae_ref.program.interrupt import Interrupt
 from dvae_ref.runs import datasets, durations, foreign, lifecycle, measuring, plots, sizes, training
 from dvae_ref.runs.library import prior_images
 from dvae_ref.runs.presets import Settings
+from dvae_ref.runs.progress import Progress, describe
 from dvae_ref.sampling import philox
 from dvae_ref.table1.command import run as table1  # noqa: F401 - a command, too
 
@@ -261,43 +260,6 @@ def draw_pictures(run, number=20, sweeps=2000):
     plots.samples(prior_images(philox.fold_in(key, 1), state, 100, sweeps), run.folder / "samples.png", title=title)
 
 
-def describe(settings):
-    """A run's settings in a line: what tells it from others, not all of them."""
-    s = settings
-    return f"{s.baseline} {s.struct} on {s.dataset}, K = {s.k}, beta = {s.beta:g}, {s.num_train_iter:,} iterations"
-
-
 def default_run_dir(s):
     """Where a run of these settings goes, if nobody says."""
     return Path("runs") / f"{s.dataset}-{s.struct}-{s.baseline}-k{s.k}-seed{s.seed}"
-
-
-class Progress:
-    """The progress bar of a run: bound, rate, time left, and the last validation."""
-
-    def __init__(self, run):
-        self.run, self.smoothed, self.validated, self.first = run, None, "", True
-
-    def __enter__(self):
-        total = self.run.settings.num_train_iter
-        self.bar = tqdm(total=total, initial=self.run.state.iteration, desc="train", unit="it", **bar_style())
-        return self
-
-    def __exit__(self, *_):
-        self.bar.close()
-
-    def iteration(self, state, bound):
-        """After each: the bound, nats, is shown as its mean over the last 50 or so."""
-        self.smoothed = bound if self.smoothed is None else 0.98 * self.smoothed + 0.02 * bound
-        self.bar.set_postfix_str(f"bound {self.smoothed:.2f}{self.validated}", refresh=False)
-        if self.first:  # its time, compiling included, says nothing about the others
-            self.bar.unpause()
-            self.first = False
-        self.bar.update()
-
-    def validation(self, state, record):
-        """A line above the bar, and in the bar from now on."""
-        self.validated = f", validation NLL {record['validation_nll']:.2f}"
-        text = f"iteration {state.iteration:,}: validation NLL {record['validation_nll']:.2f} ± "
-        text += f"{record['validation_nll_standard_error']:.2f}, log Z {record['log_z']:.2f} ± "
-        self.bar.write(text + f"{record['log_z_standard_error']:.2f}", file=sys.stderr)

@@ -13,13 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from dvae_ref import tree
-from dvae_ref.commands import Progress, describe
 from dvae_ref.files import schema, writing
 from dvae_ref.model import autoencoder
 from dvae_ref.program.console import bar_style, say
 from dvae_ref.program.interrupt import Interrupt
 from dvae_ref.runs import contents, datasets, image_files, lifecycle, training
 from dvae_ref.runs.presets import Settings
+from dvae_ref.runs.progress import Progress, describe
 from figures import store
 
 # Fig. 2 of the paper: 2-layer-nonlin (said of panel c, taken for all), 100,000 iterations, batch size 1,000.

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "table1": {"sampling", "files", "program", "runs", "table1"},
     "conformance": LEAVES | {"theory", "model", "exact", "files", "program", "runs", "conformance", "__version__"},
     "commands": {"fast.jit", "model", "sampling", "files", "program", "runs", "table1"},
-    "cli": {"blas", "program", "runs", "commands", "conformance", "__version__"},
+    "options": {"runs"},
+    "cli": {"blas", "program", "runs", "commands", "conformance", "options", "__version__"},
     "__main__": {"program", "cli"},
     "__init__": {"lazy"},
 }

@@ -1,5 +1,6 @@
 """What a new user meets: no message sends him to an index that has no dvae_ref, hours are told before they pass."""
 
+import argparse
 import csv
 import io
 import re
@@ -12,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dvae_ref import cli, commands
+from dvae_ref import cli, options
 from dvae_ref.fast import jit
 from dvae_ref.model.structures import STRUCTURES
 from dvae_ref.runs import durations
 from dvae_ref.runs.presets import BASELINES, Settings
+from dvae_ref.runs.progress import Progress
 
 ROOT = Path(__file__).parent.parent
 INDEX = re.compile(r"pip install\s+(?:-\S+\s+)*['\"]?dvae[_-]ref\b")
@@ -75,7 +77,7 @@ def test_hours_of_the_whole_table_are_those_of_its_commands():
 
 def test_names_are_explained_alike_by_help_and_page():
     titles = {name: one.title for table in (BASELINES, STRUCTURES) for name, one in table.items()}
-    shown = dict(re.findall(r"^  (\S+) +(.*)$", cli.glossary(), re.MULTILINE))
+    shown = dict(re.findall(r"^  (\S+) +(.*)$", options.glossary(), re.MULTILINE))
     assert {name: shown.get(name) for name in titles} == titles
     page = (ROOT / "docs/table1.md").read_text()
     assert dict(re.findall(r"^\| `(\w\S+)` \| ([^|]+) \|$", page, re.MULTILINE)) == titles
@@ -128,7 +130,7 @@ def test_the_clock_of_the_bar_starts_after_the_first_iteration():
         settings = Settings(num_train_iter=10)
         state = type("State", (), {"iteration": 0})
 
-    with commands.Progress(Run) as progress:
+    with Progress(Run) as progress:
         begun = progress.bar.start_t
         progress.bar._time = lambda: begun + 43  # so long the first one takes
         progress.iteration(None, -1.0)
@@ -162,8 +164,8 @@ def test_defaults_that_are_shown_are_the_defaults_when_typed_in(monkeypatch):
 
 
 def test_numbers_may_be_fractions():
-    assert cli.numbers("1/3,0.1,2") == (1 / 3, 0.1, 2.0)
-    assert cli.numbers(cli.shown((1 / 33, np.pi))) == (1 / 33, np.pi)
+    assert options.numbers("1/3,0.1,2") == (1 / 3, 0.1, 2.0)
+    assert options.numbers(options.shown((1 / 33, np.pi))) == (1 / 33, np.pi)
     for wrong in ("1/0", "1/2/3", "/", "1/", ""):
-        with pytest.raises(cli.argparse.ArgumentTypeError):
-            cli.numbers(wrong)
+        with pytest.raises(argparse.ArgumentTypeError):
+            options.numbers(wrong)
