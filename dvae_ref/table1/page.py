@@ -4,29 +4,16 @@ In Markdown a dash is a number that is not known; of a few numbers, nan in the C
 """
 
 import csv
-import functools
 import io
 import math
 from pathlib import Path
 
 from dvae_ref.files import writing
-from dvae_ref.table1 import notes
-from dvae_ref.table1.pairs import pairs
+from dvae_ref.table1 import differences, notes
+from dvae_ref.table1.markdown import grid, listed, shown
 from dvae_ref.table1.report import PAPER_RUNS, Row
 
-PAIR_COLUMNS = (
-    ("data", False),
-    ("the same", False),
-    ("first", False),
-    ("second", False),
-    ("first - second", True),
-    ("± images", True),
-    ("± log Z", True),
-    ("± runs", True),
-    ("in s.e.", True),
-)
 NOT_IN_CSV = ("betas", "alike", "log_px", "mean_log_z_error")
-ONE_RUN = "± runs is a dash where one of the two is a single run: what another seed would give is not known"
 
 
 def _runs(row):
@@ -85,18 +72,10 @@ def markdown(made, unfinished=(), excluded=()):
     lines = grid(titles, map(_cells, made))
     lines += listed(notes.notes(made))
     lines += listed(f"data {name}: {origin}" for name, origin in origins)
-    lines += differences(made)
+    lines += differences.lines(made)
     lines += listed(map(_not_finished, unfinished))
     lines += listed(f"left out: {e.folder}: {e.reason}" for e in excluded)
     return "\n".join(lines) + "\n"
-
-
-def listed(texts):
-    """The lines of a Markdown list, with an empty one before it; none where there is nothing to list."""
-    lines = [f"- {text}" for text in texts]
-    if lines:
-        lines.insert(0, "")
-    return lines
 
 
 def _not_finished(cell):
@@ -106,17 +85,6 @@ def _not_finished(cell):
     return f"not finished: {cell.folder}, {reached}{failed}"
 
 
-def grid(columns, rows):
-    """The lines of a Markdown table; columns: (title, is it a number), rows: the texts of their cells."""
-    titles = _line(title for title, _ in columns)
-    rule = "".join("|--:" if number else "|---" for _, number in columns) + "|"
-    return [titles, rule, *map(_line, rows)]
-
-
-def _line(cells):
-    return f"| {' | '.join(cells)} |"
-
-
 def _cells(row):
     """The texts of a Row, one for each of COLUMNS."""
     texts = []
@@ -124,64 +92,6 @@ def _cells(row):
         value = what(row) if callable(what) else getattr(row, what)
         texts.append(shown(value, how))
     return texts
-
-
-def differences(made):
-    """The lines of the paired differences; none where nothing can be paired.
-
-    Their own table, since an error over images that two rows have in common says nothing of which is the better.
-    """
-    found = pairs(made)
-    if not found:
-        return []
-    lines = ["", "Test NLL of two rows over the same images, nats:", ""]
-    cells = functools.partial(_pair_cells, everywhere=_unusual_everywhere(made))
-    lines += grid(PAIR_COLUMNS, map(cells, found))
-    if any(math.isnan(pair.run_standard_error) for pair in found):
-        lines += listed([ONE_RUN])
-    return lines
-
-
-def _unusual_everywhere(made):
-    """The settings that are unusual in every row, and so say nothing of a pair."""
-    everywhere = set(made[0].unusual)
-    for row in made:
-        everywhere.intersection_update(row.unusual)
-    return everywhere
-
-
-PAIR_FORMS = {"k": "K = {}", "num_train_iter": "{:,}"}  # of the two values, by the setting that differs
-
-
-def _pair_cells(pair, everywhere):
-    """The texts of a Pair, one for each of PAIR_COLUMNS: what is the same in both rows, then the two values.
-
-    That is the cell, its length, and settings that are unusual in both, but for those that are so `everywhere`.
-    """
-    first, second = pair.first, pair.second
-    form = PAIR_FORMS.get(pair.setting, "{}")
-    same = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
-    same["num_train_iter"] = f"{first.num_train_iter:,} iterations"
-    same.pop(pair.setting, None)
-    unusual = set(first.unusual) & set(second.unusual) - everywhere
-    return [
-        first.dataset,
-        ", ".join(list(same.values()) + sorted(unusual)),
-        form.format(first.alike[pair.setting]),
-        form.format(second.alike[pair.setting]),
-        f"{pair.difference:+.2f}",
-        shown(pair.image_standard_error, ".3f"),
-        f"{pair.log_z_standard_error:.3f}",
-        shown(pair.run_standard_error, ".3f"),
-        f"{pair.z_score:+.1f}",
-    ]
-
-
-def shown(value, how):
-    """The text of a cell: a number in its format, a dash for nan; a text as it is."""
-    if isinstance(value, str):
-        return value
-    return "–" if math.isnan(value) else format(value, how)
 
 
 def write(root, made, unfinished=(), excluded=(), others=()):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dvae_ref.files import writing
 from dvae_ref.table1 import page, records, report, summaries
+from dvae_ref.table1.markdown import grid, shown
 
 NO_RUNS = "No runs yet."
 BLOCK = re.compile(r"(<!-- from the records: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -62,6 +63,6 @@ def run_lines(root):
         found = records.read(path)
         hours = math.nan if found["cpu_hours"] is None else found["cpu_hours"]
         commits = ", ".join(text[:10] for text in found["commits"]) or "–"
-        rows.append([str(path.parent.relative_to(root)), commits, page.shown(hours, ".2g"), f"`{found['command']}`"])
+        rows.append([str(path.parent.relative_to(root)), commits, shown(hours, ".2g"), f"`{found['command']}`"])
     columns = (("run", False), ("commits", False), ("CPU hours", True), ("command", False))
-    return page.grid(columns, rows) if rows else [NO_RUNS]
+    return grid(columns, rows) if rows else [NO_RUNS]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from dvae_ref.files import reading
 from dvae_ref.runs.presets import Settings
-from dvae_ref.table1 import page, report
+from dvae_ref.table1 import report
+from dvae_ref.table1.markdown import grid, shown
 
 
 class Summary(NamedTuple):
@@ -122,9 +123,9 @@ def lines(summaries):
         if any(cell != "–" for cell in column):
             titles.append((title, bool(how)))
             columns.append(column)
-    return page.grid(titles, zip(*columns, strict=True))
+    return grid(titles, zip(*columns, strict=True))
 
 
 def _cell(value, how):
     """Its text; a dash for what is not known."""
-    return "–" if value == 0 else page.shown(value, how)
+    return "–" if value == 0 else shown(value, how)

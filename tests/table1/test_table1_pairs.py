@@ -7,7 +7,7 @@ import pytest
 
 from dvae_ref.runs import measuring
 from dvae_ref.runs.presets import Settings
-from dvae_ref.table1 import grid, page, report
+from dvae_ref.table1 import differences, grid, page, report
 from dvae_ref.table1.pairs import pairs
 
 DIGEST = "0" * 64
@@ -124,6 +124,38 @@ def test_what_is_unusual_in_both_rows_is_named():
     assert "| 1-layer-nonlin, K = 1, dvaes_power, 5,000 iterations | pa | pcd |" in text
 
 
+MODELS = ("dvaepp_power", "dvaes_gauss", "dvaes_exp", "dvaes_power")
+
+
+def test_three_models_have_a_line_each_pair_and_four_a_square():
+    """log p(x) of model n is n(n + 1)/2 higher: differences of the NLL 1, 3, 6; 2, 5; 3. Error: of both log Z alone."""
+    base = np.array([-80.0, -120.0])
+    runs = [record(base + n * (n + 1) / 2, error=0.03, baseline=model) for n, model in enumerate(MODELS)]
+    lines = page.markdown(report.rows(runs)).splitlines()
+    start = lines.index(f"binarized_mnist, 1-layer-nonlin, K = 1, 50,000 iterations: {differences.ALL_ERRORS}")
+    assert lines[start + 2 : start + 7] == [
+        "|  | dvaes_gauss | dvaes_exp | dvaes_power |",
+        "|---|--:|--:|--:|",
+        "| dvaepp_power | +1.00 ± 0.04 | +3.00 ± 0.04 | +6.00 ± 0.04 |",
+        "| dvaes_gauss |  | +2.00 ± 0.04 | +5.00 ± 0.04 |",
+        "| dvaes_exp |  |  | +3.00 ± 0.04 |",
+    ]
+    assert not any("first - second" in line for line in lines)
+    text = page.markdown(report.rows(runs[:3]))
+    assert differences.ALL_ERRORS not in text
+    for pair in ("dvaepp_power | dvaes_gauss | +1.00", "dvaes_gauss | dvaes_exp | +2.00"):
+        assert f", 50,000 iterations | {pair} |" in text
+
+
+def test_settings_whose_pairs_read_alike_are_kinds_of_their_own():
+    """A pair of samplers and three of replicas, the same in the same words: four, but no square."""
+    changed = [{}, {"sampler": "pcd"}, {"chains": 500}, {"chains": 200}]
+    text = page.markdown(report.rows([record([-80.0, -91.0], **settings) for settings in changed]))
+    for pair in ("pa | pcd", "chains 1000 | chains 500", "chains 500 | chains 200"):
+        assert f"dvaes_power, 50,000 iterations | {pair} | +0.00 |" in text
+    assert differences.ALL_ERRORS not in text
+
+
 def test_the_page_has_them_with_a_word_on_single_runs(tmp_path):
     """From folders: log_px.npz beside evaluation.json."""
     base = np.array([-80.0, -120.0, -95.0])
@@ -142,6 +174,6 @@ def test_the_page_has_them_with_a_word_on_single_runs(tmp_path):
     text = page.markdown(made)
     cells = "binarized_mnist | 1-layer-nonlin, K = 1, 50,000 iterations | dvaes_exp | dvaes_power"
     assert f"\n| {cells} | -3.00 | 1.528 | 0.014 | – | -2.0 |\n" in text
-    assert f"\n- {page.ONE_RUN}\n" in text
+    assert f"\n- {differences.ONE_RUN}\n" in text
     (folder / "log_px.npz").write_bytes(b"PK")
     assert "log_px.npz" in report.collect(tmp_path)[2][0].reason
