@@ -18,7 +18,14 @@ import threading
 PATIENCE = 1.0  # seconds after SIGTERM for what is `abandonable` to end by itself
 AGAIN = 0.1  # seconds until the next look
 
-_abandonable = False
+
+class _Thread(threading.local):
+    """What a thread is at. Signals are handled in the main one, and what others do is no business of theirs."""
+
+    abandonable = False
+
+
+_thread = _Thread()
 
 
 class AbandonedError(Exception):
@@ -28,12 +35,11 @@ class AbandonedError(Exception):
 @contextlib.contextmanager
 def abandonable():
     """For what changes nothing before it returns: an iteration of training, of which a sampler may take hours."""
-    global _abandonable
-    _abandonable = True
+    _thread.abandonable = True
     try:
         yield
     finally:
-        _abandonable = False
+        _thread.abandonable = False
 
 
 class Interrupt:
@@ -106,8 +112,7 @@ def _look_in(seconds):
 
 
 def _abandon(*_):
-    """AbandonedError, if what runs is `abandonable`; else the next SIGALRM asks again."""
-    global _abandonable
-    if _abandonable:
-        _abandonable = False  # here, as the exception may come while the context ends
+    """AbandonedError, if what runs in this thread is `abandonable`; else the next SIGALRM asks again."""
+    if _thread.abandonable:
+        _thread.abandonable = False  # here, as the exception may come while the context ends
         raise AbandonedError

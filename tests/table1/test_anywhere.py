@@ -4,11 +4,13 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 from tables import TINY
 
+from dvae_ref.program import interrupt
 from dvae_ref.runs.presets import Settings
 from dvae_ref.table1 import anywhere, executors, grid
 
@@ -127,6 +129,24 @@ def test_ctrl_c_stops_what_runs_and_begins_nothing_more(tmp_path, monkeypatch):
     thread.join()
     assert sorted(ended) == [("runs", grid.INTERRUPTED), ("waits", grid.INTERRUPTED)]
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_sigterm_does_not_abandon_what_other_threads_do(tmp_path, monkeypatch):
+    """It once did: AbandonedError left `run_on` before it had told anybody to stop."""
+    monkeypatch.setattr(interrupt, "PATIENCE", 0.01)
+    monkeypatch.setattr(interrupt, "AGAIN", 0.01)
+    asked = time.monotonic() + 60
+
+    def run_cell(cell, stop):
+        os.kill(os.getpid(), signal.SIGTERM)
+        with interrupt.abandonable():
+            time.sleep(0.3)  # many times SIGALRM
+        while not stop() and time.monotonic() < asked:
+            time.sleep(0.01)
+        return grid.INTERRUPTED
+
+    assert run(monkeypatch, run_cell, cells(tmp_path, "runs")) == [("runs", grid.INTERRUPTED)]
+    assert time.monotonic() < asked
 
 
 def die(cell, sign, options):
