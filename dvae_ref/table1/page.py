@@ -105,8 +105,7 @@ def write(root, made, unfinished=(), excluded=(), others=()):
     root = Path(root)
     paths = [root / "table1.md", root / "table1.csv"]
     for path, text in zip(paths, (markdown(made, unfinished, excluded), _csv(made)), strict=True):
-        with writing.atomic(path) as file:
-            file.write(text.encode())
+        writing.write_text(path, text)
     pictured = list(made) + list(others)
     if pictured:
         paths.append(root / "table1.png")

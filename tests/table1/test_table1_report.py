@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import shutil
 
 import pytest
@@ -335,6 +336,17 @@ def test_what_is_no_cell_or_damaged_is_left_out_and_named(tmp_path):
     assert f"\n- left out: copy: no cell: that of its settings is {folder.relative_to(tmp_path)}\n" in (
         page.markdown(made, unfinished, excluded)
     )
+
+
+def test_what_utf_8_cannot_say_ends_no_table(tmp_path):
+    """The name of a folder in another encoding; half of a pair of UTF-16 in JSON."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    put(tmp_path, record(85.0) | {"data": "\ud800"})
+    markdown, table, _ = page.write(tmp_path, *report.collect(tmp_path))
+    assert "left out: caf\\udce9: " in markdown.read_text(encoding="utf-8")
+    assert ",\\ud800," in table.read_text(encoding="utf-8")
 
 
 def test_rows_of_one_cell_are_told_apart_in_the_picture(tmp_path, monkeypatch):
