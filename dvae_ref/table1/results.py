@@ -9,7 +9,8 @@ from dvae_ref.table1 import page, records, report, summaries
 from dvae_ref.table1.markdown import grid, shown
 
 NO_RUNS = "No runs yet."
-BLOCK = re.compile(r"(<!-- from the records: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+BEGIN = "<!-- from the records: "
+BLOCK = re.compile(rf"({BEGIN}([^<>]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def write_page(root):
@@ -17,31 +18,39 @@ def write_page(root):
 
     The page is the file beside the folder, of its name and .md, if there is one: what stands in it between
     `<!-- from the records: WHAT -->` and `<!-- end -->` is made anew; WHAT is table, runs or summaries N, of runs of so
-    many iterations. ValueError for another WHAT.
+    many iterations. ValueError for another WHAT, and for a block that does not end before the next begins.
     """
     root = Path(root)
     found = report.collect(root)
     others = summaries.read(root / "summaries.csv")
     measured = [summary for summary in others if not math.isnan(summary.nll)]
     paths = page.write(root, *found, others=measured)
-    target = root.with_suffix(".md")
+    target = beside(root)
     if not target.exists():
         return paths
     text = filled(target.read_text(encoding="utf-8"), target, root, found, others)
-    with writing.atomic(target) as file:
-        file.write(text.encode())
+    writing.write_text(target, text)
     paths.append(target)
     return paths
+
+
+def beside(folder):
+    """The page of a folder: its whole name and .md, of `results.old`, too; that of `.` is in the folder above."""
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
+    return folder.with_name(f"{folder.name}.md")
 
 
 def filled(text, path, root, found, others):
     """The text of a page with its blocks made anew: between two comments that stay, lines for what the first names.
 
     What stands outside of the blocks is by hand, and is not touched; twice filled, the text is the same. ValueError for
-    a block that nobody knows, before the page is written.
+    a block that nobody knows, or whose end is missing, before the page is written.
     """
 
     def block(match):
+        if BEGIN in match[0][len(BEGIN) :]:
+            raise ValueError(f"{path}: the block {match[2]!r} has no <!-- end --> before the next one begins")
         what, _, number = match[2].partition(" ")
         if what == "table":
             text = page.markdown(*found) if found[0] else NO_RUNS

@@ -214,6 +214,7 @@ def test_the_command_makes_the_table_the_picture_and_the_page(table, tmp_path, c
     assert page.startswith("# Mine\n\n<!-- from the records: table -->\n\n| data | structure |")
     assert "| mnist5k | 1-layer-lin, K = 1, 8 iterations | dvaes_exp | dvaes_power |" in page
     assert "\n<!-- end -->\nbetween\n<!-- from the records: runs --><!-- end -->\n" in page, "no block of lines"
+    assert page.count("<!-- from the records: runs -->\n\n| run | commits |") == 1
     assert page.count("`python -m dvae_ref table1 --dataset mnist5k --struct 1-layer-lin") == 2
     assert "| binarized_mnist | 1-layer-nonlin | 1 | dvaes_power | 40 | 98.05 | -103.89 | 84.93 |" in page
     assert "old" not in page
@@ -247,6 +248,30 @@ def test_an_unknown_block_is_named(tmp_path):
     (tmp_path / "kept.md").write_text("<!-- from the records: tabel -->\n<!-- end -->\n")
     with pytest.raises(ValueError, match=r"kept\.md: expected a block of table, runs or summaries N, got 'tabel'"):
         results.write_page(tmp_path / "kept")
+
+
+def test_what_stands_between_blocks_is_never_lost(tmp_path):
+    """Where the end of a block is missing, what is by hand was taken for a part of it."""
+    (tmp_path / "kept").mkdir()
+    text = PAGE.replace("old\n<!-- end -->", "old")
+    (tmp_path / "kept.md").write_text(text)
+    with pytest.raises(ValueError, match=r"kept\.md: the block 'table' has no <!-- end --> before the next one"):
+        results.write_page(tmp_path / "kept")
+    assert (tmp_path / "kept.md").read_text() == text
+
+
+def test_a_page_is_that_of_the_whole_name(tmp_path):
+    """`runs.old` made the page of `runs` anew."""
+    assert results.beside(tmp_path / "runs.old") == tmp_path / "runs.old.md"
+
+
+@pytest.mark.parametrize("folder", [".", "../kept/inner/.."])
+def test_the_folder_one_is_in_has_its_page_above(tmp_path, monkeypatch, folder):
+    (tmp_path / "kept" / "inner").mkdir(parents=True)
+    (tmp_path / "kept.md").write_text(PAGE)
+    monkeypatch.chdir(tmp_path / "kept")
+    assert results.write_page(folder)[-1] == tmp_path / "kept.md"
+    assert "old" not in (tmp_path / "kept.md").read_text()
 
 
 HEADER = ",".join(summaries.Summary._fields)
