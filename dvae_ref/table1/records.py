@@ -35,7 +35,7 @@ def finished(root):
 
 
 def record_all(root, destination, commit=None):
-    """Record what is finished below root: the folders written. ValueError if two would be the same.
+    """Record what is finished below root: the folders written. ValueError if two would be the same, or one a run's.
 
     commit: of the code of runs that do not say (`sessions`).
     """
@@ -53,7 +53,10 @@ def write_record(folder, there, settings, measured, commit=None):
     """Copy to the folder `there` what is to be kept of a run folder: all is read before anything is written.
 
     evaluation.json goes first and comes last: a record that was killed half-way has none, and is no part of a table.
+    ValueError if a run is there, whose metrics would be thinned.
     """
+    if (there / "last.npz").exists() or there.resolve() == folder.resolve():
+        raise ValueError(f"{there} holds a run, and is no folder for a record of one: --record takes another")
     said = provenance(folder, settings, measured, commit)
     metrics = thinned(folder / "metrics.jsonl")
     log_px = (folder / "log_px.npz").read_bytes() if measuring.per_image(folder, measured) else None

@@ -100,6 +100,26 @@ def test_a_run_of_train_is_recorded_in_the_place_of_its_cell(table, tmp_path):
         records.record_all(tmp_path / "mine", tmp_path / "kept")
 
 
+@pytest.mark.parametrize("removed", [None, "last.npz"])
+def test_a_run_is_not_replaced_by_its_record(table, removed):
+    """Its metrics would be thinned, and evaluation.json away for a while: also where its checkpoints are gone."""
+    cell = grid.cell(table, Settings(**TINY))
+    if removed:
+        (cell.folder / removed).unlink()
+    before = {path: path.read_bytes() for path in cell.folder.iterdir()}
+    with pytest.raises(ValueError, match="holds a run, and is no folder for a record"):
+        records.write_record(cell.folder, cell.folder, *records.finished(table)[cell.folder])
+    assert {path: path.read_bytes() for path in cell.folder.iterdir()} == before
+
+
+def test_another_run_is_not_replaced_by_a_record(table, tmp_path):
+    """--record with the --out of another table."""
+    other = shutil.copytree(table, tmp_path / "other")
+    with pytest.raises(ValueError, match="holds a run, and is no folder for a record"):
+        records.record_all(table, other)
+    assert not list(other.rglob("record.json"))
+
+
 @pytest.mark.parametrize("name", ["metrics.jsonl", "log_px.npz", "sessions.json"])
 def test_of_a_damaged_run_nothing_is_recorded(table, tmp_path, name):
     """What is there of an earlier recording stays as it is."""
