@@ -14,6 +14,7 @@ from typing import Any
 
 from dvae_ref.files import partial
 from dvae_ref.program.interrupt import Interrupt
+from dvae_ref.runs import datasets
 from dvae_ref.table1.executors import POLL, Restarts, now_and_then, tell_nobody
 from dvae_ref.table1.grid import INTERRUPTED, Cell, Measurement, cells, is_finished, run_cell
 
@@ -59,7 +60,7 @@ def run_on(executor, todo, *, on_done, on_progress=tell_nobody, **options):
         return
     restarts, sign = Restarts(), _sign(todo[0])
     if options.get("data_dir") is not None:
-        options["data_dir"] = Path(options["data_dir"]).absolute()
+        options["data_dir"] = datasets.data_folder(options["data_dir"]).absolute()
 
     def submit(cell):
         return executor.submit(_work, cell._replace(folder=cell.folder.absolute()), str(sign), options)

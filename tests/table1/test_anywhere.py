@@ -83,6 +83,18 @@ def run(monkeypatch, run_cell, todo, workers=1):
     return ended
 
 
+@pytest.mark.parametrize(("given", "found"), [("~/data", "home/data"), ("data", "here/data"), (None, None)])
+def test_the_data_are_where_they_are_from_here(tmp_path, monkeypatch, given, found):
+    """A worker may be in another folder, and another user's."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    told = []
+    monkeypatch.setattr(anywhere, "run_cell", lambda cell, stop, data_dir: told.append(data_dir))
+    anywhere.run_on(Inline(), cells(tmp_path, "a"), on_done=executors.tell_nobody, data_dir=given)
+    assert told == [found and tmp_path / found]
+
+
 def test_a_cell_that_fails_stops_no_other(tmp_path, monkeypatch):
     def run_cell(cell, stop):
         if cell.folder.name == "raises":
