@@ -151,8 +151,8 @@ def run_cell(cell, data_dir=None, threads=None, measurement=None, stop=lambda: F
     """Train and measure one cell, from wherever it stopped: None, INTERRUPTED, or the error, also in error.txt.
 
     threads: at most so many; None: all that this process may use. It ends early at Ctrl-C or SIGTERM in a main thread,
-    or when stop() says so. backend: of the samplers. While another process runs in the folder, it waits. It calls
-    process.prepare.
+    or when stop() says so. backend: of the samplers. While another process runs in the folder, it waits. A folder of
+    another cell has no error.txt of this one. It calls process.prepare.
     """
     process.prepare()
     try:
@@ -160,6 +160,8 @@ def run_cell(cell, data_dir=None, threads=None, measurement=None, stop=lambda: F
             _run(cell, data_dir, threads, backend, measurement or Measurement(), lambda: interrupted() or stop())
     except KeyboardInterrupt:
         return INTERRUPTED
+    except ForeignError as error:  # the folder is left alone: the cell that is there has not failed
+        return f"{type(error).__name__}: {error}"
     except Exception as error:
         write_error(cell, traceback.format_exc())
         return f"{type(error).__name__}: {error}"
@@ -202,7 +204,7 @@ def _run(cell, data_dir, threads, backend, measurement, stop):
         (cell.folder / "error.txt").unlink(missing_ok=True)
         if not run.advance(stop):
             raise KeyboardInterrupt
-        how = measurement._asdict() | {"on_ais": go_on_or_stop, "on_images": go_on_or_stop}
+        how = measurement._asdict() | dict.fromkeys(("on_ais", "on_above", "on_images"), go_on_or_stop)
         measuring.measure(cell.folder, dataset, threads=threads, backend=backend, **how)
 
 

@@ -303,6 +303,23 @@ def test_a_cell_with_other_settings_is_not_taken_for_this_one(tmp_path):
     other = cell._replace(settings=dataclasses.replace(cell.settings, chains=21, sweeps=2))
     with pytest.raises(ValueError, match="holds a cell with other settings: chains, sweeps differ"):
         grid.check_folder(other)
+    assert grid.run_cell(other, threads=1).startswith("ForeignError: ")
+    assert [path.name for path in cell.folder.iterdir()] == ["config.json"], "no error.txt: the cell there is fine"
+
+
+@pytest.mark.parametrize("told", ["on_ais", "on_above", "on_images"])
+def test_every_part_of_a_measurement_is_stopped(tmp_path, monkeypatch, told):
+    """Annealing down takes as long as annealing up."""
+    asked = []
+
+    def measure(*_, **options):
+        asked.append(told)
+        options[told](1, 2)
+
+    monkeypatch.setattr(lifecycle.Run, "advance", lambda run, stop: True)
+    monkeypatch.setattr(measuring, "measure", measure)
+    assert grid.run_cell(tiny(tmp_path), threads=1, stop=lambda: bool(asked)) == grid.INTERRUPTED
+    assert asked == [told]
 
 
 def test_a_folder_that_another_process_has_is_waited_for(tmp_path, capsys, monkeypatch):
