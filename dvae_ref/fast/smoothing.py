@@ -27,7 +27,7 @@ from dvae_ref.fast.scalars import singles
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _LEAST, _MOST = np.float32(np.finfo(np.float32).tiny), np.float32(1 - np.finfo(np.float32).epsneg)
-_LARGE, _NEGLIGIBLE, _LOG_TWO = np.float32(1e38), np.float32(40), np.float32(math.log(2))
+_NEGLIGIBLE, _LOG_TWO = np.float32(40), np.float32(math.log(2))
 
 
 @register_jitable(**INLINE)
@@ -116,29 +116,31 @@ def power_gap(size, c, j):
 
 
 # -- exponentials, with a uniform part of weight epsilon ---------------------------------------------------------------
-# c = beta, epsilon, (1 - epsilon) beta / (1 - e^-beta), 1 - e^-beta, e^-beta, e^beta - 1 (as far as float32 holds it)
+# c = beta, epsilon, (1 - epsilon) beta / (1 - e^-beta), 1 - e^-beta, e^-beta, e^low - 1, beta - low, where low is beta,
+# but 87 at most: float32 holds e^87
 
 
 def exponential_constants(smoothing):
     """The third is the height of the exponential part at its vertex."""
     beta, epsilon = smoothing.beta, getattr(smoothing, "epsilon", 0.0)
-    rise = math.expm1(min(beta, 88.0))
-    return beta, epsilon, (1 - epsilon) * beta / -math.expm1(-beta), -math.expm1(-beta), math.exp(-beta), rise
+    low, rise = min(beta, 87.0), -math.expm1(-beta)
+    return beta, epsilon, (1 - epsilon) * beta / rise, rise, math.exp(-beta), math.expm1(low), beta - low
 
 
 @register_jitable(**INLINE)
 def exponential_sample0(rho, c, j):
     """t of the zeta whose CDF is rho, within the uniform part for rho < epsilon: log zeta - log(1 - zeta).
 
-    With x = rest (1 - e^-beta), beta zeta = -log(1 - x) and beta (1 - zeta) = log(1 + y); the beta cancels.
+    With x = rest (1 - e^-beta), beta zeta = -log(1 - x) and beta (1 - zeta) = log(1 + y); the beta cancels. Beyond
+    beta = 87 the 1 is nothing beside y.
     """
     rho, epsilon = inside(rho), c[1, j]
     uniform = rho < epsilon
     rest, above = inside((rho - epsilon) / (_ONE - epsilon)), (_ONE - rho) / (_ONE - epsilon)
     x, w = rest * c[3, j], above + rest * c[4, j]  # x + w = 1, w = e^(-beta zeta)
-    y = min(above * c[5, j], _LARGE)  # e^(beta (1 - zeta)) - 1
+    y = above * c[5, j]  # e^(beta (1 - zeta)) - 1, less a factor of e^(beta - low)
     near0 = log1p(x / w) if x < w else -log(w)
-    near1 = log1p(y) if y < _ONE else log(_ONE + y)
+    near1 = log1p(y) if y < _ONE else log(_ONE + y) + c[6, j]
     inner = inside(rho / epsilon)
     return log(inner if uniform else near0) - log((_ONE - inner) if uniform else near1)
 

@@ -90,6 +90,7 @@ SMOOTHINGS = (
     Gaussian(SPREAD),
     *(Logistic(beta) for beta in (0.5, 8.0, 40.0, 140.0)),
 )
+SHARP = (*map(Exponential, (88.0, 100.0, 1e3)), UniformExponential(150.0, 0.05), Power(1e4), Gaussian(1e4))
 
 
 def units(*grids):
@@ -114,11 +115,15 @@ def numbers():
 
 def mixture_cases():
     for s in SMOOTHINGS:
-        label = f"{type(s).__name__} {'a unit' if np.ndim(s.beta) else s.beta}"
-        yield from slope_cases(s, label, *places(s))
+        yield from slope_cases(s, label_of(s), *places(s))
+    for s in SMOOTHINGS + SHARP:
         u, rho, logit_q = units(*numbers(), [-3, -0.2, 0.5, 4])
         of_draw = lambda out, args: [np.maximum(1, np.abs(out[0]))] * 2  # noqa: E731
-        yield Case(mixture.draw, label, (logit_q, u, rho, s), of_draw, 3e-6, swap(2, lambda rho: 1 - rho))
+        yield Case(mixture.draw, label_of(s), (logit_q, u, rho, s), of_draw, 3e-6, swap(2, lambda rho: 1 - rho))
+
+
+def label_of(s):
+    return f"{type(s).__name__} {'a unit' if np.ndim(s.beta) else s.beta}"
 
 
 def slope_cases(s, label, t, logit_q):
