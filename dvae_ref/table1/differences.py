@@ -8,8 +8,10 @@ column, and all its errors are one number.
 import math
 from collections import defaultdict
 
+from dvae_ref.table1 import notes
 from dvae_ref.table1.markdown import grid, listed, shown
 from dvae_ref.table1.pairs import pairs
+from dvae_ref.table1.report import MEASURED
 
 COLUMNS = (
     ("data", False),
@@ -40,28 +42,37 @@ def lines(made):
 
 
 def _kinds(made):
-    """{(data, what is the same, the setting that differs): Pairs}, in the order of the rows."""
-    found, everywhere = defaultdict(list), _unusual_everywhere(made)
+    """{(data, what is the same, the setting that differs, how both were measured): Pairs}, in the order of the rows.
+
+    Two measurements of the same models are two kinds, also where their words are the same.
+    """
+    found, everywhere = defaultdict(list), _everywhere(made)
     for pair in pairs(made):
-        found[pair.first.dataset, _same(pair, everywhere), pair.setting].append(pair)
+        how = tuple(pair.first.alike[name] for name in MEASURED)
+        found[pair.first.dataset, _same(pair, everywhere), pair.setting, how].append(pair)
     return found
 
 
-def _unusual_everywhere(made):
-    """The settings that are unusual in every row, and so say nothing of a pair."""
-    unusual = [set(row.unusual) for row in made]
-    return set.intersection(*unusual) if unusual else set()
+def _said(row):
+    """What is unusual in a row's settings, and other than the paper's in its measurement: a set of texts."""
+    return {*row.unusual, *notes.measured(row)}
+
+
+def _everywhere(made):
+    """What is `_said` of every row, and so says nothing of a pair."""
+    said = list(map(_said, made))
+    return set.intersection(*said) if said else set()
 
 
 def _same(pair, everywhere):
-    """What is the same in both rows, in words: the cell, its length, and settings that are unusual in both, but for
-    those that are so `everywhere`."""
+    """What is the same in both rows, in words: the cell, its length, and what is `_said` of both, but for what is said
+    `everywhere`."""
     first, second = pair.first, pair.second
     same = {"struct": first.struct, "k": f"K = {first.k}", "baseline": first.baseline}
     same["num_train_iter"] = f"{first.num_train_iter:,} iterations"
     same.pop(pair.setting, None)
-    unusual = set(first.unusual) & set(second.unusual) - everywhere
-    return ", ".join(list(same.values()) + sorted(unusual))
+    said = _said(first) & _said(second) - everywhere
+    return ", ".join([*same.values(), *sorted(said)])
 
 
 def _value(row, setting):
@@ -72,7 +83,7 @@ def _value(row, setting):
 def _table(kinds):
     """The lines of one table of the Pairs of these kinds, and a word on single runs if there are any."""
     rows, single = [], False
-    for (data, same, _), group in kinds.items():
+    for (data, same, *_), group in kinds.items():
         rows += [[data, same, *_cells(pair)] for pair in group]
         single |= any(math.isnan(pair.run_standard_error) for pair in group)
     lead = ["", "Test NLL of two rows over the same images, nats:", ""]
@@ -88,17 +99,17 @@ def _cells(pair):
         shown(pair.image_standard_error, ".3f"),
         f"{pair.log_z_standard_error:.3f}",
         shown(pair.run_standard_error, ".3f"),
-        f"{pair.z_score:+.1f}",
+        shown(pair.z_score, "+.1f"),
     ]
 
 
 def _square(kind, group):
     """The lines of a table of the Pairs of one kind, the first row of each by the second, and of a heading."""
-    data, same, setting = kind
+    data, same, setting, _ = kind
     texts = {}
     for pair in group:
         place = _value(pair.first, setting), _value(pair.second, setting)
-        texts[place] = f"{pair.difference:+.2f} ± {pair.standard_error:.2f}"
+        texts[place] = f"{pair.difference:+.2f} ± {shown(pair.standard_error, '.2f')}"
     firsts, seconds = dict.fromkeys(first for first, _ in texts), dict.fromkeys(second for _, second in texts)
     columns = [("", False), *((second, True) for second in seconds)]
     rows = [[first, *(texts.get((first, second), "") for second in seconds)] for first in firsts]

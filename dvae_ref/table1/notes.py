@@ -5,7 +5,8 @@ from collections import defaultdict
 
 from dvae_ref.runs.presets import Settings
 
-PAPER = {"num_train_iter": 1_000_000, "samples": 4000, "temperatures": 10_000, "ais_chains": 1000}
+LENGTH = {"num_train_iter": 1_000_000}  # the paper's; and how it measured
+MEASUREMENT = {"samples": 4000, "temperatures": 10_000, "ais_chains": 1000}
 WORDS = {"num_train_iter": "iterations", "ais_chains": "AIS chains"}
 AS_PUBLISHED = "as published"  # ends the origin of data that are binarized as the paper's (`datasets`)
 AXES = ("dataset", "struct", "k", "baseline")
@@ -25,14 +26,27 @@ def departures(row):
     First how long it was trained and measured, then its images, then settings that are not the usual ones of its cell;
     any beta is as in the paper, which chose it by validation.
     """
-    said = [f"{row.alike[name]:,} {WORDS.get(name, name)}" for name, paper in PAPER.items() if row.alike[name] != paper]
+    said = _other_numbers(row, LENGTH | MEASUREMENT)
     if math.isnan(row.paper_nll):
         said.append("no cell of the paper")
     elif not row.data.endswith(AS_PUBLISHED):
         said.append("binarized anew")
-    if row.images < row.images_there:
-        said.append(f"{row.images:,} of {row.images_there:,} images")
-    return said + unusual(row)
+    return said + _part_of_images(row) + unusual(row)
+
+
+def measured(row):
+    """How a row was measured, where that is not as the paper did: texts."""
+    return _other_numbers(row, MEASUREMENT) + _part_of_images(row)
+
+
+def _other_numbers(row, papers):
+    """The numbers of a row that are not the paper's, each with its word."""
+    return [f"{row.alike[name]:,} {WORDS.get(name, name)}" for name, one in papers.items() if row.alike[name] != one]
+
+
+def _part_of_images(row):
+    """How many images were measured, if not all: a text or none."""
+    return [f"{row.images:,} of {row.images_there:,} images"] * (row.images < row.images_there)
 
 
 def unusual(row):

@@ -112,7 +112,8 @@ def test_one_image_and_equal_models_divide_by_nothing():
     (equal,) = paired(*same)
     assert math.isnan(equal.z_score)
     text = page.markdown(report.rows([record([-80.0]), record([-81.0], k=5)]))
-    assert "| binarized_mnist | 1-layer-nonlin, dvaes_power, 50,000 iterations | K = 1 | K = 5 | -1.00 | – |" in text
+    cells = "| binarized_mnist | 1-layer-nonlin, dvaes_power, 50,000 iterations | K = 1 | K = 5"
+    assert f"{cells} | -1.00 | – | 0.014 | – | – |\n" in text
 
 
 def test_what_is_unusual_in_both_rows_is_named():
@@ -145,6 +146,22 @@ def test_three_models_have_a_line_each_pair_and_four_a_square():
     assert differences.ALL_ERRORS not in text
     for pair in ("dvaepp_power | dvaes_gauss | +1.00", "dvaes_gauss | dvaes_exp | +2.00"):
         assert f", 50,000 iterations | {pair} |" in text
+
+
+@pytest.mark.parametrize("other", [{"samples": 500}, {"digest": "1" * 64}])
+def test_models_that_were_measured_twice_have_a_square_each(other):
+    """The second took the place of the first, where both are of the same words."""
+    runs = [record([-80.0 + n, -90.0], baseline=model) for n, model in enumerate(MODELS)]
+    runs += [record([-80.0 + 3 * n, -90.0], baseline=model, **other) for n, model in enumerate(MODELS)]
+    text = page.markdown(report.rows(runs))
+    assert "| dvaepp_power | +0.50 ± 0.50 | +1.00 ± 1.00 | +1.50 ± 1.50 |" in text
+    assert "| dvaepp_power | +1.50 ± 1.50 | +3.00 ± 3.00 | +4.50 ± 4.50 |" in text
+    assert ("K = 1, 50,000 iterations, 500 samples: " in text) is ("samples" in other)
+
+
+def test_a_square_of_one_image_has_no_errors():
+    runs = [record([-80.0 + n], baseline=model) for n, model in enumerate(MODELS)]
+    assert "| dvaes_exp |  |  | +1.00 ± – |" in page.markdown(report.rows(runs))
 
 
 def test_settings_whose_pairs_read_alike_are_kinds_of_their_own():
