@@ -128,7 +128,9 @@ def evaluation_text(record):
     text += "ELBO {elbo:.2f}, effective sample size of the weights: median {ess_median:.1f}, least {ess_minimum:.1f}\n"
     text += "log Z from below {log_z:.3f} ± {log_z_standard_error:.3f}: {log_z_verdict}"
     found = [text.format(**record), *map(_from_above, record["log_z_from_above"])]
-    along = record.get("log_z_along_training")
+    along = record.get("log_z_along_training", {})
+    if along is None:
+        found.append("log Z along training: not known, there is no snapshots.npz in the run folder")
     if along:
         start = "log Z along {machines} snapshots, {steps} steps: from below {log_z:.3f} ± {standard_error:.3f}"
         found += [start.format(**along, **along["below"]), _from_above(along["above"])]

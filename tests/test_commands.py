@@ -118,6 +118,14 @@ def test_one_image_has_no_standard_error(cli, run_dir):
     assert f"test NLL {record['nll']:.2f} nats over 1 images" in out
 
 
+def test_what_is_asked_along_training_is_answered(cli, run_dir):
+    """Also where there are no snapshots."""
+    asked = ("evaluate", "--run-dir", run_dir, *QUICK, "--along-training")
+    assert " snapshots, " in cli(*asked)[1]
+    (run_dir / "snapshots.npz").unlink()
+    assert "\nlog Z along training: not known, there is no snapshots.npz in the run folder\n" in cli(*asked)[1]
+
+
 def test_sample_draws_a_picture(cli, run_dir, tmp_path):
     out = tmp_path / "drawn.png"
     code, text, _ = cli(

@@ -60,22 +60,23 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     settings, state = lifecycle.load(folder, checkpoint, dataset)
     there, role = getattr(dataset, split), training.keys(seed)
     measured = there[:images]
+    record = _of_model(checkpoint, state, validated)
+    along = {}
+    if along_training:  # first, as snapshots may be damaged
+        found = from_above.along_training(role["measurement_above"], folder, settings, state, backend)
+        along["log_z_along_training"] = found
     annealing = {"temperatures": temperatures, "backend": backend}
     z = ais.log_z(role["measurement_log_z"], state.params.rbm, chains=ais_chains, progress=on_ais, **annealing)
     starts = from_above.starts(role["measurement_above"], settings, state, dataset.train, ais_chains)
     above = _from_above(role["measurement_above"], z, state, starts, progress=on_above, **annealing)
-    if along_training:
-        along = from_above.along_training(role["measurement_above"], folder, settings, state, backend)
-        above["log_z_along_training"] = along
     options = {"samples": samples, "threads": threads, "progress": on_images, "log_z": z.log_z}
     found = evaluation.log_likelihood(role["measurement"], state.params, state.statistics, measured, **options)
     result = found.summary()
     if not math.isfinite(result["nll"]):
         raise training.DivergedError(f"the {split} log-likelihood is {result['nll']}")
-    record = _of_model(checkpoint, state, validated)
     record |= {"data": dataset.origin, "data_sha256": digest(measured), "split": split, "images_there": len(there)}
     record |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
-    record |= _of_log_z(z) | above | result
+    record |= _of_log_z(z) | above | along | result
     _write_log_px(folder / "log_px.npz", found, record)
     writing.write_json(folder / "evaluation.json", {"settings": settings.to_json()} | record)
     return record
@@ -90,7 +91,10 @@ def _check_before(folder, samples, temperatures, ais_chains, threads):
 
 
 def _of_model(checkpoint, state, validated):
-    """What the record says of where the model is from; `validated`: the run's last validation, not the checkpoint's."""
+    """What the record says of where the model is from; `validated`: the run's last validation, not the checkpoint's.
+
+    To be called before the work, at whose end the checkout may be at another commit.
+    """
     best = state.best_nll if state.best_iteration else None  # null before the first
     record = {"version": __version__, "commit": sessions.commit(), "checkpoint": checkpoint}
     return record | {"iteration": state.iteration, "validated": validated, "best_validation_nll": best}

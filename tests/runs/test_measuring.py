@@ -57,6 +57,22 @@ def test_the_images_and_the_record_say_the_same(folder, dataset):
     assert (record["seed"], record["samples"], record["iteration"]) == (5, 40, lifecycle.load(folder)[1].iteration)
 
 
+def test_the_commit_is_that_at_the_start(folder, dataset, monkeypatch):
+    """A measurement takes minutes, in which the checkout may go on to another."""
+    now = ["before"]
+    monkeypatch.setattr(measuring.sessions, "commit", lambda: now[0])
+    record = measuring.measure(folder, dataset, **HOW, on_ais=lambda *_: now.__setitem__(0, "after"))
+    assert (now, record["commit"]) == (["after"], "before")
+
+
+def test_damaged_snapshots_are_seen_before_the_work(folder, dataset):
+    (folder / "snapshots.npz").write_bytes(b"PK")
+    annealed = []
+    with pytest.raises(ValueError, match=r"snapshots\.npz"):
+        measuring.measure(folder, dataset, **HOW, along_training=True, on_ais=lambda *_: annealed.append(1))
+    assert not annealed
+
+
 def test_a_part_of_the_images_has_its_own_digest_and_the_same_numbers(folder, dataset):
     """Images have noise of their own, so the first four are the first four of six; NumPy sums matrices of other
     sizes in another order, perhaps."""
