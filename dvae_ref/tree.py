@@ -18,14 +18,17 @@ _LEAF = np.ndarray, np.generic
 
 def map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:  # noqa: A001 - called tree.map
     """Apply f leaf by leaf to trees of one structure, which the result has.  ValueError for trees of several."""
+    branches = [_branches(one) for one in (tree, *others)]
+    if len(set(branches)) > 1:
+        raise ValueError(f"trees must be of one structure; got {branches} branches at a {type(tree).__name__}")
     if isinstance(tree, _LEAF):
         return f(tree, *others)
-    try:
-        branches = list(zip(tree, *others, strict=True))
-    except ValueError:
-        lengths = [len(branch) for branch in (tree, *others)]
-        raise ValueError(f"trees must be of one structure; got {lengths} branches at a {type(tree).__name__}") from None
-    return tuple.__new__(type(tree), [map(f, *branch) for branch in branches])
+    return tuple.__new__(type(tree), [map(f, *each) for each in zip(tree, *others, strict=True)])
+
+
+def _branches(tree):
+    """The number of a tree's branches; None of an array, which has none, though it may be gone through."""
+    return None if isinstance(tree, _LEAF) else len(tree)
 
 
 def items(tree: Any, path: str = "") -> list[tuple[str, Array]]:

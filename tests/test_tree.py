@@ -39,3 +39,16 @@ def test_unflatten_undoes_leaves():
 def test_trees_of_different_structure_are_refused():
     with pytest.raises(ValueError, match=r"one structure; got \[\d, 2\] branches"):
         tree.map(np.add, example(), example()[:2])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((np.zeros(3), np.zeros(3)), np.zeros((2, 3))),  # would be taken for its rows
+        (np.zeros((2, 3)), (np.zeros(3), np.zeros(3))),  # NumPy would make an array of it
+        ((np.zeros(2), ()), (np.zeros(2), np.zeros(0))),
+    ],
+)
+def test_an_array_is_no_tree_of_its_rows(one, other):
+    with pytest.raises(ValueError, match=r"one structure; got \[(2|0|None), (2|0|None)\] branches"):
+        tree.map(np.add, one, other)
