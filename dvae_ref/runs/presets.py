@@ -77,8 +77,7 @@ class Settings:
             object.__setattr__(self, "beta", BASELINES[self.baseline].beta(self.dataset, self.struct))
         if self.eval_every is None:
             object.__setattr__(self, "eval_every", default_eval_every(self.num_train_iter))
-        for name in ("lr_boundaries", "lr_factors"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._make_floats()
         self._check()
 
     def _check_types(self):
@@ -90,6 +89,15 @@ class Settings:
             rule = _whole(f.name) if f.type is int else TYPES[f.type]
             if not rule.holds(value):
                 raise ValueError(f"{f.name} must be {rule.said}, got {schema.shown(value)}")
+
+    def _make_floats(self):
+        """1 is 1.0, as the command line has it: what is equal is the same text in a file."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.type is float:
+                object.__setattr__(self, f.name, float(value))
+            if f.type is tuple:
+                object.__setattr__(self, f.name, tuple(map(float, value)))
 
     def _check(self):
         """Of numbers, whether they are in range; whole ones are already checked."""

@@ -144,6 +144,14 @@ def test_settings_survive_a_file_and_refuse_foreign_ones():
         Settings.from_json(settings.to_json() | {"k": "5"})
 
 
+def test_equal_settings_are_the_same_text():
+    """A weight decay of 0 from Python, and of 0.0 from the command line, were other runs to the table."""
+    whole = Settings(beta=40, weight_decay=0, warm_up=1, lr_boundaries=(0, 1), lr_factors=[1, 2, 3])
+    same = Settings(beta=40.0, weight_decay=0.0, warm_up=1.0, lr_boundaries=(0.0, 1.0), lr_factors=(1.0, 2.0, 3.0))
+    assert whole == same
+    assert json.dumps(whole.to_json()) == json.dumps(same.to_json())
+
+
 def test_settings_import_nothing_heavy():
     """The command line reads them before it has anything to show."""
     code = "import sys, dvae_ref.runs.presets; sys.exit(bool({'numpy', 'numba', 'scipy'} & set(sys.modules)))"
