@@ -52,11 +52,12 @@ def _known(path):
 @functools.cache
 def commit():
     """Of the checkout that this package runs from, ending in -dirty where its files differ; None outside of one."""
-    git = functools.partial(subprocess.run, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=30)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}  # the second may be in any encoding
+    git = functools.partial(subprocess.run, cwd=Path(__file__).parent, timeout=30, check=True, **streams)
     quiet = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
-        git(["git", "ls-files", "--error-unmatch", Path(__file__).name], env=quiet, check=True)
-        described = git(["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"], env=quiet, check=True)
+        git(["git", "ls-files", "--error-unmatch", Path(__file__).name], env=quiet)
+        described = git(["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"], env=quiet)
     except (OSError, subprocess.SubprocessError):
         return None
-    return described.stdout.strip()
+    return described.stdout.decode("ascii").strip()

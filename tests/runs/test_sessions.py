@@ -1,5 +1,6 @@
 """sessions.json: who trained a run, how far, and how long it took."""
 
+import os
 import subprocess
 import time
 
@@ -97,6 +98,15 @@ def test_the_commit_is_that_of_the_checkout_and_says_if_files_differ(tmp_path, m
     (tmp_path / "copy.py").write_text("three\n")
     monkeypatch.setattr(sessions, "__file__", str(tmp_path / "copy.py"))
     assert commit() is None
+
+
+def test_what_git_says_may_be_in_any_encoding(tmp_path, monkeypatch):
+    """Its messages are translated, and name folders."""
+    git = tmp_path / "git"
+    git.write_bytes(b"#!/bin/sh\nprintf 'Pf\\344d' >&2\nexit 128\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert sessions.commit.__wrapped__() is None
 
 
 def test_strict_json(path):
