@@ -76,6 +76,15 @@ def cell(root, settings):
     return Cell(folder, settings)
 
 
+def files(root, name):
+    """The files of this name below a folder, sorted.
+
+    Links to folders are followed in the places of cells alone, which may lie on another disk: elsewhere they may lead
+    back to where they are.
+    """
+    return sorted({*Path(root).rglob(name), *Path(root).glob(f"*/*/*/{name}")})
+
+
 def _holds(folder, settings):
     """Has a run with these settings begun in the folder?"""
     from dvae_ref.runs import lifecycle

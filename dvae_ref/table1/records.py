@@ -10,7 +10,6 @@ nothing that was typed in but, at most, the commit.
 
 import math
 import shlex
-from pathlib import Path
 
 from dvae_ref.files import reading, schema, writing
 from dvae_ref.runs import lifecycle, measuring, sessions
@@ -26,7 +25,7 @@ def finished(root):
     ValueError for a damaged file: a record is not to be made of what is left.
     """
     found = {}
-    for config in sorted(Path(root).rglob("config.json")):
+    for config in grid.files(root, "config.json"):
         settings = lifecycle.read_settings(config.parent)
         record = grid.result(grid.Cell(config.parent, settings))
         if record:

@@ -132,14 +132,14 @@ def collect(root):
     belong. A cell that failed before it had a config.json is known by its error.txt alone.
     """
     found = {dict: [], Unfinished: [], Excluded: []}
-    for config in sorted(Path(root).rglob("config.json")):
+    for config in grid.files(root, "config.json"):
         folder = config.parent
         try:
             run = _run(root, folder)
         except (OSError, ValueError) as error:
             run = Excluded(folder.relative_to(root), str(error))
         found[type(run)].append(run)
-    for path in sorted(Path(root).rglob("error.txt")):
+    for path in grid.files(root, "error.txt"):
         if not os.path.exists(path.with_name("config.json")):
             found[Unfinished].append(_unfinished(root, path.parent, None))
     return rows(found[dict]), found[Unfinished], found[Excluded]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dvae_ref.files import writing
 from dvae_ref.table1 import page, records, report, summaries
+from dvae_ref.table1.grid import files
 from dvae_ref.table1.markdown import grid, shown
 
 NO_RUNS = "No runs yet."
@@ -68,7 +69,7 @@ def filled(text, path, root, found, others):
 def run_lines(root):
     """A Markdown table of the records: by what commits, in what time, by what command."""
     rows = []
-    for path in sorted(Path(root).rglob("record.json")):
+    for path in files(root, "record.json"):
         found = records.read(path)
         hours = math.nan if found["cpu_hours"] is None else found["cpu_hours"]
         commits = ", ".join(text[:10] for text in found["commits"]) or "–"

@@ -349,6 +349,23 @@ def test_what_utf_8_cannot_say_ends_no_table(tmp_path):
     assert ",\\ud800," in table.read_text(encoding="utf-8")
 
 
+def test_cells_may_lie_on_another_disk(tmp_path):
+    """One of them, or all of a data set. A link elsewhere is not followed: it may go round."""
+    out, disk = tmp_path / "out", tmp_path / "disk"
+    put(disk, record(85.0))
+    put(disk, record(90.0, dataset="mnist5k"))
+    out.mkdir()
+    (out / "mnist5k").symlink_to(disk / "mnist5k")
+    cell = grid.cell(out, Settings.from_json(record(85.0)["settings"]))
+    cell.folder.parent.mkdir(parents=True)
+    cell.folder.symlink_to(grid.cell(disk, cell.settings).folder)
+    (out / "mine").mkdir()
+    (out / "mine" / "round").symlink_to(out)
+    made, *rest = report.collect(out)
+    assert [row.dataset for row in made] == ["binarized_mnist", "mnist5k"]
+    assert rest == [[], []]
+
+
 def test_rows_of_one_cell_are_told_apart_in_the_picture(tmp_path, monkeypatch):
     caught = []
     monkeypatch.setattr(plots, "_write", lambda figure, path: caught.append(figure))
