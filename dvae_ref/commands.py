@@ -107,7 +107,11 @@ def evaluate(args):
     names = ("checkpoint", "split", "samples", "images", "temperatures", "ais_chains", "seed", "threads", "backend",
              "along_training")  # fmt: skip
     options = {name: getattr(args, name) for name in names}
-    record = measuring.measure(args.run_dir, dataset, **stages(args, total), **options)
+    try:
+        record = measuring.measure(args.run_dir, dataset, **stages(args, total), **options)
+    except measuring.UnwrittenError as error:
+        conclude(args, error.record, evaluation_text(error.record))
+        raise
     conclude(args, record, evaluation_text(record))
     return 0
 
@@ -144,12 +148,12 @@ def log_z(args):
     if args.out:
         check_out(args.out, args.machine)
     record, arrays = foreign.log_z(args.machine, args.temperatures, args.chains, args.sweeps, args.seed)
-    if args.out:
-        with writing.atomic(args.out) as file:
-            np.savez(file, **arrays)
     text = "log Z from below {below[log_z]:.3f} ± {below[standard_error]:.3f}, from above {above[log_z]:.3f} ± "
     text += "{above[standard_error]:.3f} (a check, from {start}): {verdict}\nE[z] is good to {mean_z_error:.3f}"
     conclude(args, record, text.format(**record))
+    if args.out:  # afterwards: on a full disk the numbers are known all the same
+        with writing.atomic(args.out) as file:
+            np.savez(file, **arrays)
     return 0
 
 

@@ -1,5 +1,6 @@
 """The command line as its user meets it: exit codes, messages, the last line of --json, what lies in the folder."""
 
+import errno
 import json
 import math
 import os
@@ -124,6 +125,23 @@ def test_what_is_asked_along_training_is_answered(cli, run_dir):
     assert " snapshots, " in cli(*asked)[1]
     (run_dir / "snapshots.npz").unlink()
     assert "\nlog Z along training: not known, there is no snapshots.npz in the run folder\n" in cli(*asked)[1]
+
+
+@pytest.mark.parametrize("name", ["log_px.npz", "evaluation.json"])
+def test_what_was_measured_is_told_where_it_cannot_be_written(cli, run_dir, monkeypatch, name):
+    """It took minutes, and the disk is full at their end."""
+    atomic = writing.atomic
+
+    def full(path):
+        if path.name == name:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return atomic(path)
+
+    monkeypatch.setattr(writing, "atomic", full)
+    code, out, err = cli("evaluate", "--run-dir", run_dir, *QUICK, "--json")
+    assert (code, out.startswith("test NLL ")) == (1, True)
+    assert json.loads(out.splitlines()[-1])["images"] == 10
+    assert f"UnwrittenError: [Errno 28] not written: No space left on device: '{run_dir / name}'" in err
 
 
 def test_sample_draws_a_picture(cli, run_dir, tmp_path):

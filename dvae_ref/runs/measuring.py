@@ -20,6 +20,14 @@ from dvae_ref.runs import evaluation, from_above, lifecycle, sessions, sizes, tr
 from dvae_ref.sampling import ais, bracket
 
 
+class UnwrittenError(OSError):
+    """What was measured could not be written, for a full disk say; `record` is what evaluation.json would have said."""
+
+    def __init__(self, error, record):
+        super().__init__(error.errno, f"not written: {error.strerror}", error.filename)
+        self.record = record
+
+
 class LogPx(NamedTuple):
     """What log_px.npz holds; log p(x) in nats, log Z taken off."""
 
@@ -52,7 +60,8 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
 
     backend: of AIS, `sampling.backend`. along_training: log Z along the run's snapshots, too. on_ais(done, total),
     on_above(done, total) and on_images(n) report progress. log_px.npz is written first: a killed process leaves an
-    evaluation.json that it does not belong to (`per_image`), or none. DivergedError for an NLL that is not finite.
+    evaluation.json that it does not belong to (`per_image`), or none. DivergedError for an NLL that is not finite,
+    UnwrittenError, which has the record, where it cannot be written.
     """
     folder = Path(folder)
     _check_before(folder, samples, temperatures, ais_chains, threads)
@@ -77,8 +86,11 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     record |= {"data": dataset.origin, "data_sha256": digest(measured), "split": split, "images_there": len(there)}
     record |= {"samples": samples, "temperatures": temperatures, "ais_chains": ais_chains, "seed": seed}
     record |= _of_log_z(z) | above | along | result
-    _write_log_px(folder / "log_px.npz", found, record)
-    writing.write_json(folder / "evaluation.json", {"settings": settings.to_json()} | record)
+    try:
+        _write_log_px(folder / "log_px.npz", found, record)
+        writing.write_json(folder / "evaluation.json", {"settings": settings.to_json()} | record)
+    except OSError as error:
+        raise UnwrittenError(error, record) from error
     return record
 
 

@@ -1,11 +1,13 @@
 """Other people's machines and log-weights, from files: against enumeration and a plain average."""
 
+import errno
 import json
 
 import numpy as np
 import pytest
 
 from dvae_ref import cli, exact
+from dvae_ref.files import writing
 from dvae_ref.runs import foreign, roles
 from dvae_ref.sampling import bracket, gibbs, modes, philox
 from dvae_ref.theory.boltzmann import RBM
@@ -119,6 +121,17 @@ def test_wrong_machines(run, tmp_path, case):
     code, _, err = run("log-z", tmp_path / "machine.npz", "--temperatures", 2, "--chains", 2, "--sweeps", 0)
     assert code == 1
     assert message in err
+
+
+def test_on_a_full_disk_the_numbers_are_told(run, machine, tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(writing, "atomic", full)
+    options = ("--temperatures", 5, "--chains", 5, "--sweeps", 5, "--out", tmp_path / "moments.npz")
+    code, out, err = run("log-z", machine[0], *options)
+    assert (code, out.startswith("log Z from below ")) == (1, True)
+    assert "No space left on device" in err
 
 
 @pytest.mark.parametrize("log_w", [np.zeros(3), np.full((2, 2), np.inf), np.full((2, 2), -1e308), np.zeros((0, 3))])
