@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -344,6 +345,35 @@ def test_the_page_of_this_repository_is_made_of_its_records():
     text = (root / "commands.txt").read_text()
     assert text == "".join(f"{line}\n" for line in commands.lines())
     assert text.count("python -m dvae_ref table1 ") == 192
+
+
+def of_seed(iterations, seed):
+    """NLL of population annealing, of PCD, PCD - PA over the same images, and its error of images and log Z."""
+    cell = ROOT / f"docs/results/binarized_mnist/1-layer-nonlin/dvaes_power-k1-beta40-seed{seed}-{iterations}"
+    pa, pcd = (np.load(f"{cell}{ending}/log_px.npz") for ending in ("", "-pcd"))
+    by_image = pa["log_px"] - pcd["log_px"]
+    of_log_z = np.hypot(pa["log_z_standard_error"], pcd["log_z_standard_error"])
+    error = np.hypot(by_image.std(ddof=1) / np.sqrt(len(by_image)), of_log_z)
+    return -pa["log_px"].mean(), -pcd["log_px"].mean(), by_image.mean(), error
+
+
+def of_seeds(found):
+    """The same of the means over seeds, with their error over seeds."""
+    *means, _ = np.mean(found, 0)
+    return *means, np.std(np.array(found)[:, 2], ddof=1) / np.sqrt(len(found))
+
+
+def test_pcd_beside_population_annealing_seed_by_seed_is_what_the_records_say():
+    text = (ROOT / "docs/results.md").read_text().split("### Population annealing against PCD")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| *([\d,]*) *\| (\d|mean) \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) >= 8
+    for first, seed, told in rows:
+        if first:
+            iterations, found = int(first.replace(",", "")), []
+        if seed != "mean":
+            found.append(of_seed(iterations, seed))
+        pa, pcd, gain, error = of_seeds(found) if seed == "mean" else found[-1]
+        assert told == f"{pa:.2f} | {pcd:.2f} | {gain:.3f} ± {error:.3f}"
 
 
 def test_records_of_this_repository_are_whole():
