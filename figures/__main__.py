@@ -22,7 +22,7 @@ figures:
   all                all of them
 
   python -m figures all --quick        all in a few minutes, on small samples
-  python -m figures fig2c              trains two models on the bundled digits, about five minutes
+  python -m figures fig2c              trains four models on the bundled digits, some minutes
   python -m figures fig2a --run-dir DIR    of a model that `python -m dvae_ref train` left in DIR
 
 Training runs and measurements are kept in --out by their settings: the same command again continues where it was
