@@ -288,6 +288,25 @@ def test_control_a_link_that_leads_nowhere_is_seen(link):
     assert len(list(broken_links(ROOT / "README.md", f"{good} {link}"))) == 1
 
 
+def numbers_not_there(path, text):
+    """The links of a text whose words tell a number, 7.5 say, that the page they lead to does not have."""
+    for words, file in re.findall(r"\[([^\]]*)\]\(([^)#]*)[^)]*\)", prose(text)):
+        target = (path.parent / file).resolve() if file else path
+        if target.suffix == ".md" and "://" not in file and not words.startswith(("exercise", "Exercise")):
+            yield from (n for n in re.findall(r"\d+\.\d+", words) if n not in target.read_text())
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_numbers_in_a_link_stand_where_it_leads(path):
+    assert list(numbers_not_there(path, path.read_text())) == []
+
+
+def test_control_a_number_that_is_not_where_its_link_leads_is_seen(tmp_path):
+    (tmp_path / "there.md").write_text("takes 7.5 ms")
+    text = "[7.2 ms](there.md#a) [7.5 ms](there.md) [exercise 7.2](there.md)"
+    assert list(numbers_not_there(tmp_path / "page.md", text)) == ["7.2"]
+
+
 def missing_names(text):
     """Of the names like `boltzmann.energy` in a text, those that dvae_ref does not have."""
     for dotted in sorted(set(re.findall(r"`(?:dvae_ref\.)?([a-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\([^`]*\))?`", text))):
