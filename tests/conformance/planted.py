@@ -1,4 +1,4 @@
-"""Forty deviations planted in the source of the plain NumPy example: what people do, one at a time and two at once."""
+"""Deviations planted in the source of the plain NumPy example: what people do, one at a time and two at once."""
 
 from typing import NamedTuple
 
