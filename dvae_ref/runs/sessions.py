@@ -35,7 +35,8 @@ class Sessions:
 def read(path):
     """The sessions in a sessions.json, oldest first: [{version, commit, threads, from, to, cpu_seconds, seconds}].
 
-    from, to: iterations. CPU seconds are those of all threads together. ValueError for a damaged file.
+    from, to: iterations. CPU seconds are those of the process, all its threads together: of cells that a pool of
+    threads trains side by side, each has those of all. ValueError for a damaged file.
     """
     return schema.check(reading.json_file(path), schema.SESSIONS, path)["sessions"]
 
