@@ -54,7 +54,8 @@ def train_table(
 def run_on(executor, todo, *, on_done, on_progress=tell_nobody, **options):
     """Run Cells as tasks of the executor, as many at a time as it has workers; arguments as for `executors.run_local`.
 
-    A cell that was told to stop by somebody else is given to it again, as long as it gets further.
+    A cell that was told to stop by somebody else is given to it again, as long as it gets further. What on_done or
+    on_progress raises stops all.
     """
     if not todo:
         return
@@ -65,14 +66,19 @@ def run_on(executor, todo, *, on_done, on_progress=tell_nobody, **options):
     def submit(cell):
         return executor.submit(_work, cell._replace(folder=cell.folder.absolute()), str(sign), options)
 
+    running: dict[Future, Cell] = {}
     with Interrupt() as interrupted:
-        running = {submit(cell): cell for cell in todo}
-        while running:
-            if interrupted():
-                _stop(sign, running)
-            wait(running, timeout=POLL, return_when=FIRST_COMPLETED)
-            restarts.settle(running, submit, _outcome, interrupted, on_done)
-            on_progress([cell for future, cell in running.items() if future.running()])
+        try:
+            running.update((submit(cell), cell) for cell in todo)
+            while running:
+                if interrupted():
+                    _stop(sign, running)
+                wait(running, timeout=POLL, return_when=FIRST_COMPLETED)
+                restarts.settle(running, submit, _outcome, interrupted, on_done)
+                on_progress([cell for future, cell in running.items() if future.running()])
+        except BaseException:  # the listener's: nobody is left to hear of what runs
+            _stop(sign, running)
+            raise
     sign.unlink(missing_ok=True)
 
 

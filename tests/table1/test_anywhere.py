@@ -143,6 +143,27 @@ def test_ctrl_c_stops_what_runs_and_begins_nothing_more(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_an_error_of_the_listener_stops_what_runs(tmp_path, monkeypatch):
+    """It ran to its end, for days perhaps, and who had called the executor waited for it."""
+    monkeypatch.setattr(anywhere, "POLL", 0.05)
+    monkeypatch.setattr(executors, "POLL", 0.05)
+    told, asked = [], time.monotonic() + 60
+
+    def run_cell(cell, stop):
+        while cell.folder.name == "runs" and not stop() and time.monotonic() < asked:
+            time.sleep(0.01)
+        told.append(cell.folder.name)
+
+    def on_done(cell, error):
+        raise ZeroDivisionError(cell.folder.name)
+
+    monkeypatch.setattr(anywhere, "run_cell", run_cell)
+    with pytest.raises(ZeroDivisionError, match="ends"), ThreadPoolExecutor(2) as executor:
+        anywhere.run_on(executor, cells(tmp_path, "runs", "ends", "waits"), on_done=on_done)
+    assert time.monotonic() < asked
+    assert "runs" in told
+
+
 def test_sigterm_does_not_abandon_what_other_threads_do(tmp_path, monkeypatch):
     """It once did: AbandonedError left `run_on` before it had told anybody to stop."""
     monkeypatch.setattr(interrupt, "PATIENCE", 0.01)
