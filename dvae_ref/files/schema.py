@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 LONGEST = 300  # characters of a foreign text in a message
+MOST_NATS = 1e100  # of a file: sums and squares of such numbers are finite
 
 
 class Rule(NamedTuple):
@@ -56,6 +57,8 @@ def or_null(rule):
 
 
 NUMBER = Rule("a number", is_number)
+NATS = Rule(f"a number of nats, up to {MOST_NATS:g}", lambda value: is_number(value) and abs(value) <= MOST_NATS)
+ERROR = Rule(f"a number in 0 to {MOST_NATS:g}", lambda value: is_number(value) and 0 <= value <= MOST_NATS)  # nats
 OBJECT = Rule("an object", lambda value: isinstance(value, dict))
 INFINITE_AT_FIRST = Rule("a number or null", lambda value: value == float("inf") or value is None or is_number(value))
 
@@ -93,16 +96,16 @@ EVALUATION = {
     "checkpoint": text(),
     "split": text(),
     "data": or_null(text()),
-    "nll": NUMBER,
-    "nll_standard_error": or_null(at_least(0)),
-    **dict.fromkeys(("nll_quarter", "nll_sixteenth", "nll_drift"), or_null(NUMBER)),  # absent in 0.1
-    "nll_drift_standard_error": or_null(at_least(0)),
+    "nll": NATS,
+    "nll_standard_error": or_null(ERROR),
+    **dict.fromkeys(("nll_quarter", "nll_sixteenth", "nll_drift"), or_null(NATS)),  # absent in 0.1
+    "nll_drift_standard_error": or_null(ERROR),
     "data_sha256": or_null(text("[0-9a-f]{64}", "64 hexadecimal digits")),  # absent in 0.1
     **dict.fromkeys(("version", "commit"), or_null(text())),  # absent in 0.1
-    "best_validation_nll": or_null(NUMBER),
-    "log_z_standard_error": at_least(0),
+    "best_validation_nll": or_null(NATS),
+    "log_z_standard_error": ERROR,
     "log_z_effective_samples": or_null(at_least(0)),
-    "log_z_gap": or_null(NUMBER),  # absent in 0.1, like the next
+    "log_z_gap": or_null(NATS),  # absent in 0.1, like the next
     "log_z_verdict": or_null(VERDICT),
     "validated": or_null(whole(0)),
     "images": whole(1),
@@ -112,7 +115,7 @@ EVALUATION = {
     "ais_chains": whole(2),
     "seed": whole(0),
 }
-OF_TABLE1 = {"best_validation_nll": NUMBER}  # besides, where it is the table's
+OF_TABLE1 = {"best_validation_nll": NATS}  # besides, where it is the table's
 PROGRESS = {"iteration": whole(0)}  # what a line of metrics.jsonl says at least
 TRAINING = {  # a line of metrics.jsonl, every log_every iterations
     **PROGRESS,

@@ -17,8 +17,8 @@ NOT_IN_CSV = ("betas", "alike", "log_px", "mean_log_z_error")
 
 
 def _runs(row):
-    """Over how many runs the NLL is a mean, and over how many the paper's is."""
-    return f"{row.runs}, {PAPER_RUNS}"
+    """Over how many runs the NLL is a mean, and over how many the paper's is, if it has the cell."""
+    return f"{row.runs}, –" if math.isnan(row.paper_nll) else f"{row.runs}, {PAPER_RUNS}"
 
 
 def _nll(row):

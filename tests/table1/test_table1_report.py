@@ -218,7 +218,7 @@ def test_a_cell_that_is_not_in_the_paper_stands_without_it():
     row = only(report.rows([record(90.0, k=7)]))
     assert math.isnan(row.paper_nll)
     assert (
-        "| 90.00 | – | – | 0.25 | 0.010 | – | – | – | – | 50,000 iterations; no cell of the paper |"
+        "| 1, – | 90.00 | – | – | 0.25 | 0.010 | – | – | – | – | 50,000 iterations; no cell of the paper |"
         in page.markdown([row])
     )
 
@@ -336,6 +336,27 @@ def test_what_is_no_cell_or_damaged_is_left_out_and_named(tmp_path):
     assert f"\n- left out: copy: no cell: that of its settings is {folder.relative_to(tmp_path)}\n" in (
         page.markdown(made, unfinished, excluded)
     )
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+@pytest.mark.parametrize(
+    "name", ["nll", "best_validation_nll", "nll_quarter", "nll_standard_error", "log_z_standard_error", "log_z_gap"]
+)
+def test_numbers_that_nobody_adds_up_end_no_table(tmp_path, name, seeds):
+    """Sums and squares of them are infinite, or an OverflowError."""
+    for seed in seeds:
+        put(tmp_path, record(85.0, seed=seed) | {"log_z_gap": 0.0, "log_z_verdict": "closed", name: 1e308})
+    found = report.collect(tmp_path)
+    assert (found[0], found[1]) == ([], [])
+    assert all(f"damaged: expected {name} to be a number" in one.reason for one in found[2])
+    assert len(page.write(tmp_path, *found)) == 2
+
+
+@pytest.mark.parametrize("name", ["nll", "best_validation_nll", "nll_standard_error", "log_z_standard_error"])
+def test_numbers_up_to_1e100_stand_in_a_table(tmp_path, name):
+    for seed in range(2):
+        put(tmp_path, record(85.0, seed=seed) | {name: 1e100 * (1 - seed)})
+    assert len(page.write(tmp_path, *report.collect(tmp_path))) == 3
 
 
 def test_what_utf_8_cannot_say_ends_no_table(tmp_path):
