@@ -140,12 +140,12 @@ def test_what_a_parser_takes_and_repr_does_not_is_said_to_be_nested():
         deep = [deep]
     with pytest.raises(RecursionError):
         repr(deep)
-    with pytest.raises(ValueError, match="expected nll to be a number of nats, .*, got list nested too deeply to show"):
+    with pytest.raises(ValueError, match=r"expected nll to be a number .*, got list nested too deeply to show"):
         schema.check(EVALUATION | {"nll": deep}, schema.EVALUATION, "file")
 
 
 def test_what_was_found_is_said_in_a_line_of_bounded_length():
-    with pytest.raises(ValueError, match=r"expected nll to be a number of nats, .*, got 'a.na.na") as error:
+    with pytest.raises(ValueError, match=r"expected nll to be a number .*, got 'a.na.na") as error:
         schema.check(EVALUATION | {"nll": "a\n" * 10_000}, schema.EVALUATION, "file")
     assert len(str(error.value)) < 400
     assert "\n" not in str(error.value)
