@@ -5,6 +5,7 @@ wherever the function is called from, and each claim says how many of its findin
 is not seen there, or, as another order of sweeps that have converged, is none.
 """
 
+import argparse
 import sys
 from typing import NamedTuple
 
@@ -85,8 +86,9 @@ def tables(seed, say=print):
     return missed
 
 
-def main():
+def main(argv=None):
     """0 if every mistake is caught by a claim, 1 if not."""
+    argparse.ArgumentParser("python -m validation.matrix", description=__doc__.partition(":")[0]).parse_args(argv)
     missed = tables(seed=0)
     print(f"no claim catches: {', '.join(missed)}" if missed else "every mistake is caught")
     return int(bool(missed))

@@ -39,3 +39,11 @@ def test_control_what_is_right_is_missed(small, monkeypatch):
     lines = []
     assert matrix.tables(0, lines.append) == ["none"]
     assert lines[2] == "| none | \u2013 |"
+
+
+def test_help_breaks_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(matrix, "tables", lambda seed: pytest.fail("a mistake was made"))
+    with pytest.raises(SystemExit) as ended:
+        matrix.main(["--help"])
+    assert ended.value.code == 0
+    assert "python -m validation.matrix" in capsys.readouterr().out
