@@ -129,15 +129,15 @@ def to_json(record, **options):
     return json.dumps(record, allow_nan=False, **options)
 
 
-def write_text(path, text):
-    """Write a text as UTF-8, atomically; what UTF-8 cannot say, of a file's name or of JSON, as an escape."""
+def write_utf8(path, text):
+    """Write a text, atomically; what UTF-8 cannot say, of a file's name or of JSON, as an escape."""
     with atomic(path) as file:
         file.write(text.encode(errors="backslashreplace"))
 
 
 def write_json(path, record):
     """Write a record as indented JSON, atomically. ValueError, before the file is touched, for NaN and infinity."""
-    write_text(path, to_json(record, indent=2) + "\n")
+    write_utf8(path, to_json(record, indent=2) + "\n")
 
 
 def save_checkpoint(path, header, **trees):

@@ -105,7 +105,7 @@ def write(root, made, unfinished=(), excluded=(), others=()):
     root = Path(root)
     paths = [root / "table1.md", root / "table1.csv"]
     for path, text in zip(paths, (markdown(made, unfinished, excluded), _csv(made)), strict=True):
-        writing.write_text(path, text)
+        writing.write_utf8(path, text)
     pictured = list(made) + list(others)
     if pictured:
         paths.append(root / "table1.png")

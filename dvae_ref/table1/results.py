@@ -30,7 +30,7 @@ def write_page(root):
     if not target.exists():
         return paths
     text = filled(target.read_text(encoding="utf-8"), target, root, found, others)
-    writing.write_text(target, text)
+    writing.write_utf8(target, text)
     paths.append(target)
     return paths
 
