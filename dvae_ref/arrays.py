@@ -50,6 +50,34 @@ def shapes_named(function: Callable[Call, Value]) -> Callable[Call, Value]:
     return named
 
 
+def in_floats(function: Callable[Call, Value]) -> Callable[Call, Value]:
+    """Decorate a function: as `shapes_named`, and arrays of integers and truth values are taken as float64. NumPy would
+    take e^x of an int8 in float16, minus a uint8 modulo 256, and fill an array like one of integers with integers.
+
+    >>> import numpy as np
+    >>> in_floats(lambda z: np.full_like(z, 0.5))(np.array([True, False])).tolist()
+    [0.5, 0.5]
+    """
+
+    @shapes_named
+    @functools.wraps(function)
+    def taken(*args: Call.args, **options: Call.kwargs) -> Value:
+        return function(*map(floats, args), **{name: floats(value) for name, value in options.items()})
+
+    return taken
+
+
+def floats(value: Any) -> Any:
+    """An array of integers or truth values, of any shape, as float64; so those in a tuple; anything else as it is."""
+    if isinstance(value, tuple):
+        parts = [floats(part) for part in value]
+        if all(new is old for new, old in zip(parts, value, strict=True)):
+            return value
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    whole = isinstance(value, np.ndarray) and value.dtype.kind in "biu"
+    return value.astype(np.float64) if whole else value
+
+
 def _of_another_kind(kinds, given):
     """What to say of each (argument, value) that is not its annotation, the fields of NamedTuples included."""
     for argument, value in given:

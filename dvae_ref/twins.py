@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from dvae_ref.arrays import shapes_named
+from dvae_ref.arrays import floats, shapes_named
 
 Call = ParamSpec("Call")
 Value = TypeVar("Value", covariant=True)
@@ -50,7 +50,9 @@ def twinned(readable: Callable[Call, Value]) -> Twinned[Call, Value]:
             value = twin()(*args, **options)
             if value is not NotImplemented:
                 return value
-        return readable(*(_real(argument, readable) for argument in args), **options)
+        args = floats(args)
+        _check(args, readable)
+        return readable(*args, **options)
 
     function.readable, function.twin = readable, twin
     return function
@@ -61,26 +63,14 @@ def _declines(*args, **options):
     return NotImplemented
 
 
-def _real(argument, function):
-    """The argument, its arrays of integers as float64: NumPy would take e^x of an int8 in float16."""
+def _check(argument, function):
+    """TypeError for arrays of numbers, however deep in tuples, that are neither float32 nor float64."""
     if isinstance(argument, tuple):
-        return _real_fields(argument, function)
-    if not isinstance(argument, np.ndarray):
-        return argument
-    if argument.dtype.kind in "biu":
-        return argument.astype(np.float64)
-    if argument.dtype.kind != "f" or argument.dtype.itemsize < 4:
+        for field in argument:
+            _check(field, function)
+    elif isinstance(argument, np.ndarray) and (argument.dtype.kind != "f" or argument.dtype.itemsize < 4):
         module = function.__module__.rpartition(".")[2]
         raise TypeError(f"{module}.{function.__name__} takes float32, float64 or integers; got {argument.dtype}")
-    return argument
-
-
-def _real_fields(fields, function):
-    """A tuple with its arrays of integers as float64, of the same type; the very same tuple if there are none."""
-    real = [_real(field, function) for field in fields]
-    if all(new is old for new, old in zip(real, fields, strict=True)):
-        return fields
-    return type(fields)(*real) if hasattr(fields, "_fields") else tuple(real)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from docstring_contents import PUBLIC, SAID, counts, missing, public_functions
 
-EXAMPLES = 40  # as many as there are, so that none is lost unnoticed
+EXAMPLES = 41  # as many as there are, so that none is lost unnoticed
 FLOORS = {  # how many functions say what; see docstring_contents.py
     **{"formula": 298, "source": 206, "shapes": 284, "units": 178, "domain": 208, "errors": 124, "accuracy": 162},
     **{"page": 264, "example": 38},

@@ -45,14 +45,15 @@ def log_p_backward(d_log_p: Array, cache: LogP) -> tuple[RBM, Array]:
     domains.finite("d_log_p", d_log_p)
     if d_log_p.shape != cache.log_p.shape:
         raise ValueError(f"d_log_p has a number for each of {len(cache.log_p)} rows; got shape {d_log_p.shape}")
-    d_b, d_a, d_W = [], 0.0, 0.0
+    rbm, d_b = cache.rbm, np.empty(cache.b.shape)
+    d_a, d_W = np.zeros(rbm.a.shape), np.zeros(rbm.W.shape)
     for start in range(0, len(d_log_p), ROWS):
         rows = slice(start, start + ROWS)
         d, b = d_log_p[rows], cache.b[rows]
-        found = _marginals(cache.rbm, b, cache.log_p[rows])
+        found = _marginals(rbm, b, cache.log_p[rows])
         d_a, d_W = d_a + d @ found.on, d_W + np.einsum("n,nij->ij", d, found.zz)
-        d_b.append(d[:, None] * np.where(b > 0, -found.off, found.on))
-    return RBM(d_a, d_W), np.concatenate(d_b)
+        d_b[rows] = d[:, None] * np.where(b > 0, -found.off, found.on)
+    return RBM(d_a, d_W), d_b
 
 
 def posterior_moments(rbm: RBM, b: Array, *, force: bool = False) -> Moments:

@@ -8,6 +8,7 @@ f1 and nu = sigmoid(logit q + b) = q(z=1|x,zeta),
 where (R0 - R1) / f is the `gap` of fast/smoothing.py.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -142,8 +143,9 @@ def _run(name, smoothing, inputs, outputs=1):
     if not has_kernels(smoothing, *inputs):
         return NotImplemented
     family, shape = _FAMILIES[type(smoothing)], inputs[0].shape
-    rows = [np.ascontiguousarray(a).reshape(-1, shape[-1]) for a in inputs]
-    out = [np.empty(rows[0].shape, np.float32) for _ in range(outputs)]
+    flat = math.prod(shape[:-1]), shape[-1]
+    rows = [np.ascontiguousarray(a).reshape(flat) for a in inputs]
+    out = [np.empty(flat, np.float32) for _ in range(outputs)]
     kernel = getattr(family, name)
     kernel(*rows, _constants(family, smoothing, shape[-1]), *out)
     out = tuple(a.reshape(shape) for a in out)

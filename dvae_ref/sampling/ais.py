@@ -186,7 +186,8 @@ def _check_batch(W, a, chains):
     domains.real("a", a)
     if W.ndim != 2 or a.ndim != 2 or len(a) < 1 or a.shape[1] != sum(W.shape):
         raise ValueError(f"a batch takes W (D_left, D_right) and a (N, D_left + D_right); got {W.shape} and {a.shape}")
-    domains.finite("a", a)
+    with np.errstate(over="ignore"):
+        domains.finite("a, in float32,", a.astype(np.float32))
     rounded, _ = fields.exact_fields(RBM(np.zeros(a.shape[1]), W))
     check_chains(chains, len(a))
     return rounded.W

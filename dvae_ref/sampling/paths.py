@@ -65,9 +65,10 @@ def annealing_path(rbm: RBM, base: str | Array) -> Path:
 
 def _path_from(rbm, base):
     """Exact fields are needed of what is annealed, slope + W z: the base may be large where the slope is not."""
+    with np.errstate(over="ignore"):
+        base = base.astype(np.float32)
     if base.shape != rbm.a.shape or not np.all(np.isfinite(base)):
-        raise ValueError(f"the biases of the base must be {rbm.a.shape} and finite; got shape {base.shape}")
-    base = base.astype(np.float32)
+        raise ValueError(f"the biases of the base must be {rbm.a.shape}, finite in float32; got shape {base.shape}")
     rounded, _ = fields.exact_fields(RBM(rbm.a - base.astype(np.float64), rbm.W))
     return Path(base, rounded.a, rounded.W)
 

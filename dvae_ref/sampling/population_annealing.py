@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array
+from dvae_ref.arrays import Array, floats
 from dvae_ref.sampling import fields, gibbs, modes, paths, pcd, philox, population, replicas
 from dvae_ref.theory import boltzmann, domains
 from dvae_ref.theory.boltzmann import RBM, Moments, energy
@@ -142,7 +142,8 @@ def step(
 
 def _follow(key, state, rbm, sweeps, overlap, most, backend):
     """(State at these parameters, (effective sample, overlap) of each of the steps that led there)."""
-    start, way = state.rbm, RBM(rbm.a - state.rbm.a, rbm.W - state.rbm.W)
+    start, rbm = (RBM(*map(floats, machine)) for machine in (state.rbm, rbm))
+    way = RBM(rbm.a - start.a, rbm.W - start.W)
     tables = population.energy_tables(way)
     score = population.minus_energy(state.chains, tables)
     t, quality = 0.0, []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array, shapes_named, short
+from dvae_ref.arrays import Array, in_floats, short
 from dvae_ref.theory import domains
 from dvae_ref.theory.elementary import per_row, sigmoid
 
@@ -97,7 +97,7 @@ def _check_each(demand, kind, machine):
         demand(f"the {kind}'s {name}", value)
 
 
-@shapes_named
+@in_floats
 def as_general(rbm: RBM) -> BoltzmannMachine:
     """The same machine with J = [[0, W], [W', 0]], (D, D).  ValueError for an a of other units than W's."""
     if rbm.a.shape != (sum(rbm.W.shape),):
@@ -109,13 +109,13 @@ def as_general(rbm: RBM) -> BoltzmannMachine:
     return BoltzmannMachine(rbm.a, np.block([[zeros_left, rbm.W], [rbm.W.T, zeros_right]]))
 
 
-@shapes_named
+@in_floats
 def energy_general(machine: BoltzmannMachine, z: Array) -> Array:
     """E(z) = -a·z - z J z / 2 in nats.  z: (..., D)  ->  (...,)."""
     return -(z @ machine.a) - np.sum((z @ machine.J) * z, -1) / 2
 
 
-@shapes_named
+@in_floats
 def energy(rbm: RBM, z: Array) -> Array:
     """E(z) = -a·z - z_left W z_right in nats.  z: (..., D), binary or means in [0, 1] -> (...,).
 
@@ -129,7 +129,7 @@ def energy(rbm: RBM, z: Array) -> Array:
     return -(z @ rbm.a) - np.sum((left @ rbm.W) * right, -1)
 
 
-@shapes_named
+@in_floats
 def energy_backward(d_energy: Array, rbm: RBM, z: Array) -> tuple[RBM, Array]:
     """Gradients of sum(d_energy * E(z)) in (rbm, z).  d_energy: (N,), z: (N, D).
 
@@ -143,12 +143,13 @@ def energy_backward(d_energy: Array, rbm: RBM, z: Array) -> tuple[RBM, Array]:
     return RBM(-weighted.sum(0), -(weighted_left.T @ right)), d_z
 
 
-@shapes_named
+@in_floats
 def field(rbm: RBM, z: Array) -> Array:
     """-dE/dz: the input a + J z of every unit.  (..., D) -> (..., D).  ValueError for a z of other units."""
     return rbm.a + couple(rbm, z)
 
 
+@in_floats
 def couple(rbm: RBM, z: Array) -> Array:
     """J z = (W z_right, z_left W): what the other units contribute to the input of each.  (..., D) -> (..., D).
 
@@ -158,7 +159,7 @@ def couple(rbm: RBM, z: Array) -> Array:
     return np.concatenate([right @ rbm.W.T, left @ rbm.W], -1)
 
 
-@shapes_named
+@in_floats
 def conditional_right(rbm: RBM, z_left: Array) -> Array:
     """p(z_right = 1 | z_left) = sigmoid(a_right + z_left W).  (N, D_left) -> (N, D_right).
 
@@ -168,13 +169,13 @@ def conditional_right(rbm: RBM, z_left: Array) -> Array:
     return sigmoid(rbm.a_right + z_left @ rbm.W)
 
 
-@shapes_named
+@in_floats
 def conditional_left(rbm: RBM, z_right: Array) -> Array:
     """p(z_left = 1 | z_right) = sigmoid(a_left + W z_right).  (N, D_right) -> (N, D_left)."""
     return sigmoid(rbm.a_left + z_right @ rbm.W.T)
 
 
-@shapes_named
+@in_floats
 def moments(rbm: RBM, z: Array, weights: Array | None = None) -> Moments:
     """Mean of z and z_left z_right' over rows.  z: (R, D); weights: (R,), summing to 1, default 1/R.
 

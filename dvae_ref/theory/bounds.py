@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
-from dvae_ref.arrays import Array, shapes_named
+from dvae_ref.arrays import Array, in_floats
 from dvae_ref.theory.elementary import per_row
 
 
-@shapes_named
+@in_floats
 def log_weights(log_ratio: Array, log_px: Array, *, kappa: float = 1.0) -> Array:
     """log w = kappa log_ratio + log p(x|zeta); kappa is the KL warm-up coefficient.
 
@@ -20,12 +20,13 @@ def log_weights(log_ratio: Array, log_px: Array, *, kappa: float = 1.0) -> Array
     return kappa * log_ratio + log_px
 
 
+@in_floats
 def log_weights_backward(d_log_w: Array, *, kappa: float = 1.0) -> tuple[Array, Array]:
     """Gradients in (log_ratio, log_px): kappa d_log_w and d_log_w, (N,) each."""
     return kappa * d_log_w, d_log_w
 
 
-@shapes_named
+@in_floats
 def variational(log_w: Array) -> tuple[Array, Array]:
     """The variational bound of Eq. 2, nats, averaged over K samples, (B, K) -> (B,), and as its cache its weights, 1/K.
 
@@ -44,7 +45,7 @@ def _check(log_w):
         raise ValueError(f"a bound takes log-weights (B, K) with K >= 1; got shape {log_w.shape}")
 
 
-@shapes_named
+@in_floats
 def importance_weighted(log_w: Array) -> tuple[Array, Array]:
     """log((1/K) sum_k w_k) of each row, (B, K) -> (B,) in nats, with the normalised weights (B, K) as its cache.
 
@@ -63,7 +64,7 @@ def importance_weighted(log_w: Array) -> tuple[Array, Array]:
     return (peak + np.log(total) - math.log(log_w.shape[-1]))[:, 0], w / total
 
 
-@shapes_named
+@in_floats
 def backward(d_bound: Array, weights: Array) -> Array:
     """d bound / d log w_k is the weight of sample k, for either bound: exact, nothing is stopped.  (B,) -> (B, K).
 

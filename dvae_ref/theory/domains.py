@@ -77,6 +77,6 @@ def check_uniform(**numbers: Array) -> None:
 
 
 def inside(rho: Array) -> Array:
-    """rho with 0 and 1 moved inside (0, 1): to its dtype's least normal number, as are those below it, and next to 1."""
+    """rho, of any shape, moved to between its dtype's least normal number and the largest below 1: no 0 and no 1."""
     info = np.finfo(rho.dtype)
     return np.clip(rho, info.tiny, 1 - info.epsneg)

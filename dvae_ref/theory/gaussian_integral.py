@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array, shapes_named
+from dvae_ref.arrays import Array, in_floats
 from dvae_ref.theory.boltzmann import RBM, couple, field, split
 from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid
 
 MARGIN = 5.0  # by which lam stays above the largest singular value of W
 
 
-@shapes_named
+@in_floats
 def precision(rbm: RBM, beta: float) -> float:
     """lam = max(beta, ||W|| + 5): J + lam I is positive definite, its eigenvalues being lam +- singular values of W.
 
@@ -43,7 +43,7 @@ class LogP(NamedTuple):
     d_log_det: np.ndarray  # d/dW of log det((J + lam I) / 2 pi) / 2
 
 
-@shapes_named
+@in_floats
 def log_p(rbm: RBM, zeta: Array, lam: float) -> tuple[Array, LogP]:
     """log p(zeta) + log Z of Eq. 7 in nats, (N, D) -> (N,), with its cache.  lam > ||W||, else ValueError.
 
@@ -78,7 +78,7 @@ def _log_det(rbm, lam):
     return float(value), (-np.linalg.solve(scaled, W.T).T / lam**2).astype(rbm.W.dtype)
 
 
-@shapes_named
+@in_floats
 def log_p_backward(d_log_p: Array, cache: LogP) -> tuple[RBM, Array]:
     """Gradients (RBM, d_zeta), without the negative phase of log Z.  d/dzeta = (J + lam I)(E[z|zeta] - zeta).
 

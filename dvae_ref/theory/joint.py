@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dvae_ref.arrays import Array, shapes_named
+from dvae_ref.arrays import Array, in_floats
 from dvae_ref.theory.boltzmann import RBM, couple, split
 from dvae_ref.theory.elementary import bernoulli_entropy, per_row, sigmoid
 
@@ -27,7 +27,7 @@ class Overlapping(NamedTuple):
     nu: np.ndarray
 
 
-@shapes_named
+@in_floats
 def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[Array, Overlapping]:
     """-KL + log Z of DVAE++ = sum H(mu) + a·mu + nu_left W mu_right, nats: (N, D) -> (N,), with its cache.
 
@@ -45,7 +45,7 @@ def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[A
     return value, Overlapping(rbm, logit_q, mu, logit_nu, left)
 
 
-@shapes_named
+@in_floats
 def overlapping_term_backward(d_term: Array, cache: Overlapping, groups: int) -> tuple[RBM, Array, Array]:
     """Gradients (RBM, d_logit_q, d_b), the RBM's without the negative phase; (N, D) each.
 
@@ -76,7 +76,7 @@ class Spike(NamedTuple):
     last: int  # the first unit of the last group, from which on z = q
 
 
-@shapes_named
+@in_floats
 def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Array, Spike]:
     """-KL + log Z of DVAE = sum H(q) + a·q + z_left W z_right, nats: (N, D) -> (N,), with its cache.
 
@@ -94,7 +94,7 @@ def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Arra
     return value, Spike(rbm, logit_q, z, last)
 
 
-@shapes_named
+@in_floats
 def spike_term_backward(d_term: Array, cache: Spike) -> tuple[RBM, Array]:
     """An unbiased estimate (RBM, d_logit_q) of the gradient of E[spike_term]; not the gradient of its value, since z
     jumps.

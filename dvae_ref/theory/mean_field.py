@@ -6,12 +6,12 @@ relative accuracy: b (1 - m) is tiny although b may be in the hundreds. Derived 
 
 import numpy as np
 
-from dvae_ref.arrays import Array, shapes_named
+from dvae_ref.arrays import Array, in_floats
 from dvae_ref.theory.boltzmann import RBM, split
 from dvae_ref.theory.elementary import bernoulli_entropy, sigmoid
 
 
-@shapes_named
+@in_floats
 def mean_field(rbm: RBM, b: Array, sweeps: int = 5) -> Array:
     """logit(m) of the factorial m that minimises KL(m || p^): alternating sweeps from m = 1/2, right side first.
 
@@ -33,7 +33,7 @@ def mean_field(rbm: RBM, b: Array, sweeps: int = 5) -> Array:
     return np.concatenate([left, right], -1)
 
 
-@shapes_named
+@in_floats
 def log_partition_bound(rbm: RBM, b: Array, logit_m: Array) -> Array:
     """H(m) - E^(m) - sum_i max(log r0, log r1) in nats, (N, D) -> (N,): below the exact log sum_z exp(-E^(z)),
     relative to the same factors, by KL(m || p^) (Eq. 6).

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dvae_ref.arrays import Array
+from dvae_ref.arrays import Array, floats
 from dvae_ref.theory.elementary import sigmoid, softplus
 
 
@@ -37,6 +37,8 @@ class Smoothing:
         if not np.all((self.beta > least) & (self.beta < most)):
             upper = f" and < {most:g}" if most < math.inf else ""
             raise ValueError(f"{type(self).__name__} takes a finite beta > {least:g}{upper}, got {self.beta}")
+        # a float leaves the dtype of t as it is, NumPy's numbers do not; and those without a sign have no -beta
+        object.__setattr__(self, "beta", floats(self.beta) if np.ndim(self.beta) else float(self.beta))
 
     def log_r1(self, t: Array) -> Array:
         """log r(zeta|1), nats."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import elementwise
 
-from dvae_ref.arrays import Array, shapes_named
+from dvae_ref.arrays import Array, floats, in_floats, shapes_named
 from dvae_ref.theory.domains import check_uniform, inside
 from dvae_ref.theory.elementary import logaddexp, per_row, sigmoid, softplus
 from dvae_ref.theory.mirror import Smoothing
@@ -62,14 +62,14 @@ def inverse_cdf(logit_q: Array, rho: Array, smoothing: Smoothing) -> Array:
     >>> float(inverse_cdf(np.array(0.0), np.array(0.5), Power(20.0)))  # q = 1/2: the middle, t = 0
     0.0
     """
-    logit_q, rho = np.asarray(logit_q), np.asarray(rho)
+    logit_q, rho = floats(np.asarray(logit_q)), floats(np.asarray(rho))
+    check_uniform(rho=rho)
+    rho = inside(rho)
     upper = rho > 0.5
     flip = np.where(upper, -1.0, 1.0)
-    check_uniform(rho=rho)
     if not np.all(np.isfinite(logit_q)):
         raise ValueError(f"inverse_cdf takes a finite logit_q; got {logit_q[~np.isfinite(logit_q)][0]}")
     logit, tail = flip * logit_q.astype(np.float64), np.where(upper, 1 - rho, rho).astype(np.float64)
-    tail = inside(tail)
     closed = smoothing.mixture_quantile(logit, tail)
     t = _solve(logit, tail, smoothing) if closed is None else closed
     return (flip * t).astype(np.result_type(logit_q, rho))
@@ -96,7 +96,7 @@ def _log(cdf):
     return np.log(np.maximum(cdf, np.finfo(cdf.dtype).tiny))
 
 
-@shapes_named
+@in_floats
 def cdf(t: Array, logit_q: Array, smoothing: Smoothing) -> Array:
     """CDF(zeta) = (1 - q) R(zeta|0) + q R(zeta|1) (Eq. 8), in (0, 1); any shapes that broadcast."""
     return sigmoid(-logit_q) * smoothing.cdf0(t) + sigmoid(logit_q) * smoothing.cdf1(t)

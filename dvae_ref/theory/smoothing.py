@@ -94,6 +94,7 @@ class UniformExponential(UnitInterval):
             raise TypeError(f"UniformExponential's epsilon must be a number; got {self.epsilon!r}")
         if not 0 < self.epsilon < 1:
             raise ValueError(f"UniformExponential takes 0 < epsilon < 1, got {self.epsilon}")
+        object.__setattr__(self, "epsilon", float(self.epsilon))  # as beta
 
     @property
     def exponential(self) -> Exponential:
@@ -176,7 +177,7 @@ class Power(UnitInterval):
         return (1 - 1 / self.beta) * t
 
     def d_log_ratio(self, t: Array) -> Array:
-        return np.full_like(t, 1 - 1 / self.beta)
+        return 1 - 1 / self.beta + np.zeros_like(t)
 
     def d_beta_log_ratio(self, t: Array) -> Array:
         return t / self.beta**2

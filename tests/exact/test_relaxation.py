@@ -121,6 +121,13 @@ def test_posterior_moments_and_rows_in_chunks(monkeypatch):
     np.testing.assert_allclose(whole[0].W, np.einsum("n,nij->ij", d, found.zz), rtol=1e-13)
 
 
+def test_of_no_rows_the_gradients_are_of_the_right_shapes():
+    machine = rbm(4, 3)
+    d_rbm, d_b = exact.log_p_backward(np.zeros(0), exact.log_p(machine, np.zeros((0, 7)))[1])
+    assert (d_rbm.a.shape, d_rbm.W.shape, d_b.shape) == ((7,), (4, 3), (0, 7))
+    assert not np.any(d_rbm.W)
+
+
 def test_mean_field_is_below_and_close():
     """The approximation that this is the oracle of: a lower bound, equal without couplings."""
     machine, b = rbm(4, 6), log_ratios("exp", (4, 6), 50)

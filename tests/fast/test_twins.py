@@ -123,6 +123,15 @@ def test_of_no_rows_a_twin_says_nothing_and_of_one_it_does(function):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(5, 0), (0, 3), (2, 0, 3), (2, 3, 0)])
+def test_no_units_are_as_good_as_any(shape):
+    """(5, 0) was said to go together with nothing."""
+    nothing = np.zeros(shape, np.float32)
+    assert mixture.log_ratio(nothing, Power(5.0)).shape == shape
+    assert [found.shape for found in mixture.draw(nothing, nothing, nothing, Power(5.0))] == [shape] * 2
+    assert mixture.log_ratio.twin()(nothing, Power(5.0)).dtype == np.float32
+
+
 # -- what a table of single calls does not see -------------------------------------------------------------------------
 
 

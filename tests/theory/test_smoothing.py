@@ -245,6 +245,24 @@ def test_why_there_is_no_guard():
     assert len(np.unique(t)) > 0.99 * len(np.unique(rho.astype(np.float32)))
 
 
+@pytest.mark.parametrize("name", SMOOTHINGS)
+@pytest.mark.parametrize("number", [np.float64, np.uint8, np.int8, np.array], ids=lambda number: number.__name__)
+def test_any_number_is_a_beta(name, number):
+    """-beta of np.uint8(20) is 236, and its square 144; float64 numbers of NumPy turned a float32 t into float64."""
+    plain, other, t = SMOOTHINGS[name](20.0), SMOOTHINGS[name](number(20)), np.float32([-0.7, 0.3])
+    for function in ["zeta", "log_d_zeta", *POSITIVE, *SIGNED]:
+        found = getattr(other, function)(t)
+        assert found.dtype == np.float32, function
+        np.testing.assert_array_equal(found, getattr(plain, function)(t), err_msg=function)
+    assert other == plain
+
+
+def test_any_numbers_are_betas_and_an_epsilon():
+    t = np.array([[-0.7, 0.3]])
+    np.testing.assert_array_equal(Gaussian(np.uint8([20, 30])).log_r0(t), Gaussian(np.array([20.0, 30.0])).log_r0(t))
+    assert UniformExponential(20.0, np.float64(0.05)).cdf0(np.float32(t)).dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("build", "said"),
     [
