@@ -29,7 +29,8 @@ SAID = {  # what a text has to hold
     "units": r"\bnats\b",
     "domain": r"[(\[]0, 1[)\]]|[<>]=? ?-?\d|uniform|finite|binary|0 or 1|whole number|[Dd]omain|at least|at most",
     "errors": r"(Value|Type|Key|Lookup|Backend|Diverged|Arithmetic|FileNotFound)Error",
-    "accuracy": r"accura|[Rr]elative error|\bulp\b|\beps\b|digits|unbiased|exact|to the b(it|yte)|standard error",
+    "accuracy": r"accura|[Rr]elative error|\b[Ee]rror (?:is )?1e-|\bulp\b|\beps\b|digits|unbiased|exact|"
+    r"to the b(it|yte)|standard error",
     "page": r"docs/derivations/\d\d",
     "example": r">>>",
 }

@@ -25,7 +25,7 @@ def log_p(rbm: RBM, b: Array, *, force: bool = False) -> tuple[Array, LogP]:
     """log p(zeta) + log Z - log r_max(zeta) = log sum_z exp(-E(z) + b·z - sum_i max(b_i, 0)), with its cache.
 
     b = log r(zeta|1) - log r(zeta|0) of any smoothing, (N, D) -> (N,), nats, float64. N 2^min(D_left, D_right) states,
-    at most 2^28 unless forced; otherwise ValueError. Relative error 1e-13, as of `log_z` (Eq. 4).
+    at most 2^28 unless forced; otherwise ValueError. Error 1e-13 max(1, |value|), for energies as of `log_z` (Eq. 4).
 
     >>> value, _ = log_p(RBM(np.zeros(2), np.zeros((1, 1))), np.array([[300.0, 0.0]]))
     >>> value.round(4).tolist()  # 0 + log 2
@@ -59,7 +59,7 @@ def log_p_backward(d_log_p: Array, cache: LogP) -> tuple[RBM, Array]:
 def posterior_moments(rbm: RBM, b: Array, *, force: bool = False) -> Moments:
     """E[z] and E[z_left z_right'] under p^(z|zeta) of every row of b: Moments of (N, D) and (N, D_left, D_right).
 
-    Limits and errors (ValueError) as of log_p; relative error 1e-13 (tests/exact/test_relaxation.py).
+    Limits and errors (ValueError) as of log_p; relative error as of `moments` (tests/exact/test_relaxation.py).
     """
     found = _marginals(rbm, b, log_p(rbm, b, force=force)[0])
     return Moments(found.on, found.zz)

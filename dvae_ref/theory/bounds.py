@@ -50,8 +50,8 @@ def importance_weighted(log_w: Array) -> tuple[Array, Array]:
     """log((1/K) sum_k w_k) of each row, (B, K) -> (B,) in nats, with the normalised weights (B, K) as its cache.
 
     In expectation a lower bound of log p(x) that rises with K; for K = 1 the variational bound. Eq. 3. Weights may
-    differ by any factor: the largest is taken out first. Relative error 1e-13 in float64 (tests/theory). ValueError for
-    log-weights that are not (B, K) with K >= 1.
+    differ by any factor: the largest is taken out first. Error 1e-13 max(1, |value|) in float64 (tests/theory).
+    ValueError for log-weights that are not (B, K) with K >= 1.
 
     >>> bound, weights = importance_weighted(np.log([[1.0, 3.0]]))
     >>> float(np.exp(bound[0])), weights.round(12).tolist()

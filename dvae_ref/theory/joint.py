@@ -34,7 +34,7 @@ def overlapping_term(rbm: RBM, logit_q: Array, b: Array, groups: int) -> tuple[A
     nu = q(z=1|x, zeta) = sigmoid(logit q + b) stands for z on the left only: the right groups' mu depends on the left
     zeta, so E[z_left z_right] = E[nu_left mu_right], unbiased since all of left precedes right. In one group mu does
     not depend on zeta, nu = mu, and the term is exact. b = log r(zeta|1) - log r(zeta|0), (N, D). ValueError for arrays
-    of other units than the RBM's. Relative error 1e-12 in float64 (tests/theory/test_joint.py).
+    of other units than the RBM's. Error 1e-12 of the terms in float64 (tests/theory/test_joint.py).
     """
     mu = sigmoid(logit_q)
     left, right = split(mu, rbm)
@@ -81,8 +81,8 @@ def spike_term(rbm: RBM, logit_q: Array, zeta: Array, groups: int) -> tuple[Arra
     """-KL + log Z of DVAE = sum H(q) + a·q + z_left W z_right, nats: (N, D) -> (N,), with its cache.
 
     z = [zeta > 0], which the spike determines, but z = q in the last group, where no later group depends on it.
-    Unbiased; exact for one group. ValueError for arrays of other units than the RBM's. Relative error 1e-12 in float64
-    (tests/theory/test_joint.py).
+    Unbiased; exact for one group. ValueError for arrays of other units than the RBM's. Error 1e-12 of the terms, in
+    float64 (tests/theory/test_joint.py).
     """
     if zeta.shape != logit_q.shape:
         raise ValueError(f"zeta and logit_q must be of one shape (N, D); got {zeta.shape} and {logit_q.shape}")

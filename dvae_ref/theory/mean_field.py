@@ -40,7 +40,7 @@ def log_partition_bound(rbm: RBM, b: Array, logit_m: Array) -> Array:
 
     = H(m) + a·m + m_left W m_right - sum_i (max(b, 0) (1 - m) + max(-b, 0) m), since b m + c - (c + max(b, 0)) is
     -b (1 - m) where b > 0 and b m elsewhere. ValueError for arrays of other units than the
-    RBM's. Relative error 1e-11 in float64 (tests/theory/test_mean_field.py).
+    RBM's. Error 1e-11 of the terms in float64 (tests/theory/test_mean_field.py).
     """
     m = sigmoid(logit_m)
     left, right = split(m, rbm)

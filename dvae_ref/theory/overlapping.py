@@ -27,7 +27,7 @@ def log_p(rbm: RBM, b: Array, sweeps: int = 5) -> tuple[Array, LogP]:
     """log p(zeta) + log Z - log r_max(zeta) in nats, by mean field: (N, D) -> (N,), with its cache.
 
     b = log r(zeta|1) - log r(zeta|0); r_max as in dvae_ref.theory.mixture. A lower bound, short by KL(m || p^).
-    ValueError for b of other units than the RBM's, and for sweeps < 0. Relative error 1e-12 in float64
+    ValueError for b of other units than the RBM's, and for sweeps < 0. Error 1e-12 of the terms in float64
     (tests/theory/test_overlapping.py); by how much the mean field falls short, `exact.kl` says.
 
     >>> rbm = RBM(np.array([1.0, 0.0]), np.array([[0.0]]))  # without couplings it is exact

@@ -260,6 +260,19 @@ def test_log_q_is_the_density_relative_to_the_larger_r(name):
     np.testing.assert_allclose(value, expected.sum(1), rtol=1e-11)
 
 
+def test_log_q_near_the_corner_and_far_out():
+    """Of one unit to 1e-15 max(1, |value|), at 60 digits: relatively it is no better where b is nearly 0."""
+    rng = np.random.default_rng(64)
+    logit_q = rng.normal(size=200) * 10 ** rng.uniform(-6, 2.5, 200)
+    b = rng.normal(size=200) * 10 ** rng.uniform(-12, 3.5, 200)
+    value, _ = mixture.log_q(logit_q[:, None], b[:, None])
+    with mpmath.workdps(60):
+        for found, l, ratio in zip(value, map(mpmath.mpf, logit_q.tolist()), map(mpmath.mpf, b.tolist()), strict=True):
+            off, on = 1 / (1 + mpmath.exp(l)), 1 / (1 + mpmath.exp(-l))
+            expected = mpmath.log(off * mpmath.exp(-max(ratio, 0)) + on * mpmath.exp(-max(-ratio, 0)))
+            assert abs(mpmath.mpf(float(found)) - expected) <= 1e-15 * max(1, abs(expected)), (l, ratio)
+
+
 def test_log_q_backward():
     rng = np.random.default_rng(63)
     logit_q, b = rng.normal(0, 2, (5, 7)), rng.normal(0, 3, (5, 7))
