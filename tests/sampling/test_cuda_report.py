@@ -7,8 +7,9 @@ from enumeration import skewed_rbm
 pytest.importorskip("numba_cuda", reason="needs numba-cuda: pip install '.[cuda]'")
 
 from dvae_ref.sampling.cuda import layout
-from validation.cuda import __main__ as report
+from validation.cuda import __main__ as command
 from validation.cuda import banks, compiler, emulator, kernels, prediction, sass
+from validation.cuda import tables as report
 from validation.cuda.prediction import Block, Cost
 
 needs_nvdisasm = pytest.mark.skipif(not compiler.has("nvdisasm"), reason="needs nvdisasm: pip install '.[sass]'")
@@ -155,7 +156,7 @@ def test_rows_of_an_even_number_of_vectors_would_meet(monkeypatch):
 @needs_nvdisasm
 @needs_compiler
 def test_the_document_is_up_to_date():
-    text = report.DOCUMENT.read_text(encoding="utf-8")
+    text = command.DOCUMENT.read_text(encoding="utf-8")
     if report.versions() not in text:
         pytest.skip("docs/cuda.md was made by other versions of the compilers")
     assert report.tables() in text, "run python -m validation.cuda"
