@@ -65,9 +65,12 @@ def measure(folder, dataset, *, checkpoint="best", split="test", samples=4000, i
     """
     folder = Path(folder)
     _check_before(folder, samples, temperatures, ais_chains, threads)
+    role = training.keys(seed)
+    if seed >= 2**63:
+        raise ValueError(f"the seed of a measurement is < 2**63, as its record holds it; got {seed}")
     validated = lifecycle.last_validation(folder)
     settings, state = lifecycle.load(folder, checkpoint, dataset)
-    there, role = getattr(dataset, split), training.keys(seed)
+    there = getattr(dataset, split)
     measured = there[:images]
     record = _of_model(checkpoint, state, validated)
     along = {}

@@ -73,6 +73,13 @@ def test_damaged_snapshots_are_seen_before_the_work(folder, dataset):
     assert not annealed
 
 
+def test_a_seed_that_no_record_holds_is_refused(folder, dataset):
+    with pytest.raises(ValueError, match=r"the seed of a measurement is < 2\*\*63.* got 9223372036854775808"):
+        measuring.measure(folder, dataset, **HOW, seed=2**63)
+    record = measuring.measure(folder, dataset, **HOW, seed=2**63 - 1)
+    assert measuring.per_image(folder, record) is not None
+
+
 def test_a_part_of_the_images_has_its_own_digest_and_the_same_numbers(folder, dataset):
     """Images have noise of their own, so the first four are the first four of six; NumPy sums matrices of other
     sizes in another order, perhaps."""
