@@ -108,7 +108,7 @@ def test_any_biases_make_a_base():
     assert abs(result.log_z - log_z(rbm)) < 4.5 * result.standard_error < 0.3
     uniform = ais.log_z(KEY, rbm, 400, 400, np.zeros_like(rbm.a))
     assert uniform.log_z == pytest.approx(ais.log_z(KEY, rbm, 400, 400, "uniform").log_z, abs=1e-9)
-    with pytest.raises(ValueError, match=r"must be \(42,\) finite in float32; got shape \(41,\)"):
+    with pytest.raises(ValueError, match=r"must be \(42,\), finite in float32; got shape \(41,\)"):
         ais.log_z(KEY, rbm, 10, 10, base[1:])
     with pytest.raises(ValueError, match="must be"):
         ais.log_z(KEY, rbm, 10, 10, base * np.nan)
