@@ -260,10 +260,16 @@ def test_control_dollars_and_blocks_that_would_break_are_seen(text):
 # -- links, names, sections ----------------------------------------------------------------------------------------
 
 
-def anchors(path):
-    """What the headings of a page can be linked by."""
-    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+def sections(path):
+    """{what its heading can be linked by: from it to the next heading that is not below it}, of a page."""
+    text = path.read_text()
+    without_code = re.sub(r"^```.*?^```", lambda block: " " * len(block[0]), text, flags=re.MULTILINE | re.DOTALL)
+    headings, found = list(re.finditer(r"^(#+) (.*)$", without_code, re.MULTILINE)), {}
+    for n, heading in enumerate(headings):
+        anchor = re.sub(r"[^\w\- ]", "", heading[2].lower()).replace(" ", "-")
+        behind = (other.start() for other in headings[n + 1 :] if len(other[1]) <= len(heading[1]))
+        found[anchor] = text[heading.start() : next(behind, len(text))]
+    return found
 
 
 def broken_links(path, text):
@@ -271,7 +277,7 @@ def broken_links(path, text):
     for link in re.findall(r"(?:\]\(|src=\")([^)\"]+)", prose(text)):
         file, _, anchor = link.partition("#")
         target = (path.parent / file).resolve() if file else path
-        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+        if "://" not in link and not (target.exists() and (not anchor or anchor in sections(target))):
             yield link
 
 
@@ -288,12 +294,17 @@ def test_control_a_link_that_leads_nowhere_is_seen(link):
     assert len(list(broken_links(ROOT / "README.md", f"{good} {link}"))) == 1
 
 
+NUMBER = r"\d+\.\d+"
+
+
 def numbers_not_there(path, text):
-    """The links of a text whose words tell a number, 7.5 say, that the page they lead to does not have."""
-    for words, file in re.findall(r"\[([^\]]*)\]\(([^)#]*)[^)]*\)", prose(text)):
+    """The numbers, 7.5 say, that a link tells and the section, or the page, that it leads to does not have."""
+    for words, file, anchor in re.findall(r"\[([^\]]*)\]\(([^)#]*)#?([^)]*)\)", prose(text)):
         target = (path.parent / file).resolve() if file else path
         if target.suffix == ".md" and "://" not in file and not words.startswith(("exercise", "Exercise")):
-            yield from (n for n in re.findall(r"\d+\.\d+", words) if n not in target.read_text())
+            there = sections(target)[anchor] if anchor else target.read_text()
+            known = set(re.findall(NUMBER, there))
+            yield from (number for number in re.findall(NUMBER, words) if number not in known)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
@@ -302,9 +313,9 @@ def test_numbers_in_a_link_stand_where_it_leads(path):
 
 
 def test_control_a_number_that_is_not_where_its_link_leads_is_seen(tmp_path):
-    (tmp_path / "there.md").write_text("takes 7.5 ms")
-    text = "[7.2 ms](there.md#a) [7.5 ms](there.md) [exercise 7.2](there.md)"
-    assert list(numbers_not_there(tmp_path / "page.md", text)) == ["7.2"]
+    (tmp_path / "there.md").write_text("# A\n17.25 712\n```\n# no heading\n```\n7.5\n## B\n8.5\n# C\n7.2\n")
+    text = "[7.2](there.md#a) [7.5, 8.5](there.md#a) [7.5](there.md#b) [7.2](there.md) [exercise 7.3](there.md)"
+    assert list(numbers_not_there(tmp_path / "page.md", text)) == ["7.2", "7.5"]
 
 
 def missing_names(text):

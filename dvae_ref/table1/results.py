@@ -5,9 +5,7 @@ import re
 from pathlib import Path
 
 from dvae_ref.files import writing
-from dvae_ref.table1 import page, records, report, summaries
-from dvae_ref.table1.grid import files
-from dvae_ref.table1.markdown import grid, shown
+from dvae_ref.table1 import grid, markdown, page, records, report, summaries
 
 NO_RUNS = "No runs yet."
 BEGIN = "<!-- from the records: "
@@ -69,10 +67,10 @@ def filled(text, path, root, found, others):
 def run_lines(root):
     """A Markdown table of the records: by what commits, in what time, by what command."""
     rows = []
-    for path in files(root, "record.json"):
+    for path in grid.files(root, "record.json"):
         found = records.read(path)
-        hours = math.nan if found["cpu_hours"] is None else found["cpu_hours"]
+        hours = markdown.shown(math.nan if found["cpu_hours"] is None else found["cpu_hours"], ".2g")
         commits = ", ".join(text[:10] for text in found["commits"]) or "–"
-        rows.append([str(path.parent.relative_to(root)), commits, shown(hours, ".2g"), f"`{found['command']}`"])
+        rows.append([str(path.parent.relative_to(root)), commits, hours, f"`{found['command']}`"])
     columns = (("run", False), ("commits", False), ("CPU hours", True), ("command", False))
-    return grid(columns, rows) if rows else [NO_RUNS]
+    return markdown.grid(columns, rows) if rows else [NO_RUNS]

@@ -17,6 +17,7 @@ from dvae_ref.files import writing
 from dvae_ref.runs import measuring, plots, sessions
 from dvae_ref.runs.presets import Settings
 from dvae_ref.table1 import grid, records, report, results, summaries
+from dvae_ref.table1.pairs import pairs
 
 ROOT = Path(__file__).parents[2]
 TINY = {
@@ -373,6 +374,15 @@ def test_pcd_beside_population_annealing_seed_by_seed_is_what_the_records_say():
             found.append(of_seed(iterations, seed))
         pa, pcd, gain, error = of_seeds(found) if seed == "mean" else found[-1]
         assert told == f"{pa:.2f} | {pcd:.2f} | {gain:.3f} ± {error:.3f}"
+
+
+def test_the_paper_s_observations_are_told_as_the_records_say():
+    """Every difference with an error, but for its sign, is that of a pair of rows."""
+    text = (ROOT / "docs/results.md").read_text().split("## The paper's six observations")[1].split("\n## ")[0]
+    told = set(re.findall(r"\d\.\d\d ± \d\.\d\d", text))
+    made, *_ = report.collect(ROOT / "docs/results")
+    assert len(told) >= 9
+    assert told <= {f"{abs(pair.difference):.2f} ± {pair.standard_error:.2f}" for pair in pairs(made)}
 
 
 def test_records_of_this_repository_are_whole():
